@@ -149,3 +149,13 @@ def test_hardware_is_named(key: str) -> None:
 
 def test_peak_memory_is_in_gigabytes() -> None:
     assert 0.05 < peak_memory_gb() < 1000
+
+
+def test_a_variance_that_rests_on_one_instance_names_it() -> None:
+    emb = roomy()
+    z, y = emb.z.copy(), emb.y.copy()
+    assert "of the variance" not in warned(emb, betas=[1])
+    z[7] = emb.z[y == 1].mean(0)  # amid another class
+    text = warned(EmbeddingSet(z, y), betas=[1, 10])
+    assert "one instance, 7, carries more than 20% of the variance of hscl (beta = 1, Q = 1: " in text
+    assert "ucl (constant" not in text

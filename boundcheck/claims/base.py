@@ -245,7 +245,9 @@ def _judge_one(claim: Claim, finding: Finding, confidence: float) -> Judgement:
         verdict = "holds"
     elif high < -TOLERANCE and not _by_correction_alone(finding):
         verdict = "violated"
-    reason = " ".join(part for part in (_premise_reason(claim, finding, verdict), finding.note) if part)
+    reason = " ".join(
+        part for part in (_premise_reason(claim, finding, verdict), _heavy_reason(finding), finding.note) if part
+    )
     if high < -TOLERANCE and verdict == "undecided":
         reason += " The data satisfy it; only the bias correction puts the interval below 0: too few instances."
     return Judgement(claim, finding, verdict, reason, finding.margin.p_value(TOLERANCE))
@@ -292,6 +294,16 @@ def _premise_reason(claim: Claim, finding: Finding, verdict: Verdict) -> str:
     if verdict == "holds" and share < 1:
         return f"{met}; the averaged inequality holds although the premise does not hold everywhere."
     return f"{met}."
+
+
+def _heavy_reason(finding: Finding) -> str:
+    """What a variance that rests on one instance makes of the interval."""
+    if not finding.margin.heavy:
+        return ""
+    return (
+        f"One instance carries {finding.margin.top_share:.0%} of the variance of the margin: "
+        "the interval may cover less than it says."
+    )
 
 
 def without_uncertainty(value: float) -> Estimate:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.hardening import Constant, Hardening
-from boundcheck.inference.influence import standard_error
+from boundcheck.inference.influence import standard_error, top_share
 from boundcheck.inference.intervals import Estimate, Share
 from boundcheck.losses import AnchorLosses, LossKey, LossSpec, instance_weights
 from boundcheck.population.cumulants import CumulantTable
@@ -114,7 +114,13 @@ class LossTable:
         value = plugin + float((w[used] * self.correction[used]).sum())
         if self.influence is None:
             return Estimate(value, plugin, float("nan"))
-        return Estimate(value, plugin, standard_error(self.influence[:, used] @ w[used]))
+        influence = self.influence[:, used] @ w[used]
+        return Estimate(value, plugin, standard_error(influence), top_share(influence))
+
+    def most_influential(self, key: LossKey) -> str:
+        """Id of the instance that carries most of the variance of a loss."""
+        assert self.influence is not None, "without intervals there are no influences"
+        return str(self.emb.ids[int(self.influence[:, self.keys.index(key)].abs().argmax())])
 
     def anchors_used(self, key: LossKey) -> int:
         """Anchors at which the loss is defined."""
