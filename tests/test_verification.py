@@ -288,7 +288,7 @@ def test_equality_at_neural_collapse_passes_every_claim_but_the_scenario() -> No
         found = bc.verify(EmbeddingSet(z.astype(dtype), y), temperature=0.05, q=[0.1, 1, 10, math.inf])
         verdicts = {name: result.verdict for name, result in found.claims.items()}
         assert verdicts.pop("hscl_ge_ucl") == "violated"
-        assert set(verdicts.values()) == {"holds"}
+        assert {verdict for name, verdict in verdicts.items() if name not in POPULATION} == {"holds"}
 
 
 @settings(max_examples=30)
@@ -360,7 +360,7 @@ def test_bad_options_are_one_line(options: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError) as error:
         bc.verify(clusters(), **options)
     message = str(error.value)
-    assert said in message and "\n" not in message and len(message) < 250
+    assert said in message and "\n" not in message and len(message) < 400
 
 
 def test_augmentation_positives_need_two_views() -> None:
