@@ -123,7 +123,7 @@ def leave_one_out(
                     _Batch(h, columns, pools, tuple(functionals[i].effect for i in columns), scale, slope, half / 2)
                 )
         terms = dict.fromkeys(term for batch in batches for term in _pair(batch.hardening))
-        groups.append(_Group(place(top), chain(terms), tuple(batches)))
+        groups.append(_Group(place(top), chain(terms, plan.dtype), tuple(batches)))
 
     out = {tilt: torch.zeros(3, rows, dtype=torch.float64, device=plan.device) for tilt in tilts}
     remainder = torch.zeros(len(functionals), rows, dtype=torch.float64, device=plan.device)

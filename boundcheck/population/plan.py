@@ -1,8 +1,9 @@
 """Which pairs to visit, and in what pieces: instances sorted by label and cut into chunks that fit a cache.
 
-Sorting by label makes nearly every tile (anchor chunk x candidate chunk) wholly same-class or wholly other-class, so
-masks are needed only beside the diagonal. Within a chunk rows are view-major (all first views, then all second
-views, ...), so that summing an instance's views is a sum of contiguous slices.
+Sorting by label, and cutting at class borders where classes are large, makes nearly every tile (anchor chunk x
+candidate chunk) wholly same-class or wholly other-class, so masks are needed only beside the diagonal. Within a chunk
+rows are view-major (all first views, then all second views, ...), so that summing an instance's views is a sum of
+contiguous slices.
 """
 
 from __future__ import annotations
@@ -16,9 +17,8 @@ from torch import Tensor
 
 SelfPairs = Literal["exclude", "include"]
 
-# Rows of a chunk: a 384 x 768 float32 tile and one buffer of its size stay within a core's share of cache.
-ANCHOR_ROWS = 384
-CANDIDATE_ROWS = 768
+# About how many rows a chunk has: square tiles, so that each serves both its sides, that stay within a core's cache.
+CPU_ROWS = 384
 DEVICE_ROWS = 8192
 
 
@@ -31,6 +31,7 @@ class Chunk:
     instance: Tensor  # (rows,) original instance index
     anchor: Tensor  # (rows,) original anchor index, instance * v + view
     weight: Tensor  # (rows,) candidate weight w_b
+    at: slice  # where these rows stand among the rows of all chunks
     start: int  # first instance, in sorted order
     stop: int
     classes: tuple[int, int]  # lowest and highest class present
@@ -47,6 +48,8 @@ class PairPlan:
     anchors: tuple[Chunk, ...]  # z divided by the temperature
     candidates: tuple[Chunk, ...]
     order: Tensor  # (n,) original instance index of each sorted position
+    symmetric: bool  # the anchor chunks hold the rows of the candidate chunks, one for one
+    reach: float  # no logit is larger in size
     n: int
     v: int
     temperature: float
@@ -108,7 +111,7 @@ def plan_pairs(
     n, v, d = z.shape
     device = torch.device(device)
     on_cpu = device.type == "cpu"
-    anchor_rows, candidate_rows = rows or ((ANCHOR_ROWS, CANDIDATE_ROWS) if on_cpu else (DEVICE_ROWS, DEVICE_ROWS))
+    anchor_rows, candidate_rows = rows or ((CPU_ROWS, CPU_ROWS) if on_cpu else (DEVICE_ROWS, DEVICE_ROWS))
     w = torch.ones(n, dtype=torch.float64) if weights is None else weights.to(torch.float64)
     order = torch.argsort(y, stable=True)
     sorted_z = z[order].to(device, dtype)
@@ -125,6 +128,7 @@ def plan_pairs(
             instance=instance.to(device),
             anchor=(instance * v + view).to(device),
             weight=weight.to(device, dtype),
+            at=slice(start * v, stop * v),
             start=start,
             stop=stop,
             classes=(int(sorted_y[start]), int(sorted_y[stop - 1])),
@@ -132,8 +136,7 @@ def plan_pairs(
         )
 
     def cut(target_rows: int, scale: float) -> tuple[Chunk, ...]:
-        step = max(1, target_rows // v)
-        return tuple(chunk(start, min(start + step, n), scale) for start in range(0, n, step))
+        return tuple(chunk(start, stop, scale) for start, stop in spans(torch.bincount(y), max(1, target_rows // v)))
 
     candidates = cut(candidate_rows, 1.0)
     if anchors is None:
@@ -146,6 +149,8 @@ def plan_pairs(
         anchors=anchor_chunks,
         candidates=candidates,
         order=order,
+        symmetric=anchors is None and anchor_rows == candidate_rows,
+        reach=float(z.norm(dim=2).max()) ** 2 / temperature,
         n=n,
         v=v,
         temperature=temperature,
@@ -155,6 +160,31 @@ def plan_pairs(
         device=device,
         workers=(workers or os.cpu_count() or 1) if on_cpu else 1,
     )
+
+
+def spans(sizes: Tensor, most: int) -> list[tuple[int, int]]:
+    """Consecutive [start, stop) of at most `most` instances, none of them across the border of a large class.
+
+    Args:
+        sizes: (c,) instances of each class, in sorted order.
+        most: instances of a span.
+
+    Returns:
+        A class of more than half of `most` is cut into equal spans of its own; smaller neighbours share spans.
+    """
+    out, start, stop = [], 0, 0
+    for size in sizes.tolist():
+        large = 2 * size > most
+        if start < stop and (large or stop + size - start > most):
+            out.append((start, stop))
+            start = stop
+        stop += size
+        if large:
+            pieces = -(-size // most)
+            edges = [start + size * i // pieces for i in range(pieces + 1)]
+            out += zip(edges, edges[1:], strict=False)
+            start = stop
+    return out + [(start, stop)] * (start < stop)
 
 
 def _some_anchors(
@@ -171,7 +201,7 @@ def _some_anchors(
     """Chunks of sampled anchors, in label order."""
     v, d = z.shape[1:]
     anchors = anchors[torch.argsort(position[anchors // v], stable=True)]
-    chunks = []
+    chunks, done = [], 0
     for some in torch.split(anchors, rows):
         instance = some // v
         where = position[instance]
@@ -182,6 +212,7 @@ def _some_anchors(
                 instance=instance.to(device),
                 anchor=some.to(device),
                 weight=w[instance].to(device, dtype),
+                at=slice(done, done := done + len(some)),
                 start=-1,
                 stop=-1,
                 classes=(int(y[instance].min()), int(y[instance].max())),
