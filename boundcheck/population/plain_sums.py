@@ -23,8 +23,11 @@ LARGEST = {torch.float32: 78.0, torch.float64: 680.0}
 
 def in_range(plan: PairPlan, terms: tuple[LogTerm, ...]) -> bool:
     """Whether every term is a power of e^t that stays in range."""
-    powers = all(term.eta is None for term in terms)
-    return powers and max(term.gamma for term in terms) * plan.reach <= LARGEST[plan.dtype]
+    return all(term.eta is None for term in terms) and _reach(plan, terms) <= LARGEST[plan.dtype]
+
+
+def _reach(plan: PairPlan, terms: tuple[LogTerm, ...]) -> float:
+    return max(term.gamma for term in terms) * plan.reach
 
 
 def plain_sums(plan: PairPlan, terms: tuple[LogTerm, ...], progress: Progress | None) -> tuple[Tensor, Tensor]:
@@ -40,35 +43,35 @@ def plain_sums(plan: PairPlan, terms: tuple[LogTerm, ...], progress: Progress | 
 
 
 class _PlainSums:
+    """Sums of every power, and the largest logit, of all rows of the plan."""
+
     def __init__(self, plan: PairPlan, terms: tuple[LogTerm, ...]) -> None:
-        self.plan, self.terms = plan, terms
-        self.powers = Powers(chain(terms, plan.dtype))
+        self.weighted, self.count = plan.weighted, len(terms)
+        self.dtype = torch.float32 if plan.mixed and _reach(plan, terms) <= LARGEST[torch.float32] else plan.dtype
+        self.powers = Powers(terms, chain(terms, self.dtype))
         self.sums = torch.zeros(2, len(terms), plan.n_anchors, dtype=torch.float64, device=plan.device)
         self.largest = torch.full((2, plan.n_anchors), -torch.inf, dtype=plan.dtype, device=plan.device)
 
     def __call__(self, anchors: Chunk, tiles: Iterator[Tile]) -> None:
         for tile in tiles:
-            sides = [(anchors, tile.candidates, 1), (tile.candidates, anchors, 0)][: 1 + tile.mirrored]
+            sides, logits = tile.sides(anchors), tile.t.to(self.dtype)
+            partial = [[logits.new_empty(self.count, side.rows) for side in sides] for _ in tile.parts]
             for part in tile.parts:
                 t = part.keep_finite(tile.t, -torch.inf)
-                for rows, _, axis in sides:
-                    top = self.largest[part.group, rows.at]
-                    torch.maximum(top, t.amax(axis), out=top)
-            partial = [[tile.t.new_empty(len(self.terms), len(rows)) for rows, _, _ in sides] for _ in tile.parts]
-            for term, values in self.powers(tile.t):
-                if term not in self.terms:
-                    continue
-                k = self.terms.index(term)
-                for part, out in zip(tile.parts, partial, strict=True):
+                for side in sides:
+                    top = self.largest[part.group, side.anchors.at]
+                    torch.maximum(top, side.face(t).amax(1), out=top)
+            for k, values in self.powers(logits):
+                for part, of_sides in zip(tile.parts, partial, strict=True):
                     kept = part.keep_finite(values, 0.0)
-                    for (_, others, axis), sums in zip(sides, out, strict=True):
-                        self._sum(kept, others, axis, sums[k])
-            for part, out in zip(tile.parts, partial, strict=True):
-                for (rows, _, _), sums in zip(sides, out, strict=True):
-                    self.sums[part.group, :, rows.at] += sums
+                    for side, sums in zip(sides, of_sides, strict=True):
+                        self._add_up(side.face(kept), side.candidates.weight.to(self.dtype), sums[k])
+            for part, of_sides in zip(tile.parts, partial, strict=True):
+                for side, sums in zip(sides, of_sides, strict=True):
+                    self.sums[part.group, :, side.anchors.at] += sums
 
-    def _sum(self, values: Tensor, others: Chunk, axis: int, out: Tensor) -> None:
-        if self.plan.weighted:
-            torch.mv(values if axis else values.T, others.weight, out=out)
+    def _add_up(self, values: Tensor, weight: Tensor, out: Tensor) -> None:
+        if self.weighted:
+            torch.mv(values, weight, out=out)
         else:
-            torch.sum(values, axis, out=out)
+            torch.sum(values, 1, out=out)

@@ -1,6 +1,6 @@
-"""Which pairs to visit, and in what pieces: instances sorted by label and cut into chunks that fit a cache.
+"""Which pairs to visit, and in what pieces: instances sorted by class and cut into chunks that fit a cache.
 
-Sorting by label, and cutting at class borders where classes are large, makes nearly every tile (anchor chunk x
+Sorting by class, the largest first, and cutting at class borders where classes are large, makes nearly every tile (anchor chunk x
 candidate chunk) wholly same-class or wholly other-class, so masks are needed only beside the diagonal. Within a chunk
 rows are view-major (all first views, then all second views, ...), so that summing an instance's views is a sum of
 contiguous slices.
@@ -8,8 +8,11 @@ contiguous slices.
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -19,12 +22,14 @@ SelfPairs = Literal["exclude", "include"]
 
 # About how many rows a chunk has: square tiles, so that each serves both its sides, that stay within a core's cache.
 CPU_ROWS = 384
+# Rows come in multiples of this, which vector instructions and matrix products like best.
+LANES = 32
 DEVICE_ROWS = 8192
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Rows of a tile: all views of consecutive instances in label order (or, for sampled anchors, some of them)."""
+    """Rows of a tile: all views of consecutive instances in class order (or, for sampled anchors, some of them)."""
 
     z: Tensor  # (rows, d)
     y: Tensor  # (rows,) class codes
@@ -34,7 +39,7 @@ class Chunk:
     at: slice  # where these rows stand among the rows of all chunks
     start: int  # first instance, in sorted order
     stop: int
-    classes: tuple[int, int]  # lowest and highest class present
+    classes: tuple[int, int]  # first and last class present, in the order of the plan
     instances: tuple[int, int]  # positions in sorted order, [first, last]
 
     def __len__(self) -> int:
@@ -55,7 +60,8 @@ class PairPlan:
     temperature: float
     self_pairs: SelfPairs
     weighted: bool  # candidate weights are not all one
-    dtype: torch.dtype
+    dtype: torch.dtype  # of the logits
+    mixed: bool  # exponentials may be float32 where 1e-5 nats allow it, though logits are float64
     device: torch.device
     workers: int
 
@@ -87,6 +93,7 @@ def plan_pairs(
     self_pairs: SelfPairs = "exclude",
     anchors: Tensor | None = None,
     dtype: torch.dtype = torch.float64,
+    mixed: bool = False,
     device: torch.device | str = "cpu",
     rows: tuple[int, int] | None = None,
     workers: int | None = None,
@@ -101,6 +108,7 @@ def plan_pairs(
         self_pairs: "exclude" leaves the anchor's own instance out of every pool; "include" is the V-statistic.
         anchors: original anchor indices (instance * v + view) to visit; None means all.
         dtype: of the products and exponentials; sums across tiles are always float64.
+        mixed: float32 exponentials of float64 products will do wherever they keep log-sums within 1e-5 nats.
         device: where tiles are computed.
         rows: about how many rows an anchor chunk and a candidate chunk have.
         workers: threads on a CPU.
@@ -113,7 +121,10 @@ def plan_pairs(
     on_cpu = device.type == "cpu"
     anchor_rows, candidate_rows = rows or ((CPU_ROWS, CPU_ROWS) if on_cpu else (DEVICE_ROWS, DEVICE_ROWS))
     w = torch.ones(n, dtype=torch.float64) if weights is None else weights.to(torch.float64)
-    order = torch.argsort(y, stable=True)
+    sizes = torch.bincount(y)
+    by_size = torch.argsort(sizes, descending=True, stable=True)  # small classes side by side
+    rank = torch.argsort(by_size)
+    order = torch.argsort(rank[y], stable=True)
     sorted_z = z[order].to(device, dtype)
     sorted_y = y[order]
 
@@ -131,12 +142,14 @@ def plan_pairs(
             at=slice(start * v, stop * v),
             start=start,
             stop=stop,
-            classes=(int(sorted_y[start]), int(sorted_y[stop - 1])),
+            classes=(int(rank[sorted_y[start]]), int(rank[sorted_y[stop - 1]])),
             instances=(start, stop - 1),
         )
 
     def cut(target_rows: int, scale: float) -> tuple[Chunk, ...]:
-        return tuple(chunk(start, stop, scale) for start, stop in spans(torch.bincount(y), max(1, target_rows // v)))
+        most, unit = max(1, target_rows // v), LANES // math.gcd(LANES, v)
+        cuts = spans(sizes[by_size].tolist(), most, unit if 2 * unit <= most else 1)
+        return tuple(chunk(start, stop, scale) for start, stop in cuts)
 
     candidates = cut(candidate_rows, 1.0)
     if anchors is None:
@@ -144,7 +157,7 @@ def plan_pairs(
     else:
         position = torch.empty(n, dtype=torch.long)
         position[order] = torch.arange(n)
-        anchor_chunks = _some_anchors(z, y, w, anchors, position, anchor_rows, 1 / temperature, dtype, device)
+        anchor_chunks = _some_anchors(z, y, rank, w, anchors, position, anchor_rows, 1 / temperature, dtype, device)
     return PairPlan(
         anchors=anchor_chunks,
         candidates=candidates,
@@ -157,39 +170,42 @@ def plan_pairs(
         self_pairs=self_pairs,
         weighted=bool((w != 1).any()),
         dtype=dtype,
+        mixed=mixed,
         device=device,
         workers=(workers or os.cpu_count() or 1) if on_cpu else 1,
     )
 
 
-def spans(sizes: Tensor, most: int) -> list[tuple[int, int]]:
-    """Consecutive [start, stop) of at most `most` instances, none of them across the border of a large class.
+def spans(sizes: Sequence[int], most: int, unit: int = 1) -> list[tuple[int, int]]:
+    """Consecutive [start, stop) of at most `most` instances; none across the border of a class of more than half that.
 
     Args:
-        sizes: (c,) instances of each class, in sorted order.
+        sizes: instances of each class, in the order of the instances.
         most: instances of a span.
-
-    Returns:
-        A class of more than half of `most` is cut into equal spans of its own; smaller neighbours share spans.
+        unit: spans are multiples of this, but for one odd one in each run of classes that are cut together.
     """
-    out, start, stop = [], 0, 0
-    for size in sizes.tolist():
-        large = 2 * size > most
-        if start < stop and (large or stop + size - start > most):
-            out.append((start, stop))
-            start = stop
-        stop += size
-        if large:
-            pieces = -(-size // most)
-            edges = [start + size * i // pieces for i in range(pieces + 1)]
-            out += zip(edges, edges[1:], strict=False)
-            start = stop
-    return out + [(start, stop)] * (start < stop)
+    most -= most % unit
+    runs: list[int] = []  # a large class each, or small neighbours together
+    small = False
+    for size in sizes:
+        if small and 2 * size <= most:
+            runs[-1] += size
+        else:
+            runs.append(size)
+        small = 2 * size <= most
+    out, start = [], 0
+    for size in runs:
+        pieces, odd = max(1, -(-size // most)), size % unit
+        edges = [odd * (i > 0) + size // unit * i // pieces * unit for i in range(pieces + 1)]
+        out += [(start + low, start + high) for low, high in pairwise(edges) if low < high]
+        start += size
+    return out
 
 
 def _some_anchors(
     z: Tensor,
     y: Tensor,
+    rank: Tensor,
     w: Tensor,
     anchors: Tensor,
     position: Tensor,
@@ -198,7 +214,7 @@ def _some_anchors(
     dtype: torch.dtype,
     device: torch.device,
 ) -> tuple[Chunk, ...]:
-    """Chunks of sampled anchors, in label order."""
+    """Chunks of sampled anchors, in the order of the plan."""
     v, d = z.shape[1:]
     anchors = anchors[torch.argsort(position[anchors // v], stable=True)]
     chunks, done = [], 0
@@ -215,7 +231,7 @@ def _some_anchors(
                 at=slice(done, done := done + len(some)),
                 start=-1,
                 stop=-1,
-                classes=(int(y[instance].min()), int(y[instance].max())),
+                classes=(int(rank[y[instance]].min()), int(rank[y[instance]].max())),
                 instances=(int(where.min()), int(where.max())),
             )
         )

@@ -6,7 +6,7 @@ lose a unit in the last place each.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 import torch
@@ -76,27 +76,55 @@ def _key(gamma: float) -> float:
 
 
 class Powers:
-    """e^{gamma t} of one tile after another, in buffers of their own."""
+    """e^{gamma t} of one tile after another, in as few buffers as will do: they should stay in a core's cache.
 
-    def __init__(self, order: Chain) -> None:
-        self.order = order
-        self._buffers: dict[LogTerm, Tensor] = {}
+    Args:
+        terms: powers, without eta.
+        order: of their evaluation, from `chain`.
+        keep: whether every term is still there when the last one is.
+    """
 
-    def __call__(self, t: Tensor) -> Iterator[tuple[LogTerm, Tensor]]:
-        """Each term of the chain (no eta) with its values, which the next tile overwrites."""
-        for term, factors in self.order:
-            values = self._buffer(term, t)
+    def __init__(self, terms: Sequence[LogTerm], order: Chain, keep: bool = False) -> None:
+        place = {term: i for i, (term, _) in enumerate(order)}
+        wanted = {term: k for k, term in enumerate(terms)}
+        # Tiles are many and small: the loop over them handles numbers, and makes no view twice.
+        self._steps = [
+            (wanted.get(term, -1), term.gamma, factors and (place[factors[0]], place[factors[1]]))
+            for term, factors in order
+        ]
+        self._slots = list(range(len(order))) if keep else _slots([factors or () for _, _, factors in self._steps])
+        self._storage: Tensor | None = None
+        self._views: dict[tuple[int, ...], list[Tensor]] = {}
+
+    def __call__(self, t: Tensor) -> Iterator[tuple[int, Tensor]]:
+        """Each term's position with its values, shaped as t, which the next term (or tile) overwrites."""
+        values = self._views.get(t.shape) or self._view(t)
+        for out, (k, gamma, factors) in zip(values, self._steps, strict=True):
             if factors is not None:
-                first, second = (self._buffer(factor, t) for factor in factors)
-                torch.mul(first, second, out=values)
-            elif term.gamma:
-                torch.exp(t if term.gamma == 1 else torch.mul(t, term.gamma, out=values), out=values)
-            yield term, values
+                torch.mul(values[factors[0]], values[factors[1]], out=out)
+            elif gamma:
+                torch.exp(t if gamma == 1 else torch.mul(t, gamma, out=out), out=out)
+            else:
+                out.fill_(1.0)
+            if k >= 0:
+                yield k, out
 
-    def _buffer(self, term: LogTerm, t: Tensor) -> Tensor:
-        if term not in self._buffers or self._buffers[term].numel() < t.numel():
-            self._buffers[term] = t.new_ones(t.numel())  # what gamma = 0 needs
-        return self._buffers[term][: t.numel()].view(t.shape)
+    def _view(self, t: Tensor) -> list[Tensor]:
+        if self._storage is None or self._storage.shape[1] < t.numel():
+            self._storage = t.new_empty(max(self._slots) + 1, t.numel())
+            self._views.clear()
+        self._views[t.shape] = [self._storage[slot, : t.numel()].view(t.shape) for slot in self._slots]
+        return self._views[t.shape]
+
+
+def _slots(inputs: Sequence[Sequence[int]]) -> list[int]:
+    """A buffer for the result of each step, shared with results that no later step takes in."""
+    last = {i: step for step, taken in enumerate(inputs) for i in taken}
+    slots: list[int] = []
+    for step in range(len(inputs)):
+        busy = {slots[i] for i in range(step) if last.get(i, i) >= step}
+        slots.append(next(slot for slot in range(step + 1) if slot not in busy))
+    return slots
 
 
 def relative_terms(
