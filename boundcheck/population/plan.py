@@ -1,9 +1,9 @@
 """Which pairs to visit, and in what pieces: instances sorted by class and cut into chunks that fit a cache.
 
-Sorting by class, the largest first, and cutting at class borders where classes are large, makes nearly every tile (anchor chunk x
-candidate chunk) wholly same-class or wholly other-class, so masks are needed only beside the diagonal. Within a chunk
-rows are view-major (all first views, then all second views, ...), so that summing an instance's views is a sum of
-contiguous slices.
+Sorting by class, the largest first, and cutting at class borders where classes are large, makes nearly every tile
+(anchor chunk x candidate chunk) wholly same-class or wholly other-class, so masks are needed only beside the diagonal.
+Within a chunk rows are view-major (all first views, then all second views, ...), so that summing an instance's views
+is a sum of contiguous slices.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
@@ -21,7 +21,7 @@ from torch import Tensor
 SelfPairs = Literal["exclude", "include"]
 
 # About how many rows a chunk has: square tiles, so that each serves both its sides, that stay within a core's cache.
-CPU_ROWS = 384
+CPU_ROWS = 512
 # Rows come in multiples of this, which vector instructions and matrix products like best.
 LANES = 32
 DEVICE_ROWS = 8192
@@ -69,6 +69,14 @@ class PairPlan:
     def n_anchors(self) -> int:
         """Anchors visited."""
         return sum(len(chunk) for chunk in self.anchors)
+
+    def to(self, dtype: torch.dtype) -> PairPlan:
+        """The same pairs with logits of another precision."""
+        anchors, candidates = (
+            tuple(replace(chunk, z=chunk.z.to(dtype), weight=chunk.weight.to(dtype)) for chunk in chunks)
+            for chunks in (self.anchors, self.candidates)
+        )
+        return replace(self, anchors=anchors, candidates=candidates, dtype=dtype)
 
     @property
     def pairs(self) -> int:
@@ -184,7 +192,6 @@ def spans(sizes: Sequence[int], most: int, unit: int = 1) -> list[tuple[int, int
         most: instances of a span.
         unit: spans are multiples of this, but for one odd one in each run of classes that are cut together.
     """
-    most -= most % unit
     runs: list[int] = []  # a large class each, or small neighbours together
     small = False
     for size in sizes:
@@ -193,6 +200,7 @@ def spans(sizes: Sequence[int], most: int, unit: int = 1) -> list[tuple[int, int
         else:
             runs.append(size)
         small = 2 * size <= most
+    most -= most % unit
     out, start = [], 0
     for size in runs:
         pieces, odd = max(1, -(-size // most)), size % unit

@@ -51,7 +51,7 @@ def chain(terms: Iterable[LogTerm], dtype: torch.dtype, most_lost: float = MOST_
 
 
 def _products(gamma: float, there: frozenset[float], most: int) -> list[tuple[float, float]] | None:
-    """The fewest products, of at most `most`, found to lead from the powers there to gamma; None where there are not."""
+    """The fewest products found, at most `most`, that lead from the powers there to gamma; None without any."""
     for length in range(1, most + 1):
         if found := _path(gamma, there, length):
             return found
@@ -81,7 +81,7 @@ class Powers:
     Args:
         terms: powers, without eta.
         order: of their evaluation, from `chain`.
-        keep: whether every term is still there when the last one is.
+        keep: whether every term is still there when the last one is, for `together`.
     """
 
     def __init__(self, terms: Sequence[LogTerm], order: Chain, keep: bool = False) -> None:
@@ -92,7 +92,12 @@ class Powers:
             (wanted.get(term, -1), term.gamma, factors and (place[factors[0]], place[factors[1]]))
             for term, factors in order
         ]
-        self._slots = list(range(len(order))) if keep else _slots([factors or () for _, _, factors in self._steps])
+        if keep:
+            helpers = iter(range(len(terms), len(order)))
+            self._slots = [k if k >= 0 else next(helpers) for k, _, _ in self._steps]
+        else:
+            self._slots = _slots([factors or () for _, _, factors in self._steps])
+        self._count = len(terms)
         self._storage: Tensor | None = None
         self._views: dict[tuple[int, ...], list[Tensor]] = {}
 
@@ -108,6 +113,13 @@ class Powers:
                 out.fill_(1.0)
             if k >= 0:
                 yield k, out
+
+    def together(self, t: Tensor) -> Tensor:
+        """(terms, *t.shape) the values of all terms."""
+        for _ in self(t):
+            pass
+        assert self._storage is not None
+        return self._storage[: self._count, : t.numel()].unflatten(1, t.shape)
 
     def _view(self, t: Tensor) -> list[Tensor]:
         if self._storage is None or self._storage.shape[1] < t.numel():

@@ -40,7 +40,7 @@ class Side:
     @property
     def rows(self) -> int:
         """Number of anchors."""
-        return self.anchors.at.stop - self.anchors.at.start
+        return len(self.anchors)
 
     def face(self, values: Tensor) -> Tensor:
         """Values of the tile's pairs with this side's anchors as rows."""
