@@ -40,7 +40,7 @@ class Effects:
         self.columns = least.new_zeros(len(stage.functionals), plan.n, dtype=torch.float64)
         self.heavy = HeavyShares(stage, least, self.columns)
         self.pairs = [(stage.terms.index(numerator(h)), stage.terms.index(denominator(h))) for h in stage.hardenings]
-        self.wanted = [[stage.columns(group, h) for h in stage.hardenings] for group in (SAME, DIFF)]
+        self.wanted = [[i for h in stage.hardenings for i in stage.columns(group, h)] for group in (SAME, DIFF)]
         self._storage = least.new_empty(0)
 
     def __call__(self, anchors: Chunk, tiles: Iterator[Tile]) -> None:
@@ -67,18 +67,16 @@ class Effects:
         self._share(group, terms, side, shares)
         squares = shares.new_empty(len(self.pairs), 3, side.rows)
         effects = []
-        for h, ((n, d), factors) in enumerate(
-            zip(self.pairs, self.stage.factors[group][side.anchors.at.start], strict=True)
-        ):
+        all_factors = self.stage.factors[group][side.anchors.at.start]
+        for h, ((n, d), (of_x, of_y, of_products)) in enumerate(zip(self.pairs, all_factors, strict=True)):
             x, y = shares[n], shares[d]
             for product, first, second in zip(products, (x, x, y), (x, y, y), strict=True):
                 torch.mul(first, second, out=product)
             torch.sum(products, 2, out=squares[h])
-            of_x, of_y, of_products = factors
             effect = of_products @ products.flatten(0, 1)
             effects.append(effect.addmm_(of_x, x).addmm_(of_y, y))
         self.squares[group, :, :, side.anchors.at] += squares
-        self.columns[sum(self.wanted[group], []), where] += torch.cat(effects)
+        self.columns[self.wanted[group], where] += torch.cat(effects)
 
     def _share(self, group: int, terms: Tensor, side: Side, out: Tensor) -> None:
         """Share of each instance in its group's sum, (terms, a, instances)."""
@@ -99,7 +97,7 @@ class Effects:
         a = side.rows
         if self._storage.numel() < (terms + 3) * a * m:
             self._storage = self._storage.new_empty((terms + 3) * a * m)
-        first, second = self._storage[: (terms + 3) * a * m].split([terms * a * m, 3 * a * m])
+        first, second = self._storage[: terms * a * m], self._storage[terms * a * m : (terms + 3) * a * m]
         if side.turned:
             return first.view(terms, m, a).transpose(1, 2), second.view(m, 3, a).permute(1, 2, 0)
         return first.view(terms, a, m), second.view(3, a, m)

@@ -119,7 +119,7 @@ class Powers:
         for _ in self(t):
             pass
         assert self._storage is not None
-        return self._storage[: self._count, : t.numel()].unflatten(1, t.shape)
+        return self._storage[: self._count, : t.numel()].view(self._count, *t.shape)
 
     def _view(self, t: Tensor) -> list[Tensor]:
         if self._storage is None or self._storage.shape[1] < t.numel():

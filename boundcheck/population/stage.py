@@ -102,12 +102,7 @@ class Stage:
         for group in (SAME, DIFF):
             whole = [self._factors(group, h) for h in self.hardenings]
             out.append(
-                {
-                    chunk.at.start: [
-                        (f[0], f[1], f[2:].transpose(0, 1).flatten(1)) for f in (w[:, :, chunk.at] for w in whole)
-                    ]
-                    for chunk in self.plan.anchors
-                }
+                {chunk.at.start: [_side_by_side(f[:, :, chunk.at]) for f in whole] for chunk in self.plan.anchors}
             )
         return out
 
@@ -121,6 +116,10 @@ class Stage:
                 [slope * x, -slope * y, (slope / 2 - half) * x * x, 2 * half * x * y, -(slope / 2 + half) * y * y]
             )
         return out.to(self.plan.device, self.plan.dtype)
+
+
+def _side_by_side(factors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    return factors[0], factors[1], factors[2:].transpose(0, 1).flatten(1)
 
 
 def set_stage(plan: PairPlan, table: CumulantTable, functionals: Sequence[Functional]) -> Stage:
