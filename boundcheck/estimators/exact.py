@@ -82,6 +82,7 @@ def pair_plan(
         self_pairs=spec.self_pairs,
         anchors=anchors,
         dtype=choose_dtype(precision, steepest * largest_logit),
+        mixed=precision == "auto",
         device=resolve_device(device),
     )
 
