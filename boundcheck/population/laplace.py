@@ -22,7 +22,7 @@ from torch import Tensor
 from boundcheck.hardening import Hardening, LogTerm, denominator
 from boundcheck.population.cumulants import POOLS, CumulantTable
 from boundcheck.population.leave_out import Tilt
-from boundcheck.population.plan import Chunk, PairPlan
+from boundcheck.population.plan import Chunk, PairPlan, place
 from boundcheck.population.powers import Chain, chain, peak, relative_terms
 from boundcheck.population.tiles import DIFF, SAME, Part, Tile, visit
 
@@ -154,7 +154,9 @@ class _Laws:
 def _laws(plan: PairPlan, table: CumulantTable, hardenings: Sequence[Hardening]) -> _Laws:
     terms = tuple(denominator(h) for h in hardenings)
     return _Laws(
-        terms, chain(terms), torch.stack([place(plan, table.anchors, _top(table, g, plan)) for g in (SAME, DIFF)])
+        terms,
+        chain(terms, plan.dtype),
+        torch.stack([place(plan, table.anchors, _top(table, g, plan)) for g in (SAME, DIFF)]),
     )
 
 
@@ -175,13 +177,6 @@ def _share(table: CumulantTable, group: int, tilt: Tilt, plan: PairPlan) -> Tens
     term = denominator(tilt.hardening)
     total = table.log_sum(tilt.pool, term)
     return torch.where(total == -torch.inf, 0.0, (peak(term, _top(table, group, plan), plan.temperature) - total).exp())
-
-
-def place(plan: PairPlan, anchors: Tensor, values: Tensor) -> Tensor:
-    """(a, ...) values in the rows of their original anchors, where a chunk finds them."""
-    placed = values.new_zeros(plan.n * plan.v, *values.shape[1:])
-    placed[anchors] = values
-    return placed.to(plan.device, plan.dtype)
 
 
 @dataclass(frozen=True)

@@ -244,3 +244,10 @@ def _some_anchors(
             )
         )
     return tuple(chunks)
+
+
+def place(plan: PairPlan, anchors: Tensor, values: Tensor) -> Tensor:
+    """(a, ...) values of anchors (original indices) in n v rows, where a chunk finds them; zeros elsewhere."""
+    placed = values.new_zeros(plan.n * plan.v, *values.shape[1:])
+    placed[anchors] = values
+    return placed.to(plan.device, plan.dtype)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from boundcheck.population.laplace import STEP, doublings, in_original_order, place
-from boundcheck.population.plan import Chunk, PairPlan
+from boundcheck.population.laplace import STEP, doublings, in_original_order
+from boundcheck.population.plan import Chunk, PairPlan, place
 from boundcheck.population.tiles import Tile, visit
 
 

@@ -15,8 +15,6 @@ from torch import Tensor
 import boundcheck.estimators.finite as finite
 import boundcheck.losses
 import boundcheck.population.cumulants as cumulants
-import boundcheck.population.laplace as laplace
-import boundcheck.population.leave_out as leave_out
 import boundcheck.population.positives as positives
 import boundcheck.population.tiles as tiles
 from boundcheck.claims import CLAIMS
@@ -114,10 +112,11 @@ def tilt(
         return numerator(h) if h.beta is None else LogTerm(1.0 + above(h.beta))
 
     def mutate(patch: MonkeyPatch) -> None:
-        for module in (cumulants, leave_out, laplace, finite):
-            patch.setattr(module, "denominator", wrong_below)
-            if module is not laplace:
-                patch.setattr(module, "numerator", wrong_above)
+        places = [m for name, m in sys.modules.items() if name.startswith(("boundcheck.population.", finite.__name__))]
+        for module in places:
+            for name, wrong in (("denominator", wrong_below), ("numerator", wrong_above)):
+                if hasattr(module, name):
+                    patch.setattr(module, name, wrong)
 
     return mutate
 
