@@ -38,6 +38,12 @@ CAPTIONS = {
         "averages over all draws, none of them made; dashed lines are the second-order prediction, which falls as "
         "1/k; the darker, the harder. The number of negatives at which a curve meets a level is in the table above.",
     ),
+    "bounds": (
+        "The mean classifier and its bounds",
+        "Cross-entropy of the classifier whose weights are the class means (dashed), between bounds by the contrastive "
+        "loss with a sum over K negatives, as in Bao et al. 2022, Figure 1. Bounds above 100 nats, and infinite ones, "
+        "are not drawn; the vertical scale is linear between −1 and 1.",
+    ),
     "worst_anchors": (
         "The worst anchors for Assumption 1",
         "The anchors of least margin (below zero they break the assumption), with the nearest candidate of their own "

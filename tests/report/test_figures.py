@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from boundcheck.report.style import COLUMN, PAGE
 from boundcheck.runs import Run
 
 Factory = Callable[..., Run]
+SHOWN = [name for name in FIGURES if name != "bounds"]  # what the usual run has
 
 
 def drawn(run: Run, name: str) -> tuple[Figure, pd.DataFrame]:
@@ -33,7 +35,12 @@ def main_axes(figure: Figure) -> Axes:
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_draws_for_every_shape(any_run: Run, name: str) -> None:
     result = FIGURES[name](any_run)
-    if (name == "worst_anchors" and any_run.pictures is None) or (name == "finite_k" and any_run.finite_k.empty):
+    missing = {
+        "worst_anchors": any_run.pictures is None,
+        "finite_k": any_run.finite_k.empty,
+        "bounds": not any_run.claims.claim.eq("bao_upper").any(),
+    }
+    if missing.get(name):
         assert result is None
         return
     assert result is not None
@@ -56,9 +63,9 @@ def test_tick_labels_do_not_overlap(any_run: Run, name: str) -> None:
 def test_files_and_their_data(run: Run, saved: Path) -> None:
     folder = saved / "figures"
     assert {path.name for path in folder.iterdir()} == {
-        f"{name}.{suffix}" for name in FIGURES for suffix in ("png", "pdf", "svg", "csv")
+        f"{name}.{suffix}" for name in SHOWN for suffix in ("png", "pdf", "svg", "csv")
     }
-    for name in FIGURES:
+    for name in SHOWN:
         assert (folder / f"{name}.pdf").read_bytes().startswith(b"%PDF")
         assert Image.open(folder / f"{name}.png").width in (200 * COLUMN, 200 * PAGE)
     data = pd.read_csv(folder / "losses.csv")
@@ -143,3 +150,14 @@ def test_worst_anchors_show_each_picture(factory: Factory, channels: int) -> Non
     images = main_axes(drawn(shown, "worst_anchors")[0]).images
     assert len(images) == 36
     np.testing.assert_array_equal(np.asarray(images[4].get_array())[..., 0], pictures[1, 1, 0])
+
+
+def test_bounds_of_the_mean_classifier(run: Run) -> None:
+    rows = run.claims.iloc[[0, 0, 0, 0]].assign(
+        claim=["bao_upper", "bao_upper", "arora_upper", "bao_lower"], q=[1, 16, 16, 16], lhs=[1.0, 1, 1, -2],
+        rhs=[9.0, 8, 3e40, 1],
+    )  # fmt: skip
+    figure, data = drawn(replace(run, claims=rows), "bounds")
+    assert list(data["value"]) == [9, 8, 3e40, -2] and set(data["mean_classifier"]) == {1}
+    labels = [line.get_label() for line in main_axes(figure).lines]
+    assert labels == ["Bao 2022, upper", "Bao 2022, lower", "mean classifier"]  # Arora's says nothing

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from boundcheck.report.figures.assumption import draw_assumption
 from boundcheck.report.figures.beta_star import draw_beta_star
+from boundcheck.report.figures.bounds import draw_bounds
 from boundcheck.report.figures.crossing import draw_crossing
 from boundcheck.report.figures.finite_k import draw_finite_k
 from boundcheck.report.figures.losses import draw_losses
@@ -26,6 +27,7 @@ FIGURES: dict[str, Callable[[Run], tuple[Figure, pd.DataFrame] | None]] = {
     "margin": draw_margin,
     "beta_star": draw_beta_star,
     "finite_k": draw_finite_k,
+    "bounds": draw_bounds,
     "worst_anchors": draw_worst_anchors,
 }
 
