@@ -37,6 +37,9 @@ WORST_COLUMNS = [
     "rank", "id", "view", "label", "margin", "hardening", "beta", "same_id", "same_label", "same_cosine",
     "diff_id", "diff_label", "diff_cosine",
 ]  # fmt: skip
+POPULATION_COLUMNS = [
+    "quantity", "hardening", "beta", "q", "limit", "limit_se", "estimate", "se", "ci_low", "ci_high",
+]  # fmt: skip
 ANCHOR_COLUMNS = ["id", "view", "label", "beta_star"]
 CSV_COLUMNS = {
     "losses": LOSS_COLUMNS,
@@ -47,7 +50,7 @@ CSV_COLUMNS = {
 # Identifiers and labels stay text, so that a class called "NA" or "007" survives the round trip.
 TEXT_COLUMNS = frozenset([
     "loss", "hardening", "positives", "estimator", "claim", "kind", "verdict", "reason", "id", "label",
-    "same_id", "same_label", "diff_id", "diff_label",
+    "same_id", "same_label", "diff_id", "diff_label", "quantity",
 ])  # fmt: skip
 
 
@@ -67,6 +70,8 @@ class Run:
         manifest: What made the run: command, config, versions, platform, data, cost, crossing, warnings, catalogue.
         pictures: (rows of worst, 3, ch, h, w) uint8: anchor, nearest same class, nearest other class; None for
             data without images.
+        population: Exact limits beside the estimates (`POPULATION_COLUMNS`), where the data are a sample of a known
+            population; else None.
     """
 
     losses: pd.DataFrame
@@ -76,10 +81,13 @@ class Run:
     worst: pd.DataFrame
     manifest: Mapping[str, Any] = field(repr=False)
     pictures: np.ndarray | None = field(default=None, repr=False)
+    population: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
         for name, columns in CSV_COLUMNS.items():
             object.__setattr__(self, name, _typed(getattr(self, name), columns))
+        if self.population is not None:
+            object.__setattr__(self, "population", _typed(self.population, POPULATION_COLUMNS))
         object.__setattr__(self, "anchors", self.anchors.astype({"id": str, "label": str}))
 
 
@@ -151,12 +159,13 @@ def load_run(directory: str | os.PathLike[str]) -> Run:
     manifest = _reading(source / "run.json", _read_manifest)
     tables = {name: _reading(source / f"{name}.csv", _read_csv) for name in CSV_COLUMNS}
     anchors = _reading(source / "anchors.parquet", _read_anchors)
-    images = source / "pictures.npz"
+    images, known = source / "pictures.npz", source / "population.csv"
     return Run(
         **tables,
         anchors=anchors,
         manifest=manifest,
         pictures=_reading(images, _read_pictures) if images.exists() else None,
+        population=_reading(known, _read_csv) if known.exists() else None,
     )
 
 
@@ -186,6 +195,8 @@ def _write_numbers(run: Run, directory: Path) -> None:
     )
     for name in CSV_COLUMNS:
         getattr(run, name).to_csv(directory / f"{name}.csv", index=False)
+    if run.population is not None:
+        run.population.to_csv(directory / "population.csv", index=False)
     run.anchors.to_parquet(directory / "anchors.parquet", index=False)
     if run.pictures is not None:
         np.savez_compressed(directory / "pictures.npz", pictures=run.pictures)
@@ -226,7 +237,7 @@ def _read_manifest(path: Path) -> dict[str, Any]:
 
 def _read_csv(path: Path) -> pd.DataFrame:
     """A table with its exact numbers: every cell is read as text, so that nothing is guessed or rounded."""
-    columns = CSV_COLUMNS[path.stem]
+    columns = (CSV_COLUMNS | {"population": POPULATION_COLUMNS})[path.stem]
     frame = pd.read_csv(path, dtype=str, keep_default_na=False)
     _require(frame, columns)
     for name in columns:

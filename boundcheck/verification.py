@@ -15,7 +15,8 @@ from boundcheck.claims import Claim, Evidence, Judgement, choose_claims, judge
 from boundcheck.data import ImageSet
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError, unknown_name
-from boundcheck.estimators import DEFAULT_BETAS, LossTable, loss_spec, run_estimator
+from boundcheck.estimators import DEFAULT_BETAS, LossTable, Population, loss_spec, parse_population, run_estimator
+from boundcheck.estimators.closed import population_limits, population_worst_case
 from boundcheck.estimators.crossing import beta_star, crossings, planner, worst_case_losses
 from boundcheck.estimators.exact import exact
 from boundcheck.inference.multiplicity import holm
@@ -118,8 +119,9 @@ class Verification:
 
 
 def verify(
-    emb: EmbeddingSet,
+    emb: EmbeddingSet | Population | str,
     *,
+    population: Population | None = None,
     temperature: float = 0.5,
     betas: Sequence[float] = DEFAULT_BETAS,
     hardening: str | Sequence[str] = "exp",
@@ -140,7 +142,8 @@ def verify(
     """Estimate the losses, check Assumption 1 and the claims, with intervals.
 
     Args:
-        emb: embeddings and labels.
+        emb: embeddings and labels; or a known population or its text, whose losses then come from closed forms.
+        population: what the embeddings are a sample of, where that is known: its exact limits go beside the estimates.
         temperature, betas, hardening, q, positives, self_pairs, class_prior: the variant, see `estimate`.
         claims: "all", ids (a list or comma-separated), or `Claim` objects.
         estimator, anchors, negatives, seed, device, precision, progress: how, see `estimate`.
@@ -155,6 +158,8 @@ def verify(
     if not 0 < confidence < 1:
         raise InputError(f"confidence: must be between 0 and 1, received {confidence:g}; the usual is 0.95")
     chosen = choose_claims(claims)
+    if isinstance(emb, str):
+        emb = parse_population(emb)
     spec = loss_spec(
         emb,
         temperature=temperature,
@@ -165,6 +170,8 @@ def verify(
         self_pairs=self_pairs,
         class_prior=class_prior,
     )
+    # First, as it refuses what has no closed form. Losses of k negatives have another target.
+    limits = None if population is None or negatives is not None else population_limits(population, spec)
     losses = run_estimator(
         emb,
         spec,
@@ -176,15 +183,23 @@ def verify(
         precision=precision,
         progress=progress,
     )
-    plan_for = planner(losses, device, precision)
-    worst_case = worst_case_losses(losses, plan_for)
-    crossing = crossings(losses, plan_for, worst_case) if losses.k is None else {}
+    crossing: dict[float, float] = {}
+    if isinstance(emb, Population):
+        worst_case = population_worst_case(losses)
+        critical = torch.full((len(losses.table.anchors),), torch.nan)
+        worst = pd.DataFrame()
+    else:
+        plan_for = planner(losses, device, precision)
+        worst_case = worst_case_losses(losses, plan_for)
+        crossing = crossings(losses, plan_for, worst_case) if losses.k is None else crossing
+        critical = beta_star(losses, plan_for)
+        worst = worst_anchors(losses)
     tables: dict[bytes, LossTable] = {}
 
     def over(some: torch.Tensor) -> LossTable:
         key = some.numpy().tobytes()
         if key not in tables:
-            tables[key] = exact(emb, spec, anchors=some, device=device, precision=precision)
+            tables[key] = exact(losses.emb, spec, anchors=some, device=device, precision=precision)
         return tables[key]
 
     evidence = Evidence(losses, worst_case, crossing, over)
@@ -210,11 +225,20 @@ def verify(
         losses=losses.to_frame(confidence),
         claims=_claims_frame(judgements, losses, confidence),
         assumption=losses.assumption_frame(confidence),
-        anchors=_anchors_frame(losses, beta_star(losses, plan_for)),
-        worst=worst_anchors(losses).reindex(columns=WORST_COLUMNS),
+        anchors=_anchors_frame(losses, critical),
+        worst=worst.reindex(columns=WORST_COLUMNS),
         manifest=manifest_of(losses, config, crossing, chosen),
+        population=None if limits is None else _beside(limits, losses, confidence),
     )
     return Verification(run, losses)
+
+
+def _beside(limits: pd.DataFrame, losses: LossTable, confidence: float) -> pd.DataFrame:
+    """The exact limits with the estimates beside them, with the columns of population.csv."""
+    columns = ["estimate", "se", "ci_low", "ci_high"]
+    shares = [(s.share.value, s.share.se, *s.share.interval(confidence)) for s in losses.margins.values()]
+    estimates = np.concatenate([losses.to_frame(confidence)[columns].to_numpy(), np.array(shares)])
+    return limits.assign(**dict(zip(columns, estimates.T, strict=True)))
 
 
 def _claims_frame(judgements: list[Judgement], losses: LossTable, confidence: float) -> pd.DataFrame:

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError, unknown_name
+from boundcheck.estimators.closed import closed
 from boundcheck.estimators.exact import exact
 from boundcheck.estimators.montecarlo import montecarlo
+from boundcheck.estimators.populations import Population, parse_population
 from boundcheck.estimators.records import LossTable
 from boundcheck.hardening import parse_hardening
 from boundcheck.losses import LossSpec
 from boundcheck.population.tiles import Progress
 
-ESTIMATORS = ("auto", "exact", "montecarlo")
+ESTIMATORS = ("auto", "exact", "montecarlo", "closed")
 POSITIVES = ("auto", "augmentation", "class")
 SELF_PAIRS = ("exclude", "include")
 CLASS_PRIORS = ("empirical", "balanced")
@@ -25,7 +27,7 @@ EXACT_ANCHORS = 100_000
 
 
 def loss_spec(
-    emb: EmbeddingSet,
+    emb: EmbeddingSet | Population,
     *,
     temperature: float = 0.5,
     betas: Sequence[float] = DEFAULT_BETAS,
@@ -35,7 +37,7 @@ def loss_spec(
     self_pairs: str = "exclude",
     class_prior: str = "empirical",
 ) -> LossSpec:
-    """The variant of the losses that these options stand for, checked against the embeddings.
+    """The variant of the losses that these options stand for, checked against the embeddings (or a known population).
 
     Raises:
         InputError: an option is unknown or out of range, or the embeddings lack what it needs.
@@ -53,7 +55,8 @@ def loss_spec(
         raise InputError(
             f"positives: augmentation needs two or more views of each instance, received {emb.v}; use positives=class"
         )
-    if positives == "class" and emb.v == 1 and self_pairs == "exclude" and emb.class_counts.max() < 2:
+    lonely = isinstance(emb, EmbeddingSet) and emb.v == 1 and self_pairs == "exclude" and emb.class_counts.max() < 2
+    if positives == "class" and lonely:
         raise InputError("positives: class needs a class with two or more instances, received one instance in each")
     if not q:
         raise InputError("q: needs at least one value, received none; the usual is 1")
@@ -70,7 +73,7 @@ def loss_spec(
 
 
 def run_estimator(
-    emb: EmbeddingSet,
+    emb: EmbeddingSet | Population,
     spec: LossSpec,
     *,
     estimator: str = "auto",
@@ -84,12 +87,24 @@ def run_estimator(
 ) -> LossTable:
     """The estimator of that name on a checked specification; "auto" is exact up to 100,000 anchors.
 
+    A population takes the closed form, and no other estimator.
+
     Raises:
-        InputError: an option is unknown, or sampling is asked of the exact estimator.
+        InputError: an option is unknown, or the estimator cannot do what is asked of it.
     """
     for parameter, value, valid in (("estimator", estimator, ESTIMATORS), ("precision", precision, PRECISIONS)):
         if value not in valid:
             raise unknown_name(parameter, value, valid)
+    if isinstance(emb, Population):
+        if estimator not in ("auto", "closed") or negatives is not None:
+            asked = f"estimator {estimator}" if negatives is None else f"negatives={negatives}"
+            raise InputError(
+                f"estimator: a population has closed forms in the limit alone, received {asked}; "
+                "take embeddings instead, population.sample()"
+            )
+        return closed(emb, spec, anchors=anchors, seed=seed)
+    if estimator == "closed":
+        raise InputError("estimator: closed needs a population, received embeddings; name one such as vmf:kappa=20")
     sampled = anchors is not None or negatives is not None
     if estimator == "exact" and sampled:
         raise InputError(
@@ -111,7 +126,7 @@ def run_estimator(
 
 
 def estimate(
-    emb: EmbeddingSet,
+    emb: EmbeddingSet | Population | str,
     *,
     temperature: float = 0.5,
     betas: Sequence[float] = DEFAULT_BETAS,
@@ -132,7 +147,8 @@ def estimate(
     """UCL, H-UCL, SCL and H-SCL of an embedding set (theory section 2).
 
     Args:
-        emb: embeddings and labels.
+        emb: embeddings and labels; or a known population or its text, such as "vmf:classes=10,dim=64,kappa=20",
+            whose losses come from closed forms.
         temperature: tau > 0.
         betas: tilts of the exponential hardening, >= 0; 0 is no tilt and is always there as UCL and SCL.
         hardening: "exp", "threshold:T" (a cosine), "poly:P", or several of them.
@@ -141,7 +157,7 @@ def estimate(
             with two or more views, else class.
         self_pairs: "exclude" the anchor's own instance from the pools, or "include" it: the data are the population.
         class_prior: "empirical" or "balanced".
-        estimator: "exact", "montecarlo" or "auto".
+        estimator: "exact", "montecarlo", "closed" (populations only) or "auto".
         anchors: how many anchors to sample; None means all.
         negatives: k, None means the limit.
         intervals: False gives point estimates from one visit to the pairs, without bias correction.
@@ -156,6 +172,8 @@ def estimate(
     Raises:
         InputError: an option is unknown or out of range, or the embeddings lack what it needs.
     """
+    if isinstance(emb, str):
+        emb = parse_population(emb)
     spec = loss_spec(
         emb,
         temperature=temperature,
@@ -180,4 +198,4 @@ def estimate(
     )
 
 
-__all__ = ["DEFAULT_BETAS", "LossTable", "estimate", "loss_spec", "run_estimator"]
+__all__ = ["DEFAULT_BETAS", "LossTable", "Population", "estimate", "loss_spec", "parse_population", "run_estimator"]

@@ -58,7 +58,7 @@ class LossTable:
     Attributes:
         emb: the embeddings.
         spec: the variant of the losses.
-        estimator: "exact" or "montecarlo".
+        estimator: "exact", "montecarlo" or "closed".
         k: number of negatives, None for the limit.
         table: the log-sums, one row per anchor.
         losses: per-anchor plug-in losses.
@@ -147,8 +147,13 @@ class LossTable:
         return pd.DataFrame(rows)
 
     def assumption_frame(self, confidence: float = 0.95) -> pd.DataFrame:
-        """One row per hardening with the columns of assumption.csv; the exponential family's end, beta = inf, last."""
+        """One row per hardening with the columns of assumption.csv; the exponential family's end, beta = inf, last.
+
+        Closed forms have no such end.
+        """
         ends = [self._row(summary, confidence) for summary in self.margins.values()]
+        if self.estimator == "closed":  # infinite pools come as near as one likes: there is no nearest neighbour
+            return pd.DataFrame(ends)
         return pd.DataFrame([*ends, self._nearest_neighbour_row(confidence)])
 
     def _row(self, summary: MarginSummary, confidence: float) -> dict[str, object]:

@@ -1,17 +1,18 @@
-"""The three tables of a report as text, and as booktabs LaTeX and Markdown."""
+"""The tables of a report as text, and as booktabs LaTeX and Markdown."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from boundcheck.report.format import interval, number, p_value, percent, plain
+from boundcheck.report.format import MISSING, interval, number, p_value, percent, plain
 from boundcheck.report.style import LOSS_NAME
 from boundcheck.report.words import hardening_label, q_label, reading
-from boundcheck.runs import Run, records
+from boundcheck.runs import POPULATION_COLUMNS, Run, records
 
 _TEX_CHARACTERS = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
@@ -77,10 +78,29 @@ def assumption_table(run: Run) -> pd.DataFrame:
     )
 
 
+def population_table(run: Run) -> pd.DataFrame:
+    """The exact limits of the population beside the estimates, as text; no rows where the population is unknown."""
+    rows = pd.DataFrame(columns=POPULATION_COLUMNS) if run.population is None else run.population
+    names = LOSS_NAME | {"assumption1": "Assumption 1 (share)"}
+    return pd.DataFrame(
+        {
+            "Quantity": [names.get(name, name) for name in rows["quantity"]],
+            "Hardening": _labels(rows),
+            "Q": ["" if pd.isna(q) else q_label(q) for q in rows["q"]],
+            "Estimate": _intervals(rows, "estimate"),
+            "Exact limit": [number(r.limit, r.limit_se) for r in records(rows)],
+            "Error of the limit": [number(r.limit_se, r.limit_se) for r in records(rows)],
+            "In the interval": [_covers(r) for r in records(rows)],
+        },
+        dtype=str,
+    )
+
+
 TABLES: dict[str, Callable[[Run], pd.DataFrame]] = {
     "losses": losses_table,
     "claims": claims_table,
     "assumption": assumption_table,
+    "population": population_table,
 }
 
 
@@ -89,6 +109,8 @@ def write_tables(run: Run, directory: Path) -> None:
     directory.mkdir(exist_ok=True)
     for name, build in TABLES.items():
         table = build(run)
+        if table.empty:
+            continue
         (directory / f"{name}.tex").write_text(to_tex(table), encoding="utf-8")
         (directory / f"{name}.md").write_text(to_markdown(table), encoding="utf-8")
 
@@ -110,7 +132,7 @@ def to_markdown(table: pd.DataFrame) -> str:
 
 def is_text(column: str) -> bool:
     """Whether a column of these tables reads from the left; the others are numbers."""
-    return column in ("Loss", "Claim", "Hardening", "Verdict")
+    return column in ("Loss", "Claim", "Hardening", "Verdict", "Quantity")
 
 
 def _alignment(column: str) -> str:
@@ -125,6 +147,13 @@ def _tex(cell: str) -> str:
 
 def _labels(rows: pd.DataFrame) -> list[str]:
     return [hardening_label(r.hardening, r.beta) for r in records(rows)]
+
+
+def _covers(row: Any) -> str:
+    """Whether a loss's interval holds the limit, up to rounding; a share is estimated against smaller pools."""
+    if row.quantity == "assumption1":
+        return MISSING
+    return "yes" if row.ci_low - 4e-5 <= row.limit <= row.ci_high + 4e-5 else "no"
 
 
 def _intervals(rows: pd.DataFrame, column: str) -> list[str]:
