@@ -13,6 +13,7 @@ import torch
 
 from boundcheck.claims import Claim, Evidence, Judgement, choose_claims, judge
 from boundcheck.data import ImageSet
+from boundcheck.deciding import until_decided as sample_until_decided
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError, unknown_name
 from boundcheck.estimators import DEFAULT_BETAS, LossTable, Population, loss_spec, parse_population, run_estimator
@@ -133,6 +134,8 @@ def verify(
     estimator: str = "auto",
     anchors: int | None = None,
     negatives: int | None = None,
+    until_decided: bool = False,
+    max_anchors: int | None = None,
     confidence: float = 0.95,
     seed: int = 0,
     device: str = "auto",
@@ -147,6 +150,8 @@ def verify(
         temperature, betas, hardening, q, positives, self_pairs, class_prior: the variant, see `estimate`.
         claims: "all", ids (a list or comma-separated), or `Claim` objects.
         estimator, anchors, negatives, seed, device, precision, progress: how, see `estimate`.
+        until_decided: sample anchors until every theorem and scenario is decided, see `deciding.until_decided`.
+        max_anchors: its budget; None means all there are.
         confidence: of every interval, in (0, 1).
 
     Returns:
@@ -157,6 +162,11 @@ def verify(
     """
     if not 0 < confidence < 1:
         raise InputError(f"confidence: must be between 0 and 1, received {confidence:g}; the usual is 0.95")
+    if estimator == "multilevel":
+        raise InputError(
+            "estimator: claims need every anchor's pools, received multilevel, which estimates averages alone; "
+            "use montecarlo, or estimate() for the losses"
+        )
     chosen = choose_claims(claims)
     if isinstance(emb, str):
         emb = parse_population(emb)
@@ -172,17 +182,41 @@ def verify(
     )
     # First, as it refuses what has no closed form. Losses of k negatives have another target.
     limits = None if population is None or negatives is not None else population_limits(population, spec)
-    losses = run_estimator(
-        emb,
-        spec,
-        estimator=estimator,
-        anchors=anchors,
-        negatives=negatives,
-        seed=seed,
-        device=device,
-        precision=precision,
-        progress=progress,
-    )
+    looks: tuple[tuple[int, int], ...] = ()
+    if until_decided:
+        if isinstance(emb, Population) or estimator not in ("auto", "montecarlo") or anchors or negatives:
+            raise InputError(
+                "until_decided: samples anchors of embeddings by itself, received "
+                "a population, another estimator, anchors or negatives as well; leave that out, or use max_anchors"
+            )
+        losses, stopping = sample_until_decided(
+            emb,
+            spec,
+            chosen,
+            confidence=confidence,
+            max_anchors=max_anchors,
+            seed=seed,
+            device=device,
+            precision=precision,
+            progress=progress,
+        )
+        looks = stopping.looks
+    else:
+        if max_anchors is not None:
+            raise InputError(
+                f"max_anchors: is the budget of until_decided, received {max_anchors} without; use anchors"
+            )
+        losses = run_estimator(
+            emb,
+            spec,
+            estimator=estimator,
+            anchors=anchors,
+            negatives=negatives,
+            seed=seed,
+            device=device,
+            precision=precision,
+            progress=progress,
+        )
     crossing: dict[float, float] = {}
     if isinstance(emb, Population):
         worst_case = population_worst_case(losses)
@@ -199,7 +233,8 @@ def verify(
     def over(some: torch.Tensor) -> LossTable:
         key = some.numpy().tobytes()
         if key not in tables:
-            tables[key] = exact(losses.emb, spec, anchors=some, device=device, precision=precision)
+            part = exact(losses.emb, spec, anchors=some, device=device, precision=precision)
+            tables[key] = replace(part, anytime=losses.anytime)
         return tables[key]
 
     evidence = Evidence(losses, worst_case, crossing, over)
@@ -214,6 +249,8 @@ def verify(
         "class_prior": spec.class_prior,
         "claims": [claim.id for claim in chosen],
         "estimator": losses.estimator,
+        "reason": losses.reason,
+        "looks": [list(look) for look in looks],
         "anchors": anchors,
         "negatives": negatives,
         "confidence": confidence,

@@ -54,6 +54,8 @@ TEMPERATURE, BETAS = 0.5, (0.5, 1.0, 2.0, 5.0, 10.0)
 @click.option("--estimator", type=OneOf(["auto", "exact", "montecarlo", "closed"]), default="auto", show_default=True)
 @click.option("--anchors", type=ANCHORS, default="all", show_default=True, help="Sample this many anchors.")
 @click.option("--negatives", type=COUNT, help="Finite k: sampled negatives per anchor.")
+@click.option("--until-decided", is_flag=True, help="Sample anchors until every verdict is decided.")
+@click.option("--max-anchors", type=COUNT, help="Budget of --until-decided.  [default: all]")
 @click.option("--confidence", type=CONFIDENCE, default="0.95", show_default=True)
 @click.option("--device", type=DEVICE, default="auto", show_default=True)
 @click.option("--precision", type=OneOf(["auto", "float32", "float64"]), default="auto", show_default=True)
@@ -135,6 +137,8 @@ def command(
         click.echo(json.dumps(_document(result, place, said), ensure_ascii=False, allow_nan=False))
     else:
         click.echo("\n".join([*said, summary_text(result.run)]), nl=False)
+    if reason := result.losses.reason:
+        note(f"estimator: {reason}", quiet)
     note(f"report: {place / 'report.html'}", quiet)
     return 1 if result.failed(fail_on) else 0
 

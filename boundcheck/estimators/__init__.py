@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError, unknown_name
+from boundcheck.estimators.choice import choose
 from boundcheck.estimators.closed import closed
 from boundcheck.estimators.exact import exact
 from boundcheck.estimators.montecarlo import montecarlo
+from boundcheck.estimators.multilevel import multilevel
 from boundcheck.estimators.populations import Population, parse_population
 from boundcheck.estimators.records import LossTable
 from boundcheck.hardening import parse_hardening
 from boundcheck.losses import LossSpec
 from boundcheck.population.tiles import Progress
 
-ESTIMATORS = ("auto", "exact", "montecarlo", "closed")
+ESTIMATORS = ("auto", "exact", "montecarlo", "multilevel", "closed")
 POSITIVES = ("auto", "augmentation", "class")
 SELF_PAIRS = ("exclude", "include")
 CLASS_PRIORS = ("empirical", "balanced")
 PRECISIONS = ("auto", "float32", "float64")
 DEFAULT_BETAS = (0.5, 1.0, 2.0, 5.0, 10.0)
-
-# Beyond this many anchors all pairs take minutes on a laptop; "auto" then samples anchors.
-EXACT_ANCHORS = 100_000
 
 
 def loss_spec(
@@ -85,7 +85,7 @@ def run_estimator(
     precision: str = "auto",
     progress: Progress | None = None,
 ) -> LossTable:
-    """The estimator of that name on a checked specification; "auto" is exact up to 100,000 anchors.
+    """The estimator of that name on a checked specification; "auto" decides by a cost model, see `choice`.
 
     A population takes the closed form, and no other estimator.
 
@@ -110,8 +110,20 @@ def run_estimator(
         raise InputError(
             "estimator: exact takes every anchor and every negative, received anchors or negatives; use montecarlo"
         )
-    if estimator == "montecarlo" or (estimator == "auto" and (sampled or emb.n * emb.v > EXACT_ANCHORS)):
-        return montecarlo(
+    if estimator == "multilevel":
+        if negatives is not None:
+            raise InputError(f"negatives: multilevel estimates the limit, received {negatives}; use montecarlo")
+        return multilevel(emb, spec, anchors=anchors, seed=seed, progress=progress)
+    reason = ""
+    if estimator == "auto":
+        choice = choose(emb, spec, precision=precision)
+        estimator, reason = choice.estimator, choice.reason
+        if sampled:
+            estimator, reason = "montecarlo", "montecarlo: sampled anchors or negatives were asked for"
+        else:
+            anchors = choice.anchors
+    if estimator == "montecarlo":
+        result = montecarlo(
             emb,
             spec,
             anchors=anchors,
@@ -122,7 +134,9 @@ def run_estimator(
             precision=precision,
             progress=progress,
         )
-    return exact(emb, spec, intervals=intervals, device=device, precision=precision, progress=progress)
+    else:
+        result = exact(emb, spec, intervals=intervals, device=device, precision=precision, progress=progress)
+    return replace(result, reason=reason)
 
 
 def estimate(
@@ -157,7 +171,8 @@ def estimate(
             with two or more views, else class.
         self_pairs: "exclude" the anchor's own instance from the pools, or "include" it: the data are the population.
         class_prior: "empirical" or "balanced".
-        estimator: "exact", "montecarlo", "closed" (populations only) or "auto".
+        estimator: "exact"; "montecarlo": sampled anchors against all candidates; "multilevel": sampled negatives too,
+            losses alone, about the data set itself; "closed": populations only; or "auto".
         anchors: how many anchors to sample; None means all.
         negatives: k, None means the limit.
         intervals: False gives point estimates from one visit to the pairs, without bias correction.

@@ -54,7 +54,9 @@ def montecarlo(
         progress: called as anchors are finished.
 
     Returns:
-        The table; standard errors cover the sampled anchors, the draws, and the sample of candidates.
+        The table; standard errors cover the sampled anchors, the draws, and the sample of candidates: the target is the
+        population. A finite-population correction has no place there, as anchors left out are as random as those in;
+        `LossTable.sampling_error` is the error about the data set's own value, with that correction.
 
     Raises:
         InputError: more anchors than there are, fewer than two, or k < 1.
@@ -66,7 +68,8 @@ def montecarlo(
     if negatives is not None and negatives < 1:
         raise InputError(f"negatives: must be at least 1, received {negatives}")
     start = time.perf_counter()
-    chosen = np.sort(np.random.default_rng([seed, 0]).choice(total, m, replace=False))
+    # The start of one permutation: with the same seed, a larger sample contains the smaller.
+    chosen = np.sort(np.random.default_rng([seed, 0]).permutation(total)[:m])
     some = torch.from_numpy(chosen)
     if negatives is None:
         result = exact(

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.hardening import Constant, Hardening
+from boundcheck.inference.anytime import anytime_error
 from boundcheck.inference.influence import standard_error
 from boundcheck.inference.intervals import Estimate, Share
 from boundcheck.losses import AnchorLosses, LossKey, LossSpec, instance_weights
@@ -58,7 +59,7 @@ class LossTable:
     Attributes:
         emb: the embeddings.
         spec: the variant of the losses.
-        estimator: "exact", "montecarlo" or "closed".
+        estimator: "exact", "montecarlo", "multilevel" or "closed".
         k: number of negatives, None for the limit.
         table: the log-sums, one row per anchor.
         losses: per-anchor plug-in losses.
@@ -66,6 +67,9 @@ class LossTable:
         influence: (n, f) centred influences of the corrected means; None without intervals.
         margins: Assumption 1 at each hardening, the constant first.
         cost: pairs and seconds.
+        reason: why "auto" chose the estimator; empty where it was asked for.
+        anytime: confidence of intervals that hold at every number of anchors at once, see `inference.anytime`; None
+            for intervals at a number of anchors fixed beforehand.
     """
 
     emb: EmbeddingSet
@@ -78,6 +82,8 @@ class LossTable:
     influence: Tensor | None
     margins: Mapping[Hardening, MarginSummary]
     cost: Cost
+    reason: str = ""
+    anytime: float | None = None
 
     @property
     def keys(self) -> tuple[LossKey, ...]:
@@ -106,15 +112,36 @@ class LossTable:
 
     def combine(self, weights: Mapping[LossKey, float]) -> Estimate:
         """A linear combination of losses with its standard error."""
-        w = torch.zeros(len(self.keys), dtype=torch.float64)
-        for key, weight in weights.items():
-            w[self.keys.index(key)] += weight
-        used = w != 0
+        w, used = self._columns(weights)
         plugin = float((w[used] * self.losses.mean[used]).sum())
         value = plugin + float((w[used] * self.correction[used]).sum())
         if self.influence is None:
             return Estimate(value, plugin, float("nan"))
-        return Estimate(value, plugin, standard_error(self.influence[:, used] @ w[used]))
+        se = standard_error(self.influence[:, used] @ w[used])
+        if self.anytime is not None:
+            m, total = len(self.table.anchors), self.emb.n * self.emb.v
+            se = anytime_error(se, self.sampling_error(weights), m, total, self.anytime)
+        return Estimate(value, plugin, se)
+
+    def sampling_error(self, weights: Mapping[LossKey, float]) -> float:
+        """Standard error of a linear combination about the data set's own value: what sampling its anchors leaves.
+
+        Anchors (not instances) are sampled without replacement, hence the finite-population correction; 0 with all.
+        """
+        w, used = self._columns(weights)
+        m = len(self.table.anchors)
+        weight = self.losses.weight[:, used]
+        scatter = torch.where(weight > 0, self.losses.value[:, used] - self.losses.mean[used], 0.0)
+        own = (scatter * weight / weight.mean(0)) @ w[used]
+        unsampled = 1 - m / (self.emb.n * self.emb.v)
+        return float((unsampled * own.square().sum() / (m * (m - 1))).sqrt())
+
+    def _columns(self, weights: Mapping[LossKey, float]) -> tuple[Tensor, Tensor]:
+        """The weights (f,) of all keys, and which are not zero."""
+        w = torch.zeros(len(self.keys), dtype=torch.float64)
+        for key, weight in weights.items():
+            w[self.keys.index(key)] += weight
+        return w, w != 0
 
     def anchors_used(self, key: LossKey) -> int:
         """Anchors at which the loss is defined."""
@@ -152,7 +179,8 @@ class LossTable:
         Closed forms have no such end.
         """
         ends = [self._row(summary, confidence) for summary in self.margins.values()]
-        if self.estimator == "closed":  # infinite pools come as near as one likes: there is no nearest neighbour
+        # Infinite pools come as near as one likes, and sampled ones not near enough: neither has a nearest neighbour.
+        if self.estimator in ("closed", "multilevel"):
             return pd.DataFrame(ends)
         return pd.DataFrame([*ends, self._nearest_neighbour_row(confidence)])
 
