@@ -83,11 +83,13 @@ def until_decided(
             break
         m = min(2 * m, budget)
     left = looks[-1][1]
-    decided = "every theorem and scenario verdict is decided" if left == 0 else f"{left} verdicts are undecided"
+    decided = "every theorem and scenario verdict is decided"
+    if left:
+        decided = "one verdict is undecided" if left == 1 else f"{left} verdicts are undecided"
     spent = (
         "" if left == 0 else "; all anchors are in" if m == total else f"; the budget of {budget:,} anchors is spent"
     )
-    reason = f"stopped at {m:,} of {total:,} anchors after {len(looks)} looks: {decided}{spent}"
+    reason = f"stopped at {m:,} of {total:,} anchors (look {len(looks)}): {decided}{spent}"
     return replace(losses, reason=reason), Stopping(tuple(looks), reason)
 
 

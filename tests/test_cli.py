@@ -130,6 +130,11 @@ def test_verify_a_known_population(capsys: pytest.CaptureFixture[str]) -> None:
     assert "population" not in closed
 
 
+def test_sampling_until_decided_says_when_it_stopped(saved: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", "--embeddings", saved, *FAST, "--until-decided", "--max-anchors", "50"]) == 0
+    assert "estimator: stopped at 50 of 120 anchors (look 1)" in capsys.readouterr().err
+
+
 def test_json_is_one_strict_document(saved: str, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["verify", "--embeddings", saved, *FAST, "--q", "1,inf", "--format", "json", "--out", "run", "--quiet"]
     assert main(arguments) == 0
@@ -324,6 +329,13 @@ def test_datasets(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ("verify --population vmf --hardening poly:2", "limits are known for exp alone"),
         ("verify --estimator closed", "--estimator: closed needs --population"),
         ("verify --population vmf --estimator closed --negatives 3", "received negatives=3"),
+        ("verify --embeddings emb.npz --max-anchors 50", "max_anchors: is the budget of until_decided"),
+        ("verify --embeddings emb.npz --until-decided --anchors 50", "until_decided: samples anchors"),
+        ("verify --embeddings emb.npz --max-anchors 0 --until-decided", "--max-anchors: expected a whole number >= 1"),
+        (
+            "verify --embeddings emb.npz --estimator multilevel",
+            "expected one of auto, exact, montecarlo, closed, received .multilevel.",
+        ),
         ("embed --out emb.csv", "expected one of .npz"),
         ("embed --out emb.npz/a.npz", "emb.npz is a file"),
         ("train --objective hsl", "did you mean 'hscl'?"),

@@ -27,7 +27,7 @@ def test_it_stops_at_the_first_look_where_all_is_decided(sample):
     assert (result.run.claims.verdict == "holds").all()
     config = result.run.manifest["config"]
     assert config["looks"] == [[500, 0]]
-    assert config["reason"].startswith("stopped at 500 of 2,400 anchors after 1 looks: every")
+    assert config["reason"].startswith("stopped at 500 of 2,400 anchors (look 1): every")
     assert (result.run.losses.n_anchors == 500).all()
 
 
@@ -39,7 +39,7 @@ def test_what_cannot_be_decided_spends_the_budget():
     claims = [bc.CLAIMS["scl_le_ucl"]]
     few, stop = until_decided(emb, spec, claims, max_anchors=900, device="cpu")
     assert [look[0] for look in stop.looks] == [500, 900]
-    assert "1 verdicts are undecided; the budget of 900 anchors is spent" in stop.reason
+    assert "one verdict is undecided; the budget of 900 anchors is spent" in stop.reason
     assert len(few.table.anchors) == 900
     _, stop = until_decided(emb, spec, claims, device="cpu")
     assert [look[0] for look in stop.looks] == [500, 1000, 1400]

@@ -28,7 +28,7 @@ def test_small_sets_are_exact_and_large_ones_sampled():
 
 
 def test_more_cores_fewer_terms_and_single_precision_allow_more():
-    emb = set_of(250_000)
+    emb = set_of(400_000)
     base = choose(emb, SPEC, cores=2).anchors
     assert choose(emb, SPEC, cores=4).anchors > base
     assert choose(emb, LossSpec(0.5, ()), cores=2).anchors > base

@@ -50,7 +50,7 @@ def test_all_anchors_leave_the_error_of_the_data():
 
 
 def test_the_two_errors_have_half_of_alpha_each():
-    """A standard deviation of 2 at 400 of 1,600 anchors: a sampling error of 2 sqrt(3/4) / 20; the data's own is 0.05."""
+    """A standard deviation of 2 at 400 of 1,600 anchors has error 2 sqrt(3/4) / 20; the data's own is 0.05."""
     sampling = 2 * math.sqrt(0.75) / 20
     half = 2 * boundary(400, 0.05) + norm.ppf(1 - 0.1 / 4) * 0.05
     found = anytime_error(math.hypot(sampling, 0.05), sampling, 400, 1600, 0.9)
