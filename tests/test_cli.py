@@ -334,7 +334,7 @@ def test_datasets(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ("verify --embeddings emb.npz --max-anchors 0 --until-decided", "--max-anchors: expected a whole number >= 1"),
         (
             "verify --embeddings emb.npz --estimator multilevel",
-            "expected one of auto, exact, montecarlo, closed, received .multilevel.",
+            "expected one of auto, exact, montecarlo, closed, received 'multilevel'",
         ),
         ("embed --out emb.csv", "expected one of .npz"),
         ("embed --out emb.npz/a.npz", "emb.npz is a file"),

@@ -27,7 +27,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import softplus
 
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
@@ -135,10 +134,13 @@ class _Candidates:
     first: tuple[int, ...]  # (c + 1,) where each class begins
     label: np.ndarray  # (rows,)
     terms: tuple[LogTerm, ...]
+    columns: tuple[tuple[str, int, int], ...]  # of each loss: its pool, and the terms of its rho
+    log_q: np.ndarray  # (f,)
     probability: np.ndarray  # of levels 1, 2, ..., the last of them the pool itself
 
     @classmethod
     def of(cls, emb: EmbeddingSet, spec: LossSpec) -> _Candidates:
+        terms = terms_for(spec.all_hardenings)
         order = np.argsort(emb.y, kind="stable")
         views = (order[:, None] * emb.v + np.arange(emb.v)).ravel()
         label = np.repeat(emb.y[order], emb.v)
@@ -155,7 +157,12 @@ class _Candidates:
             position,
             tuple(np.searchsorted(label, np.arange(emb.c + 1)).tolist()),
             label,
-            terms_for(spec.all_hardenings),
+            terms,
+            tuple(
+                (key.tilt.pool, terms.index(numerator(key.hardening)), terms.index(denominator(key.hardening)))
+                for key in spec.keys
+            ),
+            np.log([key.q for key in spec.keys]),
             odds / odds.sum(),
         )
 
@@ -240,11 +247,8 @@ class _Candidates:
     def _losses(self, logs: list[np.ndarray], positives: np.ndarray) -> np.ndarray:
         """g: the losses (blocks, f) that log-sums over diff and same (blocks, terms) and the positives give."""
         both = {"diff": logs[0], "all": np.logaddexp.reduce(logs) if len(logs) > 1 else logs[0]}
-        out = []
-        for key in self.spec.keys:
-            pool = both[key.tilt.pool]
-            up, down = (self.terms.index(term(key.hardening)) for term in (numerator, denominator))
-            x = torch.from_numpy(pool[:, [up]] - pool[:, [down]] - positives[None])
-            loss = x if math.isinf(key.q) else softplus(x + math.log(key.q))
-            out.append(loss.mean(1).numpy())
-        return np.stack(out, 1)
+        rho = np.stack([both[pool][:, up] - both[pool][:, down] for pool, up, down in self.columns], 1)
+        x = rho[:, :, None] - positives  # (blocks, f, p)
+        infinite = np.isinf(self.log_q)
+        loss = np.logaddexp(0.0, x + np.where(infinite, 0.0, self.log_q)[:, None])
+        return np.asarray(np.where(infinite[:, None], x, loss).mean(2))

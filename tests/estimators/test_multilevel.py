@@ -15,7 +15,7 @@ from boundcheck.hardening import Exponential, Polynomial
 from boundcheck.losses import LossKey, LossSpec
 from tests.strategies import clouds
 
-SEEDS = 50
+SEEDS = 25
 
 
 @pytest.fixture(autouse=True)
@@ -25,18 +25,18 @@ def few_draws(monkeypatch):
 
 
 CASES = [
-    ("clustered", dict(), 80),
-    ("imbalanced", dict(positives="class"), 40),
-    ("imbalanced", dict(self_pairs="include", positives="class"), 40),
-    ("clustered", dict(class_prior="balanced"), 80),
+    ("clustered", dict(), 48),
+    ("imbalanced", dict(positives="class"), 24),
+    ("imbalanced", dict(self_pairs="include", positives="class"), 24),
+    ("clustered", dict(class_prior="balanced"), 48),
 ]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("cloud", "variant", "anchors"), CASES)
 def test_the_mean_over_seeds_is_the_exact_value(cloud, variant, anchors):
-    emb = EmbeddingSet(*clouds(cloud, n=40, v=2, d=6, seed=1))
-    spec = LossSpec(0.5, (Exponential(2.0), Polynomial(2.0)), (1.0, math.inf), **variant)
+    emb = EmbeddingSet(*clouds(cloud, n=24, v=2, d=6, seed=1))
+    spec = LossSpec(0.5, (Exponential(2.0), Polynomial(2.0)), **variant)
     whole = exact(emb, spec, intervals=False, device="cpu")
     runs = [multilevel(emb, spec, anchors=anchors, seed=seed) for seed in range(SEEDS)]
     for key in spec.keys:
@@ -44,7 +44,7 @@ def test_the_mean_over_seeds_is_the_exact_value(cloud, variant, anchors):
         scatter = values.std(ddof=1)
         assert abs(values.mean() - whole.loss(key).plugin) < 3.5 * scatter / math.sqrt(SEEDS), key
         rms = math.sqrt(np.mean([run.loss(key).se ** 2 for run in runs]))
-        assert rms == pytest.approx(scatter, rel=0.35), key
+        assert rms == pytest.approx(scatter, rel=0.45), key
 
 
 def test_the_lowest_level_alone_would_be_biased():
