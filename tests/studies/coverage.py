@@ -28,7 +28,7 @@ from boundcheck.estimators.closed import closed
 from boundcheck.estimators.vmf import VmfMixture, simplex
 from boundcheck.hardening import CONSTANT, Exponential
 from boundcheck.losses import LossKey
-from boundcheck.manifest import hardware
+from boundcheck.manifest import LOW_ESS, hardware
 
 TEMPERATURE, BETAS, SEED, CONFIDENCE = 0.5, (1.0, 5.0, 10.0), 20220904, 0.95
 SIZES = (400, 1000, 2000)
@@ -69,14 +69,18 @@ def _sample(name: str, n: int, seed: int, intervals: bool) -> LossTable:
 
 
 def replicate(name: str, n: int, seed: int) -> list[dict[str, object]]:
-    """One fresh sample: its quantities, and for the gaps the verdict of the claim they decide."""
+    """One fresh sample: its quantities, the median ESS at their beta, and for the gaps the verdict they decide."""
     table = _sample(name, n, SEED + seed, True)
     evidence = Evidence(table, {}, {}, lambda some: table)
     verdicts = {}
     for claim, quantity in (("hscl_le_hucl", "hucl-hscl"), ("hscl_ge_ucl", "hscl-ucl")):
         for found in judge(CLAIMS[claim], evidence, CONFIDENCE):
             verdicts[quantity, found.finding.beta] = found.verdict == "violated"
-    return [row | dict(violated=verdicts.get((row["quantity"], row["beta"]))) for row in quantities(table)]
+    ess = {h.beta or 0.0: float(summary.ess.nanmedian()) for h, summary in table.margins.items()}
+    return [
+        row | dict(violated=verdicts.get((row["quantity"], row["beta"])), ess=ess[row["beta"]])
+        for row in quantities(table)
+    ]
 
 
 def shares(name: str, n: int, seed: int) -> list[dict[str, object]]:
@@ -106,7 +110,8 @@ def study(name: str, n: int, replicates: int, processes: int = 1, truths: int | 
 
     Returns:
         One row per quantity and beta; missed_low counts the intervals wholly below the target (a verdict `violated`
-        where the margin is exactly zero), missed_high those wholly above, violated the claim's verdict as it is.
+        where the margin is exactly zero), missed_high those wholly above, violated the claim's verdict as it is; ess
+        is the mean over samples of the anchors' median number of effective other-class negatives.
     """
     with get_context("spawn").Pool(processes) as pool:
 
@@ -141,6 +146,7 @@ def study(name: str, n: int, replicates: int, processes: int = 1, truths: int | 
         missed_low=("missed_low", "mean"),
         missed_high=("missed_high", "mean"),
         plugin_coverage=("plugin_coverage", "mean"),
+        ess=("ess", "mean"),
         violated=("violated", lambda values: values.astype(float).mean()),
     )
     return table.reset_index().assign(population=name, n=n, replicates=replicates, seed=SEED)
@@ -168,16 +174,27 @@ def summary(table: pd.DataFrame, seconds: float) -> str:
             f"| {cell[cell.quantity == 'hucl-hscl'].violated.max():.1%} |"
         )
     outside = table[(table.n >= 1000) & ((table.coverage - CONFIDENCE).abs() > 0.02)]
-    lines += ["", f"Outside 93 to 97 % at n >= 1,000: {len(outside)} of {len(table[table.n >= 1000])}."]
+    few, enough = (table[(table.n >= 1000) & mask] for mask in (table.ess < LOW_ESS, table.ess >= LOW_ESS))
+    lines += [
+        "",
+        f"Outside 93 to 97 % at n >= 1,000: {(outside.ess >= LOW_ESS).sum()} of the {len(enough)} quantities that rest "
+        f"on a median of {LOW_ESS:.0f} or more effective negatives, whose coverage is {_range(enough.coverage)}; "
+        f"{(outside.ess < LOW_ESS).sum()} of the {len(few)} that rest on fewer, which runs warn of.",
+    ]
     if len(outside):
-        lines += ["", "| population | n | quantity | beta | coverage | bias / sd | mean s.e. / sd | target |"]
-        lines += ["|---|---:|---|---:|---:|---:|---:|---:|"]
+        lines += ["", "| population | n | quantity | beta | coverage | bias / sd | mean s.e. / sd | ESS | target |"]
+        lines += ["|---|---:|---|---:|---:|---:|---:|---:|---:|"]
         lines += [
-            f"| {r.population} | {r.n:,} | {r.quantity} | {r.beta:g} | {r.coverage:.1%} | {r.bias / r.sd:.2f} "
-            f"| {r.mean_se / r.sd:.2f} | {r.target:.4f} |"
+            f"| {r.population} | {r.n:,} | {r.quantity} | {r.beta:g} | {r.coverage:.1%} | {_ratio(r.bias, r.sd)} "
+            f"| {_ratio(r.mean_se, r.sd)} | {r.ess:.1f} | {r.target:.4f} |"
             for r in outside.itertuples()
         ]
     return "\n".join(lines) + "\n"
+
+
+def _ratio(value: float, sd: float) -> str:
+    """A dash where every sample agrees, as a share of one may."""
+    return f"{value / sd:.2f}" if sd > 1e-9 else "–"
 
 
 def _range(values: pd.Series) -> str:
