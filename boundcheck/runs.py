@@ -42,6 +42,9 @@ FINITE_K_COLUMNS = [
     "gap_high", "gap_plugin", "gap_predicted", "n_anchors",
 ]  # fmt: skip
 K_EPSILON_COLUMNS = ["loss", "hardening", "beta", "q", "epsilon", "k_epsilon"]
+POPULATION_COLUMNS = [
+    "quantity", "hardening", "beta", "q", "limit", "limit_se", "estimate", "se", "ci_low", "ci_high",
+]  # fmt: skip
 ANCHOR_COLUMNS = ["id", "view", "label", "beta_star"]
 CSV_COLUMNS = {
     "losses": LOSS_COLUMNS,
@@ -50,11 +53,15 @@ CSV_COLUMNS = {
     "worst": WORST_COLUMNS,
 }
 # Tables that a run has only where they were asked for.
-OPTIONAL_COLUMNS = {"finite_k": FINITE_K_COLUMNS, "k_epsilon": K_EPSILON_COLUMNS}
+OPTIONAL_COLUMNS = {
+    "finite_k": FINITE_K_COLUMNS,
+    "k_epsilon": K_EPSILON_COLUMNS,
+    "population": POPULATION_COLUMNS,
+}
 # Identifiers and labels stay text, so that a class called "NA" or "007" survives the round trip.
 TEXT_COLUMNS = frozenset([
     "loss", "hardening", "positives", "estimator", "claim", "kind", "verdict", "reason", "id", "label",
-    "same_id", "same_label", "diff_id", "diff_label",
+    "same_id", "same_label", "diff_id", "diff_label", "quantity",
 ])  # fmt: skip
 
 
@@ -76,6 +83,8 @@ class Run:
         k_epsilon: Number of negatives within epsilon nats of the limit (`K_EPSILON_COLUMNS`); likewise.
         pictures: (rows of worst, 3, ch, h, w) uint8: anchor, nearest same class, nearest other class; None for
             data without images.
+        population: Exact limits beside the estimates (`POPULATION_COLUMNS`), where the data are a sample of a known
+            population; else empty.
     """
 
     losses: pd.DataFrame
@@ -87,6 +96,7 @@ class Run:
     pictures: np.ndarray | None = field(default=None, repr=False)
     finite_k: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=FINITE_K_COLUMNS))
     k_epsilon: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=K_EPSILON_COLUMNS))
+    population: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=POPULATION_COLUMNS))
 
     def __post_init__(self) -> None:
         for name, columns in (CSV_COLUMNS | OPTIONAL_COLUMNS).items():

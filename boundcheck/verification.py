@@ -14,16 +14,20 @@ import torch
 from boundcheck.claims import Claim, Judgement, choose_claims, judge
 from boundcheck.claims.evidence import gather
 from boundcheck.data import ImageSet
+from boundcheck.deciding import until_decided as sample_until_decided
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError, unknown_name
 from boundcheck.estimators import (
     DEFAULT_BETAS,
     LossTable,
+    Population,
     finite_anchors,
     finite_losses,
     loss_spec,
+    parse_population,
     run_estimator,
 )
+from boundcheck.estimators.closed import population_limits
 from boundcheck.estimators.crossing import beta_star, planner
 from boundcheck.inference.multiplicity import holm
 from boundcheck.manifest import manifest_of
@@ -125,8 +129,9 @@ class Verification:
 
 
 def verify(
-    emb: EmbeddingSet,
+    emb: EmbeddingSet | Population | str,
     *,
+    population: Population | None = None,
     temperature: float = 0.5,
     betas: Sequence[float] = DEFAULT_BETAS,
     hardening: str | Sequence[str] = "exp",
@@ -138,6 +143,8 @@ def verify(
     estimator: str = "auto",
     anchors: int | None = None,
     negatives: int | Sequence[int] = (),
+    until_decided: bool = False,
+    max_anchors: int | None = None,
     confidence: float = 0.95,
     seed: int = 0,
     device: str = "auto",
@@ -147,12 +154,15 @@ def verify(
     """Estimate the losses, check Assumption 1 and the claims, with intervals.
 
     Args:
-        emb: embeddings and labels.
+        emb: embeddings and labels; or a known population or its text, whose losses then come from closed forms.
+        population: what the embeddings are a sample of, where that is known: its exact limits go beside the estimates.
         temperature, betas, hardening, q, positives, self_pairs, class_prior: the variant, see `estimate`.
         negatives: numbers of negatives k to give the losses at as well (over at most 2,000 sampled anchors), with the
             number that is as good as infinitely many; the claims are about the limit.
         claims: "all", ids (a list or comma-separated), or `Claim` objects.
         estimator, anchors, seed, device, precision, progress: how, see `estimate`.
+        until_decided: sample anchors until every theorem and scenario is decided, see `deciding.until_decided`.
+        max_anchors: its budget; None means all there are.
         confidence: of every interval, in (0, 1).
 
     Returns:
@@ -163,10 +173,17 @@ def verify(
     """
     if not 0 < confidence < 1:
         raise InputError(f"confidence: must be between 0 and 1, received {confidence:g}; the usual is 0.95")
+    if estimator == "multilevel":
+        raise InputError(
+            "estimator: claims need every anchor's pools, received multilevel, which estimates averages alone; "
+            "use montecarlo, or estimate() for the losses"
+        )
     chosen = choose_claims(claims)
     ks = (negatives,) if isinstance(negatives, int) else tuple(negatives)
     if ks and min(ks) < 1:
         raise InputError(f"negatives: must be at least 1, received {min(ks)}")
+    if isinstance(emb, str):
+        emb = parse_population(emb)
     spec = loss_spec(
         emb,
         temperature=temperature,
@@ -177,21 +194,58 @@ def verify(
         self_pairs=self_pairs,
         class_prior=class_prior,
     )
-    losses = run_estimator(
-        emb,
-        spec,
-        estimator=estimator,
-        anchors=anchors,
-        seed=seed,
-        device=device,
-        precision=precision,
-        progress=progress,
-    )
+    # First, as it refuses what has no closed form.
+    limits = None if population is None else population_limits(population, spec)
+    looks: tuple[tuple[int, int], ...] = ()
+    if until_decided:
+        if isinstance(emb, Population) or estimator not in ("auto", "montecarlo") or anchors:
+            raise InputError(
+                "until_decided: samples anchors of embeddings by itself, received "
+                "a population, another estimator or anchors as well; leave that out, or use max_anchors"
+            )
+        losses, stopping = sample_until_decided(
+            emb,
+            spec,
+            chosen,
+            confidence=confidence,
+            max_anchors=max_anchors,
+            seed=seed,
+            device=device,
+            precision=precision,
+            progress=progress,
+        )
+        looks = stopping.looks
+    else:
+        if max_anchors is not None:
+            raise InputError(
+                f"max_anchors: is the budget of until_decided, received {max_anchors} without; use anchors"
+            )
+        losses = run_estimator(
+            emb,
+            spec,
+            estimator=estimator,
+            anchors=anchors,
+            seed=seed,
+            device=device,
+            precision=precision,
+            progress=progress,
+        )
     finite = None
     if ks:
+        if isinstance(emb, Population):
+            raise InputError(
+                f"negatives: a population has closed forms in the limit alone, received {list(ks)}; "
+                "take embeddings instead, population.sample()"
+            )
         some = finite_anchors(emb, anchors, seed)
         finite = finite_losses(emb, spec, ks, anchors=some, device=device, precision=precision)
     evidence = gather(losses, device=device, precision=precision, seed=seed)
+    if isinstance(emb, Population):
+        critical = torch.full((len(losses.table.anchors),), torch.nan)
+        worst = pd.DataFrame()
+    else:
+        critical = beta_star(losses, planner(losses, device, precision))
+        worst = worst_anchors(losses)
     judgements = [judgement for claim in chosen for judgement in judge(claim, evidence, confidence)]
     config = {
         "temperature": spec.temperature,
@@ -203,6 +257,8 @@ def verify(
         "class_prior": spec.class_prior,
         "claims": [claim.id for claim in chosen],
         "estimator": losses.estimator,
+        "reason": losses.reason,
+        "looks": [list(look) for look in looks],
         "anchors": anchors,
         "negatives": list(ks),
         "confidence": confidence,
@@ -216,13 +272,23 @@ def verify(
         ),
         claims=_claims_frame(judgements, losses, confidence),
         assumption=losses.assumption_frame(confidence),
-        anchors=_anchors_frame(losses, beta_star(losses, planner(losses, device, precision))),
-        worst=worst_anchors(losses).reindex(columns=WORST_COLUMNS),
+        anchors=_anchors_frame(losses, critical),
+        worst=worst.reindex(columns=WORST_COLUMNS),
         manifest=manifest_of(losses, config, evidence.crossing, chosen),
     )
     if finite is not None:
         run = replace(run, finite_k=finite.to_frame(confidence), k_epsilon=finite.k_epsilon_frame())
+    if limits is not None:
+        run = replace(run, population=_beside(limits, losses, confidence))
     return Verification(run, losses)
+
+
+def _beside(limits: pd.DataFrame, losses: LossTable, confidence: float) -> pd.DataFrame:
+    """The exact limits with the estimates beside them, with the columns of population.csv."""
+    columns = ["estimate", "se", "ci_low", "ci_high"]
+    shares = [(s.share.value, s.share.se, *s.share.interval(confidence)) for s in losses.margins.values()]
+    estimates = np.concatenate([losses.to_frame(confidence)[columns].to_numpy(), np.array(shares)])
+    return limits.assign(**dict(zip(columns, estimates.T, strict=True)))
 
 
 def _claims_frame(judgements: list[Judgement], losses: LossTable, confidence: float) -> pd.DataFrame:

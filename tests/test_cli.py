@@ -115,6 +115,26 @@ def test_verify_embeddings(saved: str, capsys: pytest.CaptureFixture[str]) -> No
     assert "stored" not in capsys.readouterr().out
 
 
+def test_verify_a_known_population(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "vmf:classes=3,dim=6,kappa=8,n=80"
+    assert main(["verify", "--population", text, *FAST, "--quiet", "--format", "json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    rows = document["population"]
+    assert [row["quantity"] for row in rows] == ["ucl", "scl", "hucl", "hscl", "assumption1", "assumption1"]
+    assert [row["estimate"] for row in rows[:4]] == [row["estimate"] for row in document["losses"]]
+    assert document["manifest"]["data"]["n"] == 80
+    assert document["out"] == "results/vmf-classes-3-dim-6-imbalance-1-n-80-views-1-kappa-8"
+    assert main(["verify", "--population", text, *FAST, "--quiet", "--estimator", "closed", "--format", "json"]) == 0
+    closed = json.loads(capsys.readouterr().out)
+    assert {row["estimator"] for row in closed["losses"]} == {"closed"}
+    assert "population" not in closed
+
+
+def test_sampling_until_decided_says_when_it_stopped(saved: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", "--embeddings", saved, *FAST, "--until-decided", "--max-anchors", "50"]) == 0
+    assert "estimator: stopped at 50 of 120 anchors (look 1)" in capsys.readouterr().err
+
+
 def test_json_is_one_strict_document(saved: str, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["verify", "--embeddings", saved, *FAST, "--q", "1,inf", "--format", "json", "--out", "run", "--quiet"]
     assert main(arguments) == 0
@@ -303,6 +323,19 @@ def test_datasets(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ("verify --embeddings emb.npz --views 2", "--views: cannot be used with --embeddings"),
         ("verify --embeddings emb.npz --out emb.npz/run", "emb.npz is a file"),
         ("verify --embeddings emb.npz --out emb.npz", "emb.npz"),
+        ("verify --population vmf:kapa=3", "did you mean 'kappa'?"),
+        ("verify --population vmf --embeddings emb.npz", "--embeddings: cannot be used with --population"),
+        ("verify --population vmf --checkpoint a.pt", "--checkpoint: cannot be used with --population"),
+        ("verify --population vmf --hardening poly:2", "limits are known for exp alone"),
+        ("verify --estimator closed", "--estimator: closed needs --population"),
+        ("verify --population vmf --estimator closed --negatives 3", "received negatives=3"),
+        ("verify --embeddings emb.npz --max-anchors 50", "max_anchors: is the budget of until_decided"),
+        ("verify --embeddings emb.npz --until-decided --anchors 50", "until_decided: samples anchors"),
+        ("verify --embeddings emb.npz --max-anchors 0 --until-decided", "--max-anchors: expected a whole number >= 1"),
+        (
+            "verify --embeddings emb.npz --estimator multilevel",
+            "expected one of auto, exact, montecarlo, closed, received 'multilevel'",
+        ),
         ("embed --out emb.csv", "expected one of .npz"),
         ("embed --out emb.npz/a.npz", "emb.npz is a file"),
         ("train --objective hsl", "did you mean 'hscl'?"),

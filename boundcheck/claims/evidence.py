@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from boundcheck.claims.base import Evidence
+from boundcheck.estimators.closed import population_worst_case
 from boundcheck.estimators.crossing import crossings, planner, worst_case_losses
 from boundcheck.estimators.exact import exact
 from boundcheck.estimators.finite import FiniteLosses, finite_losses
@@ -30,6 +33,8 @@ def gather(
         seed: of the anchors that losses at finite k are checked at.
         crossing: whether to look for the beta at which H-SCL reaches UCL.
     """
+    if losses.estimator == "closed":
+        return Evidence(losses, population_worst_case(losses), {}, _nothing, _nothing, _nothing)
     plan_for = planner(losses, device, precision)
     worst_case = worst_case_losses(losses, plan_for)
     tables: dict[bytes, LossTable] = {}
@@ -37,7 +42,8 @@ def gather(
     def over(some: Tensor) -> LossTable:
         key = some.numpy().tobytes()
         if key not in tables:
-            tables[key] = exact(losses.emb, losses.spec, anchors=some, device=device, precision=precision)
+            part = exact(losses.emb, losses.spec, anchors=some, device=device, precision=precision)
+            tables[key] = replace(part, anytime=losses.anytime)
         return tables[key]
 
     @cache
@@ -56,3 +62,8 @@ def gather(
 
     found = crossings(losses, plan_for, worst_case) if crossing and losses.k is None else {}
     return Evidence(losses, worst_case, found, over, finite, summed)
+
+
+def _nothing(_: Any) -> NoReturn:
+    """A population has no pairs to visit; claims that would need them ask for a sample."""
+    raise AssertionError("closed forms have no pairs")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 
 from boundcheck.claims.base import Evidence, Finding, claim, weaker, without_uncertainty
-from boundcheck.claims.requirements import LIMIT
+from boundcheck.claims.requirements import LIMIT, SAMPLE
 from boundcheck.estimators.finite import DEFAULT_KS, FiniteLosses
 from boundcheck.losses import LossKey
 
@@ -18,7 +18,10 @@ from boundcheck.losses import LossKey
     statement=r"k \leq k' \Rightarrow L^{(k)} \leq L^{(k')} \leq L^{(\infty)}",
     source="Jensen's inequality; the limit: Wang and Isola 2020 (arXiv 2005.10242), Theorem 1",
     kind="exact",
-    requirements=(LIMIT,),
+    requirements=(
+        SAMPLE,
+        LIMIT,
+    ),
 )
 def finite_k_below_limit(evidence: Evidence) -> Iterator[Finding]:
     """log(1 + c x) is concave, and a mean of k' draws is a mean of means of k of them.

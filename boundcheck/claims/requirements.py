@@ -51,6 +51,12 @@ def _every_anchor(losses: LossTable) -> str | None:
     return None
 
 
+def _sample(losses: LossTable) -> str | None:
+    if losses.estimator != "closed":
+        return None
+    return "has no closed form: take embeddings, population.sample()"
+
+
 def _limit(losses: LossTable) -> str | None:
     return None if losses.k is None else f"is about infinitely many negatives, received k = {losses.k}"
 
@@ -62,4 +68,5 @@ SELF_EXCLUDED = Requirement("pools without the anchor's own instance", _leave_se
 SELF_INCLUDED = Requirement("self pairs included", _self_included)
 CLASS_POSITIVES = Requirement("class positives", _class_positives)
 EVERY_ANCHOR = Requirement("all anchors, each with a positive", _every_anchor)
+SAMPLE = Requirement("embeddings, not closed forms", _sample)
 LIMIT = Requirement("the large-negative limit", _limit)

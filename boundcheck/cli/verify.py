@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from boundcheck.data import ImageSet
     from boundcheck.embeddings import EmbeddingSet
+    from boundcheck.estimators import Population
     from boundcheck.verification import Verification
 
 TEMPERATURE, BETAS = 0.5, (0.5, 1.0, 2.0, 5.0, 10.0)
@@ -40,6 +41,7 @@ TEMPERATURE, BETAS = 0.5, (0.5, 1.0, 2.0, 5.0, 10.0)
 @click.command("verify")
 @encoder_options
 @click.option("--embeddings", type=FILE, help="Saved embeddings (.npz .safetensors .pt .parquet), no encoder.")
+@click.option("--population", help="A known population, as vmf:classes=10,dim=64,kappa=20; no encoder.")
 @click.option("--no-normalize", is_flag=True, help="Take the rows of --embeddings as they are.")
 @click.option("--temperature", type=POSITIVE, help="[default: the checkpoint's, else 0.5]")
 @click.option("--betas", type=Several(NOT_NEGATIVE), help="[default: 0.5,1,2,5,10 and the checkpoint's]")
@@ -49,9 +51,11 @@ TEMPERATURE, BETAS = 0.5, (0.5, 1.0, 2.0, 5.0, 10.0)
 @click.option("--self-pairs", type=OneOf(["exclude", "include"]), default="exclude", show_default=True)
 @click.option("--class-prior", type=OneOf(["empirical", "balanced"]), default="empirical", show_default=True)
 @click.option("--claims", default="all", show_default=True, help="List of ids from `boundcheck claims`.")
-@click.option("--estimator", type=OneOf(["auto", "exact", "montecarlo"]), default="auto", show_default=True)
+@click.option("--estimator", type=OneOf(["auto", "exact", "montecarlo", "closed"]), default="auto", show_default=True)
 @click.option("--anchors", type=ANCHORS, default="all", show_default=True, help="Sample this many anchors.")
 @click.option("--negatives", type=Several(COUNT), default="", help="Finite k, as 10,100,1000: losses at them as well.")
+@click.option("--until-decided", is_flag=True, help="Sample anchors until every verdict is decided.")
+@click.option("--max-anchors", type=COUNT, help="Budget of --until-decided.  [default: all]")
 @click.option("--confidence", type=CONFIDENCE, default="0.95", show_default=True)
 @click.option("--device", type=DEVICE, default="auto", show_default=True)
 @click.option("--precision", type=OneOf(["auto", "float32", "float64"]), default="auto", show_default=True)
@@ -65,6 +69,7 @@ def command(
     ctx: click.Context,
     /,
     embeddings: Path | None,
+    population: str | None,
     temperature: float | None,
     betas: tuple[float, ...] | None,
     hardening: str,
@@ -82,11 +87,16 @@ def command(
     and report.html; the exit code is 1 when an exact or proved claim is violated.
     """
     if embeddings is not None:
-        _refuse_encoder_options(ctx)
+        _refuse_encoder_options(ctx, "--embeddings, which are already encoded")
     elif options["no_normalize"]:
         raise InputError("--no-normalize: applies to --embeddings only; a checkpoint says so itself")
+    if population is not None:
+        _refuse_encoder_options(ctx, "--population, which needs no encoder", "embeddings")
+    elif options["estimator"] == "closed":
+        raise InputError("--estimator: closed needs --population, received none; name one such as vmf:kappa=20")
     if out is not None:
         _refuse_out(out, overwrite)
+    from boundcheck.estimators import parse_population
     from boundcheck.report import summary_text
     from boundcheck.runs import free_directory
     from boundcheck.verification import verify
@@ -94,14 +104,22 @@ def command(
     encoding = {key: options.pop(key) for key in ("checkpoint", "arch", "dataset", "split", "data_dir", "views")}
     normalize = not options.pop("no_normalize")
     with reporting(quiet) as progress:
-        if embeddings is not None:
-            emb, images, name = _saved(embeddings, normalize)
+        known, images = None, None
+        emb: EmbeddingSet | Population
+        if population is not None:
+            known = parse_population(population)
+            emb = known if options["estimator"] == "closed" else known.sample(options["seed"])
+            name, stored = "".join(c if c.isalnum() or c in "-." else "-" for c in known.name), {}
         else:
-            emb, images, name = _encoded(encoding, options["seed"], options["device"], progress)
-        stored = _stored(emb)
+            if embeddings is not None:
+                emb, images, name = _saved(embeddings, normalize)
+            else:
+                emb, images, name = _encoded(encoding, options["seed"], options["device"], progress)
+            stored = _stored(emb)
         temperature, betas, said = _with_defaults(temperature, betas, stored)
         result = verify(
             emb,
+            population=None if emb is known else known,
             temperature=temperature,
             betas=betas,
             hardening=_names(hardening),
@@ -119,16 +137,18 @@ def command(
         click.echo(json.dumps(_document(result, place, said), ensure_ascii=False, allow_nan=False))
     else:
         click.echo("\n".join([*said, summary_text(result.run)]), nl=False)
+    if reason := result.losses.reason:
+        note(f"estimator: {reason}", quiet)
     note(f"report: {place / 'report.html'}", quiet)
     return 1 if result.failed(fail_on) else 0
 
 
-def _refuse_encoder_options(ctx: click.Context) -> None:
-    """What describes an encoder or its data says nothing about saved embeddings."""
-    for option in ("checkpoint", "dataset", "arch", "split", "views", "data_dir"):
+def _refuse_encoder_options(ctx: click.Context, given: str, *others: str) -> None:
+    """What describes an encoder or its data says nothing about points that come without one."""
+    for option in ("checkpoint", "dataset", "arch", "split", "views", "data_dir", *others):
         if ctx.get_parameter_source(option) is ParameterSource.COMMANDLINE:
             name = f"--{option.replace('_', '-')}"
-            raise InputError(f"{name}: cannot be used with --embeddings, which are already encoded; leave one out")
+            raise InputError(f"{name}: cannot be used with {given}; leave one out")
 
 
 def _refuse_out(out: Path, overwrite: bool) -> None:
@@ -192,6 +212,7 @@ def _document(result: Verification, place: Path, said: list[str]) -> dict[str, A
         "losses": _rows(run.losses),
         "claims": _rows(run.claims),
         "assumption": _rows(run.assumption),
+        **({} if run.population is None else {"population": _rows(run.population)}),
     }
 
 

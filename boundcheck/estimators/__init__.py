@@ -3,32 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from torch import Tensor
 
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError, unknown_name
+from boundcheck.estimators.choice import choose
+from boundcheck.estimators.closed import closed
 from boundcheck.estimators.exact import exact
 from boundcheck.estimators.finite import DEFAULT_KS, FiniteLosses, finite_losses
 from boundcheck.estimators.montecarlo import DEFAULT_ANCHORS, montecarlo, sampled_anchors
+from boundcheck.estimators.multilevel import multilevel
+from boundcheck.estimators.populations import Population, parse_population
 from boundcheck.estimators.records import LossTable
 from boundcheck.hardening import parse_hardening
 from boundcheck.losses import LossSpec
 from boundcheck.population.tiles import Progress
 
-ESTIMATORS = ("auto", "exact", "montecarlo")
+ESTIMATORS = ("auto", "exact", "montecarlo", "multilevel", "closed")
 POSITIVES = ("auto", "augmentation", "class")
 SELF_PAIRS = ("exclude", "include")
 CLASS_PRIORS = ("empirical", "balanced")
 PRECISIONS = ("auto", "float32", "float64")
 DEFAULT_BETAS = (0.5, 1.0, 2.0, 5.0, 10.0)
 
-# Beyond this many anchors all pairs take minutes on a laptop; "auto" then samples anchors.
-EXACT_ANCHORS = 100_000
-
 
 def loss_spec(
-    emb: EmbeddingSet,
+    emb: EmbeddingSet | Population,
     *,
     temperature: float = 0.5,
     betas: Sequence[float] = DEFAULT_BETAS,
@@ -38,7 +40,7 @@ def loss_spec(
     self_pairs: str = "exclude",
     class_prior: str = "empirical",
 ) -> LossSpec:
-    """The variant of the losses that these options stand for, checked against the embeddings.
+    """The variant of the losses that these options stand for, checked against the embeddings (or a known population).
 
     Raises:
         InputError: an option is unknown or out of range, or the embeddings lack what it needs.
@@ -56,7 +58,8 @@ def loss_spec(
         raise InputError(
             f"positives: augmentation needs two or more views of each instance, received {emb.v}; use positives=class"
         )
-    if positives == "class" and emb.v == 1 and self_pairs == "exclude" and emb.class_counts.max() < 2:
+    lonely = isinstance(emb, EmbeddingSet) and emb.v == 1 and self_pairs == "exclude" and emb.class_counts.max() < 2
+    if positives == "class" and lonely:
         raise InputError("positives: class needs a class with two or more instances, received one instance in each")
     if not q:
         raise InputError("q: needs at least one value, received none; the usual is 1")
@@ -73,7 +76,7 @@ def loss_spec(
 
 
 def run_estimator(
-    emb: EmbeddingSet,
+    emb: EmbeddingSet | Population,
     spec: LossSpec,
     *,
     estimator: str = "auto",
@@ -85,23 +88,42 @@ def run_estimator(
     precision: str = "auto",
     progress: Progress | None = None,
 ) -> LossTable:
-    """The estimator of that name on a checked specification; "auto" is exact up to 100,000 anchors.
+    """The estimator of that name on a checked specification; "auto" decides by a cost model, see `choice`.
+
+    A population takes the closed form, and no other estimator.
 
     Raises:
-        InputError: an option is unknown, or sampling is asked of the exact estimator.
+        InputError: an option is unknown, or the estimator cannot do what is asked of it.
     """
     for parameter, value, valid in (("estimator", estimator, ESTIMATORS), ("precision", precision, PRECISIONS)):
         if value not in valid:
             raise unknown_name(parameter, value, valid)
+    if isinstance(emb, Population):
+        if estimator not in ("auto", "closed") or negatives is not None:
+            asked = f"estimator {estimator}" if negatives is None else f"negatives={negatives}"
+            raise InputError(
+                f"estimator: a population has closed forms in the limit alone, received {asked}; "
+                "take embeddings instead, population.sample()"
+            )
+        return closed(emb, spec, anchors=anchors, seed=seed)
+    if estimator == "closed":
+        raise InputError("estimator: closed needs a population, received embeddings; name one such as vmf:kappa=20")
     if estimator == "exact" and anchors is not None:
         raise InputError(f"estimator: exact takes every anchor, received anchors={anchors}; use montecarlo")
-    many = emb.n * emb.v > EXACT_ANCHORS
-    if negatives is not None and (estimator == "exact" or (estimator == "auto" and anchors is None and not many)):
-        return finite_losses(emb, spec, [negatives], intervals=intervals, device=device, precision=precision).tables[
-            negatives
-        ]
-    if estimator == "montecarlo" or (estimator == "auto" and (anchors is not None or negatives is not None or many)):
-        return montecarlo(
+    if estimator == "multilevel":
+        if negatives is not None:
+            raise InputError(f"negatives: multilevel estimates the limit, received {negatives}; use montecarlo")
+        return multilevel(emb, spec, anchors=anchors, seed=seed, progress=progress)
+    reason = ""
+    if estimator == "auto":
+        choice = choose(emb, spec, precision=precision)
+        estimator, reason = choice.estimator, choice.reason
+        if anchors is not None:
+            estimator, reason = "montecarlo", "montecarlo: sampled anchors were asked for"
+        else:
+            anchors = choice.anchors
+    if estimator == "montecarlo":
+        result = montecarlo(
             emb,
             spec,
             anchors=anchors,
@@ -112,11 +134,16 @@ def run_estimator(
             precision=precision,
             progress=progress,
         )
-    return exact(emb, spec, intervals=intervals, device=device, precision=precision, progress=progress)
+    elif negatives is not None:
+        finite = finite_losses(emb, spec, [negatives], intervals=intervals, device=device, precision=precision)
+        result = finite.tables[negatives]
+    else:
+        result = exact(emb, spec, intervals=intervals, device=device, precision=precision, progress=progress)
+    return replace(result, reason=reason)
 
 
 def estimate(
-    emb: EmbeddingSet,
+    emb: EmbeddingSet | Population | str,
     *,
     temperature: float = 0.5,
     betas: Sequence[float] = DEFAULT_BETAS,
@@ -137,7 +164,8 @@ def estimate(
     """UCL, H-UCL, SCL and H-SCL of an embedding set (theory section 2).
 
     Args:
-        emb: embeddings and labels.
+        emb: embeddings and labels; or a known population or its text, such as "vmf:classes=10,dim=64,kappa=20",
+            whose losses come from closed forms.
         temperature: tau > 0.
         betas: tilts of the exponential hardening, >= 0; 0 is no tilt and is always there as UCL and SCL.
         hardening: "exp", "threshold:T" (a cosine), "poly:P", or several of them.
@@ -146,7 +174,8 @@ def estimate(
             with two or more views, else class.
         self_pairs: "exclude" the anchor's own instance from the pools, or "include" it: the data are the population.
         class_prior: "empirical" or "balanced".
-        estimator: "exact", "montecarlo" or "auto".
+        estimator: "exact"; "montecarlo": sampled anchors against all candidates; "multilevel": sampled negatives too,
+            losses alone, about the data set itself; "closed": populations only; or "auto".
         anchors: how many anchors to sample; None means all.
         negatives: k, None means the limit. The exact estimator averages over all draws (`population.laplace`), Monte
             Carlo makes them.
@@ -162,6 +191,8 @@ def estimate(
     Raises:
         InputError: an option is unknown or out of range, or the embeddings lack what it needs.
     """
+    if isinstance(emb, str):
+        emb = parse_population(emb)
     spec = loss_spec(
         emb,
         temperature=temperature,
@@ -246,10 +277,12 @@ __all__ = [
     "DEFAULT_KS",
     "FiniteLosses",
     "LossTable",
+    "Population",
     "estimate",
     "finite_anchors",
     "finite_k",
     "finite_losses",
     "loss_spec",
+    "parse_population",
     "run_estimator",
 ]

@@ -110,7 +110,7 @@ def assemble(
             # Row sums are minus the bias of each anchor's weighted loss; weights sum to n v.
             correction = effects.row_sum[:, :columns].sum(0) / losses.weight.sum(0)
     variance = {} if effects is None else effects.spread
-    draft = LossTable(emb, spec, estimator, k, table, losses, correction, influence, {}, cost, variance)
+    draft = LossTable(emb, spec, estimator, k, table, losses, correction, influence, {}, cost, rho_variance=variance)
     weight = draft.weight
     margins = {}
     for index, h in enumerate(spec.all_hardenings):

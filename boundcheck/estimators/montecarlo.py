@@ -55,7 +55,9 @@ def montecarlo(
         progress: called as anchors are finished.
 
     Returns:
-        The table; standard errors cover the sampled anchors, the draws, and the sample of candidates.
+        The table; standard errors cover the sampled anchors, the draws, and the sample of candidates: the target is the
+        population. A finite-population correction has no place there, as anchors left out are as random as those in;
+        `LossTable.sampling_error` is the error about the data set's own value, with that correction.
 
     Raises:
         InputError: more anchors than there are, fewer than two, or k < 1.
@@ -105,7 +107,8 @@ def sampled_anchors(emb: EmbeddingSet, m: int, seed: int, at_most: bool = False)
     m = min(m, total) if at_most else m
     if not 2 <= m <= total:
         raise InputError(f"anchors: must be between 2 and the {total} there are, received {m}")
-    return torch.from_numpy(np.sort(np.random.default_rng([seed, 0]).choice(total, m, replace=False)))
+    # The start of one permutation: with the same seed, a larger sample contains the smaller.
+    return torch.from_numpy(np.sort(np.random.default_rng([seed, 0]).permutation(total)[:m]))
 
 
 def _by_tilt(spec: LossSpec) -> list[LossKey]:

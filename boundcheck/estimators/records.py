@@ -12,6 +12,7 @@ from torch import Tensor
 
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.hardening import Constant, Hardening
+from boundcheck.inference.anytime import anytime_error
 from boundcheck.inference.influence import instance_influence, standard_error, top_share
 from boundcheck.inference.intervals import Estimate, Share
 from boundcheck.losses import AnchorLosses, LossKey, LossSpec, instance_weights, weighted_mean
@@ -59,7 +60,7 @@ class LossTable:
     Attributes:
         emb: the embeddings.
         spec: the variant of the losses.
-        estimator: "exact" or "montecarlo".
+        estimator: "exact", "montecarlo", "multilevel" or "closed".
         k: number of negatives, None for the limit.
         table: the log-sums, one row per anchor.
         losses: per-anchor plug-in losses.
@@ -67,6 +68,9 @@ class LossTable:
         influence: (n, f) centred influences of the corrected means; None without intervals.
         margins: Assumption 1 at each hardening, the constant first.
         cost: pairs and seconds.
+        reason: why "auto" chose the estimator; empty where it was asked for.
+        anytime: confidence of intervals that hold at every number of anchors at once, see `inference.anytime`; None
+            for intervals at a number of anchors fixed beforehand.
         rho_variance: tilt -> (a,) variance of rho over pools of this size; empty without a bias correction.
     """
 
@@ -80,6 +84,8 @@ class LossTable:
     influence: Tensor | None
     margins: Mapping[Hardening, MarginSummary]
     cost: Cost
+    reason: str = ""
+    anytime: float | None = None
     rho_variance: Mapping[Tilt, Tensor] = field(default_factory=dict)
 
     @property
@@ -109,16 +115,17 @@ class LossTable:
 
     def combine(self, weights: Mapping[LossKey, float]) -> Estimate:
         """A linear combination of losses with its standard error."""
-        w = torch.zeros(len(self.keys), dtype=torch.float64)
-        for key, weight in weights.items():
-            w[self.keys.index(key)] += weight
-        used = w != 0
+        w, used = self._columns(weights)
         plugin = float((w[used] * self.losses.mean[used]).sum())
         value = plugin + float((w[used] * self.correction[used]).sum())
         if self.influence is None:
             return Estimate(value, plugin, float("nan"))
         influence = self.influence[:, used] @ w[used]
-        return Estimate(value, plugin, standard_error(influence), top_share(influence))
+        se = standard_error(influence)
+        if self.anytime is not None:
+            m, total = len(self.table.anchors), self.emb.n * self.emb.v
+            se = anytime_error(se, self.sampling_error(weights), m, total, self.anytime)
+        return Estimate(value, plugin, se, top_share(influence))
 
     def most_influential(self, key: LossKey) -> str:
         """Id of the instance that carries most of the variance of a loss."""
@@ -136,6 +143,26 @@ class LossTable:
         influence = instance_influence(value, scale * self.weight, self.table.anchors, others, y, self.emb.v, False)
         unsampled = 1 - len(value) / (self.emb.n * self.emb.v)
         return Estimate(mean, mean, unsampled**0.5 * standard_error(influence))
+
+    def sampling_error(self, weights: Mapping[LossKey, float]) -> float:
+        """Standard error of a linear combination about the data set's own value: what sampling its anchors leaves.
+
+        Anchors (not instances) are sampled without replacement, hence the finite-population correction; 0 with all.
+        """
+        w, used = self._columns(weights)
+        m = len(self.table.anchors)
+        weight = self.losses.weight[:, used]
+        scatter = torch.where(weight > 0, self.losses.value[:, used] - self.losses.mean[used], 0.0)
+        own = (scatter * weight / weight.mean(0)) @ w[used]
+        unsampled = 1 - m / (self.emb.n * self.emb.v)
+        return float((unsampled * own.square().sum() / (m * (m - 1))).sqrt())
+
+    def _columns(self, weights: Mapping[LossKey, float]) -> tuple[Tensor, Tensor]:
+        """The weights (f,) of all keys, and which are not zero."""
+        w = torch.zeros(len(self.keys), dtype=torch.float64)
+        for key, weight in weights.items():
+            w[self.keys.index(key)] += weight
+        return w, w != 0
 
     def anchors_used(self, key: LossKey) -> int:
         """Anchors at which the loss is defined."""
@@ -168,8 +195,14 @@ class LossTable:
         return pd.DataFrame(rows)
 
     def assumption_frame(self, confidence: float = 0.95) -> pd.DataFrame:
-        """One row per hardening with the columns of assumption.csv; the exponential family's end, beta = inf, last."""
+        """One row per hardening with the columns of assumption.csv; the exponential family's end, beta = inf, last.
+
+        Closed forms have no such end.
+        """
         ends = [self._row(summary, confidence) for summary in self.margins.values()]
+        # Infinite pools come as near as one likes, and sampled ones not near enough: neither has a nearest neighbour.
+        if self.estimator in ("closed", "multilevel"):
+            return pd.DataFrame(ends)
         return pd.DataFrame([*ends, self._nearest_neighbour_row(confidence)])
 
     def _row(self, summary: MarginSummary, confidence: float) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The three tables of a report as text, and as booktabs LaTeX and Markdown."""
+"""The tables of a report as text, and as booktabs LaTeX and Markdown."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import math
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from boundcheck.report.format import interval, number, p_value, percent, plain
+from boundcheck.report.format import MISSING, interval, number, p_value, percent, plain
 from boundcheck.report.style import LOSS_NAME
 from boundcheck.report.words import hardening_label, q_label, reading
 from boundcheck.runs import Run, records
@@ -96,11 +97,30 @@ def k_epsilon_table(run: Run) -> pd.DataFrame:
     return table
 
 
+def population_table(run: Run) -> pd.DataFrame:
+    """The exact limits of the population beside the estimates, as text; no rows where the population is unknown."""
+    rows = run.population
+    names = LOSS_NAME | {"assumption1": "Assumption 1 (share)"}
+    return pd.DataFrame(
+        {
+            "Quantity": [names.get(name, name) for name in rows["quantity"]],
+            "Hardening": _labels(rows),
+            "Q": ["" if pd.isna(q) else q_label(q) for q in rows["q"]],
+            "Estimate": _intervals(rows, "estimate"),
+            "Exact limit": [number(r.limit, r.limit_se) for r in records(rows)],
+            "Error of the limit": [number(r.limit_se, r.limit_se) for r in records(rows)],
+            "In the interval": [_covers(r) for r in records(rows)],
+        },
+        dtype=str,
+    )
+
+
 TABLES: dict[str, Callable[[Run], pd.DataFrame]] = {
     "losses": losses_table,
     "claims": claims_table,
     "assumption": assumption_table,
     "k_epsilon": k_epsilon_table,
+    "population": population_table,
 }
 
 
@@ -132,7 +152,7 @@ def to_markdown(table: pd.DataFrame) -> str:
 
 def is_text(column: str) -> bool:
     """Whether a column of these tables reads from the left; the others are numbers."""
-    return column in ("Loss", "Claim", "Hardening", "Verdict")
+    return column in ("Loss", "Claim", "Hardening", "Verdict", "Quantity")
 
 
 def _alignment(column: str) -> str:
@@ -147,6 +167,13 @@ def _tex(cell: str) -> str:
 
 def _labels(rows: pd.DataFrame) -> list[str]:
     return [hardening_label(r.hardening, r.beta) for r in records(rows)]
+
+
+def _covers(row: Any) -> str:
+    """Whether a loss's interval holds the limit, up to rounding; a share is estimated against smaller pools."""
+    if row.quantity == "assumption1":
+        return MISSING
+    return "yes" if row.ci_low - 4e-5 <= row.limit <= row.ci_high + 4e-5 else "no"
 
 
 def _intervals(rows: pd.DataFrame, column: str) -> list[str]:

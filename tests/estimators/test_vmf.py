@@ -18,6 +18,18 @@ def test_log_bessel_to_nine_digits(order):
     np.testing.assert_allclose(log_bessel(order, x), expected, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize("dim", [2, 64, 128, 512, 2048])
+def test_moments_at_great_concentration_and_dimension(dim):
+    """log C(kappa) - log C(kappa + s) is what every loss is made of: a small difference of large numbers."""
+    for kappa in (0.5, 20.0, 1e3, 1e4):
+        for s in (0.5, 2.0, 22.0, 1e4):
+            found = log_normaliser(dim, np.array(kappa)) - log_normaliser(dim, np.array(kappa + s))
+            order = dim / 2 - 1
+            high, low = (closed_forms.log_bessel(order, value) for value in (kappa + s, kappa))
+            expected = high - low - order * (math.log(kappa + s) - math.log(kappa))
+            assert float(found) == pytest.approx(expected, abs=2e-8)
+
+
 def test_small_arguments_of_moderate_orders_do_not_underflow():
     for order, x in ((49.0, 1e-6), (30.0, 1e-9), (7.0, 1e-40)):
         expected = closed_forms.log_bessel(order, x)
@@ -72,6 +84,52 @@ def test_cumulants_and_rho_against_simulation():
         np.testing.assert_allclose(rho[pool], high[pool] - low[pool])
 
 
+def test_components_of_their_own_share_spread_and_class():
+    """Two components make class 0; priors differ; one class is a point."""
+    means = simplex(4, 5)
+    kappa, share = np.array([4.0, 30.0, 9.0, np.inf]), np.array([0.1, 0.3, 0.4, 0.2])
+    population = VmfMixture(means, kappa, share, np.array([0, 0, 1, 2]))
+    np.testing.assert_allclose(population.prior, [0.4, 0.4, 0.2])
+    np.testing.assert_allclose(population.balanced().prior, [1 / 3] * 3)
+    np.testing.assert_allclose(population.balanced().share, [1 / 12, 1 / 4, 1 / 3, 1 / 3])
+    rng = np.random.default_rng(5)
+    component = rng.choice(4, 400_000, p=share)
+    points, label = population.sample(component, rng), population.labels[component]
+    x, y = points[:6], label[:6]
+    for gamma in (1.0, 4.0):
+        found = population.log_masses(x, y, gamma, 0.5)
+        for a in range(6):
+            values = np.exp(gamma * (points @ x[a]) / 0.5)
+            for group, mask in enumerate((label == y[a], label != y[a])):
+                mean, error = (values * mask).mean(), (values * mask).std() / math.sqrt(len(values))
+                assert math.exp(found[a, group]) == pytest.approx(mean, abs=4 * error)
+    np.testing.assert_allclose(np.exp(population.log_masses(x, y, 0.0, 0.5)).sum(1), 1.0)
+
+
+def test_many_anchors_are_interpolated_as_well_as_few_are_computed():
+    population = VmfMixture(simplex(5, 64), 20.0)
+    rng = np.random.default_rng(6)
+    y = np.arange(6000) % 5
+    x = population.sample(y, rng)
+    for gamma, temperature in ((1.0, 0.5), (11.0, 0.5), (3.0, 0.1)):
+        together = population.log_masses(x, y, gamma, temperature)
+        apart = np.concatenate(
+            [population.log_masses(x[i : i + 1], y[i : i + 1], gamma, temperature) for i in range(9)]
+        )
+        np.testing.assert_allclose(together[:9], apart, atol=1e-9)
+
+
+def test_the_largest_logit_is_what_rho_tends_to():
+    spread, points = VmfMixture(simplex(3, 4), 5.0), VmfMixture(simplex(3, 4), math.inf)
+    y = np.arange(3)
+    np.testing.assert_allclose(spread.largest_logits(spread.means, y, 0.5), 2.0)
+    np.testing.assert_allclose(points.largest_logits(points.means, y, 0.5), [[2.0, -1.0]] * 3)
+    for population in (spread, points):
+        largest = population.largest_logits(population.means, y, 0.5)
+        rho = population.rho(population.means, y, 1e5, 0.5)
+        np.testing.assert_allclose(np.stack([rho["same"], rho["diff"]], 1), largest, atol=1e-3)
+
+
 def test_great_concentration_is_neural_collapse():
     population = VmfMixture(simplex(5, 8), 1e6)
     rho = population.rho(population.means, np.arange(5), 2.0, 0.5)
@@ -92,5 +150,11 @@ def test_refuses_what_is_no_population():
         simplex(5, 3)
     with pytest.raises(InputError, match="kappa"):
         VmfMixture(np.eye(3), 0.0)
+    with pytest.raises(InputError, match="probabilities"):
+        VmfMixture(np.eye(3), 1.0, np.array([0.5, 0.5, 0.5]))
+    with pytest.raises(InputError, match="class codes"):
+        VmfMixture(np.eye(3), 1.0, None, np.array([0, 2, 2]))
+    with pytest.raises(InputError, match="dim >= 2"):
+        VmfMixture(np.array([[1.0], [-1.0]]), 1.0)
     with pytest.raises(InputError, match="unit vectors"):
         VmfMixture(2 * np.eye(3), 1.0)

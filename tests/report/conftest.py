@@ -17,6 +17,7 @@ from boundcheck.runs import (
     FINITE_K_COLUMNS,
     K_EPSILON_COLUMNS,
     LOSS_COLUMNS,
+    POPULATION_COLUMNS,
     WORST_COLUMNS,
     Run,
     hardening_key,
@@ -62,6 +63,7 @@ def make_run(
     others: Sequence[str] = (),
     n: int = 400,
     pictures: bool = True,
+    population: bool = True,
     inapplicable: bool = False,
     premise: float = 0.93,
     crossing: float | None = 1.1,
@@ -126,6 +128,8 @@ def make_run(
         anchors[f"ess[{key}]"] = np.full(n, 210.4)
         anchors[f"hscl[{key},q=1]"] = rng.random(n)
 
+    limits = [[*row[:4], row[8] + 0.001, 0.0003, row[8], 0.01, row[8] - 0.02, row[8] + 0.02] for row in losses]
+    limits += [["assumption1", *pair, np.nan, 0.99, 0.001, 0.97, 0.01, 0.95, 0.99] for pair in hardenings]
     rows = 12
     worst = [
         [
@@ -173,6 +177,7 @@ def make_run(
         anchors=pd.DataFrame(anchors),
         worst=pd.DataFrame(worst, columns=WORST_COLUMNS),
         manifest=manifest,
+        population=pd.DataFrame(limits, columns=POPULATION_COLUMNS) if population else None,
         pictures=images,
     )
 

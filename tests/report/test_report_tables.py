@@ -109,3 +109,14 @@ def test_terminal_summary_is_aligned(any_run: Run) -> None:
     verdicts = [row[verdict:].split(" ")[0] for row in rows]
     assert verdicts == list(any_run.claims["verdict"])
     assert lines[-1].startswith("warning: the median effective sample size")
+
+
+def test_limits_are_shown_where_they_are_known(run: Run, factory: Factory, tmp_path: Path) -> None:
+    table = TABLES["population"](run)
+    assert len(table) == len(run.population)
+    assert set(table["In the interval"]) == {"yes", "–"}
+    assert "Exact limits of the population" in summary_text(run)
+    unknown = factory(population=False)
+    write_tables(unknown, tmp_path)
+    assert not (tmp_path / "population.md").exists()
+    assert "Exact limits" not in summary_text(unknown)

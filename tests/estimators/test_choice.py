@@ -1,0 +1,62 @@
+"""What `auto` chooses: all pairs where they are affordable, and a reason either way."""
+
+import numpy as np
+import pytest
+
+import boundcheck as bc
+from boundcheck.embeddings import EmbeddingSet
+from boundcheck.estimators import choice
+from boundcheck.estimators.choice import choose
+from boundcheck.hardening import Exponential
+from boundcheck.losses import LossSpec
+from tests.strategies import clouds
+
+SPEC = LossSpec(0.5, (Exponential(1.0), Exponential(5.0)))
+
+
+def set_of(n: int, v: int = 1) -> EmbeddingSet:
+    return EmbeddingSet(np.random.default_rng(0).standard_normal((n, v, 2)).astype(np.float32), np.arange(n) % 2)
+
+
+def test_small_sets_are_exact_and_large_ones_sampled():
+    small, large = choose(set_of(2000), SPEC, cores=2), choose(set_of(300_000), SPEC, cores=2)
+    assert (small.estimator, small.anchors) == ("exact", None)
+    assert large.estimator == "montecarlo"
+    assert 2000 <= large.anchors < 300_000
+    assert "exceed" in large.reason
+    assert f"{large.anchors:,}" in large.reason
+
+
+def test_more_cores_fewer_terms_and_single_precision_allow_more():
+    emb = set_of(400_000)
+    base = choose(emb, SPEC, cores=2).anchors
+    assert choose(emb, SPEC, cores=4).anchors > base
+    assert choose(emb, LossSpec(0.5, ()), cores=2).anchors > base
+    assert choose(emb, SPEC, precision="float64", cores=2).anchors < base
+
+
+def test_memory_counts_too(monkeypatch):
+    monkeypatch.setattr(choice, "GIGABYTES", 1e-4)
+    found = choose(set_of(5000), SPEC, cores=2)
+    assert found.estimator == "montecarlo"
+    assert found.anchors == 2000
+
+
+def test_the_table_says_why():
+    emb = EmbeddingSet(*clouds("clustered", n=40, v=2, d=6))
+    auto = bc.estimate(emb, device="cpu")
+    assert auto.reason.startswith("exact: 80 anchors x 80 candidates x 2 visits, float32")
+    assert bc.estimate(emb, estimator="exact", device="cpu").reason == ""
+    assert "asked for" in bc.estimate(emb, anchors=30, device="cpu").reason
+    assert bc.verify(emb, claims="scl_le_ucl", device="cpu").run.manifest["config"]["reason"] == auto.reason
+
+
+def test_the_estimated_cost_is_that_of_a_run():
+    """Fashion-MNIST's four runs took 13 to 16 s; the model must be within a factor of two."""
+    emb = EmbeddingSet(
+        np.random.default_rng(0).standard_normal((10_000, 2, 64)).astype(np.float32), np.arange(10_000) % 10
+    )
+    spec = LossSpec(0.5, tuple(Exponential(b) for b in (0.5, 1.0, 2.0, 5.0, 10.0)))
+    reason = choose(emb, spec, cores=2).reason
+    seconds = float(reason.split("about ")[1].split(" s")[0])
+    assert seconds == pytest.approx(15, rel=0.5)

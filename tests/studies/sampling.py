@@ -1,0 +1,97 @@
+"""Sampled anchors and sampled negatives against all pairs, on embeddings of a trained encoder.
+
+    python -m tests.studies.sampling --checkpoint runs/fashion_mnist/ucl/encoder.pt --dataset fashion_mnist \
+        --out results/validation
+
+Every loss at every beta: the exact plug-in value of the data set, then, over seeds, the mean of each sampled estimate,
+its scatter, its standard error, and z, the difference of the mean from the exact value in units of its own error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import boundcheck as bc
+from boundcheck.manifest import hardware
+
+ESTIMATORS = ("montecarlo", "multilevel")
+
+
+def compare(
+    emb: bc.EmbeddingSet, betas: tuple[float, ...], anchors: int, seeds: int, temperature: float
+) -> pd.DataFrame:
+    """One row per loss, beta and estimator; pairs and seconds are those of one estimate, `se` its own idea of its error
+    about the data set's value (root mean square over seeds)."""
+    exact = bc.estimate(emb, temperature=temperature, betas=betas, estimator="exact", intervals=False)
+    truth = exact.to_frame()
+    out = []
+    for name in ESTIMATORS:
+        runs = [
+            bc.estimate(
+                emb,
+                temperature=temperature,
+                betas=betas,
+                estimator=name,
+                anchors=anchors,
+                seed=seed,
+                intervals=name == "multilevel",
+            )
+            for seed in range(seeds)
+        ]
+        values = np.array([run.to_frame().plugin for run in runs])
+        # The multilevel estimate is about the data set itself; so is this error of the sampled anchors.
+        errors = np.array(
+            [
+                [run.loss(key).se if name == "multilevel" else run.sampling_error({key: 1.0}) for key in run.keys]
+                for run in runs
+            ]
+        )
+        scatter = values.std(0, ddof=1)
+        out.append(
+            truth[["loss", "beta"]].assign(
+                estimator=name,
+                exact=truth.plugin,
+                mean=values.mean(0),
+                z=(values.mean(0) - truth.plugin) / (scatter / np.sqrt(seeds)),
+                scatter=scatter,
+                se=np.sqrt((errors**2).mean(0)),
+                anchors=anchors,
+                seeds=seeds,
+                pairs=int(np.mean([run.cost.pairs for run in runs])),
+                pairs_exact=exact.cost.pairs,
+                seconds=np.mean([run.cost.seconds for run in runs]),
+                seconds_exact=exact.cost.seconds,
+                n=emb.n,
+                v=emb.v,
+            )
+        )
+    return pd.concat(out, ignore_index=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--checkpoint", type=Path, required=True)
+    parser.add_argument("--dataset", default="fashion_mnist")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--anchors", type=int, default=500)
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--betas", type=float, nargs="+", default=[1.0, 2.0, 5.0, 10.0])
+    parser.add_argument("--temperature", type=float, default=0.5)
+    options = parser.parse_args()
+    start = time.perf_counter()
+    images = bc.load_dataset(options.dataset, "test")
+    emb = bc.extract(bc.load_checkpoint(options.checkpoint), images, views=2, seed=0)
+    table = compare(emb, tuple(options.betas), options.anchors, options.seeds, options.temperature)
+    options.out.mkdir(parents=True, exist_ok=True)
+    table.to_csv(options.out / "sampling.csv", index=False, float_format="%.6g")
+    print(table.round(4).to_string(index=False))
+    print(f"{emb}, seeds 0 to {options.seeds - 1}, {hardware()}, {time.perf_counter() - start:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
