@@ -249,22 +249,23 @@ def verify(
         "class_prior": spec.class_prior,
         "claims": [claim.id for claim in chosen],
         "estimator": losses.estimator,
-        "reason": losses.reason,
-        "looks": [list(look) for look in looks],
         "anchors": anchors,
         "negatives": negatives,
+        "until_decided": until_decided,
+        "max_anchors": max_anchors,
         "confidence": confidence,
         "seed": seed,
         "device": device,
         "precision": precision,
     }
+    choice = {"estimator": losses.estimator, "reason": losses.reason, "looks": [list(look) for look in looks]}
     run = Run(
         losses=losses.to_frame(confidence),
         claims=_claims_frame(judgements, losses, confidence),
         assumption=losses.assumption_frame(confidence),
         anchors=_anchors_frame(losses, critical),
         worst=worst.reindex(columns=WORST_COLUMNS),
-        manifest=manifest_of(losses, config, crossing, chosen),
+        manifest=manifest_of(losses, config, crossing, chosen) | {"choice": choice},
         population=None if limits is None else _beside(limits, losses, confidence),
     )
     return Verification(run, losses)
