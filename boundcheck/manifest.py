@@ -20,6 +20,8 @@ from boundcheck.estimators.records import LossTable
 from boundcheck.inference.intervals import HEAVY_INFLUENCE
 
 LOW_ESS = 30.0
+# Below this most intervals missed the limits of known populations (tests/studies/coverage.py, beta = 10).
+TOO_LOW_ESS = 10.0
 FEW_INSTANCES = 100
 
 
@@ -150,7 +152,11 @@ def warnings_of(losses: LossTable) -> list[str]:
         if median < LOW_ESS:
             warnings.append(
                 f"{name}: the tilt rests on a median of {median:.1f} effective negatives (fewer than {LOW_ESS:.0f}); "
-                "bias correction and intervals are approximate there"
+                + (
+                    "its intervals miss the limit far more often than they say"
+                    if median < TOO_LOW_ESS
+                    else "bias correction and intervals are approximate there"
+                )
             )
     warnings += _heavy_influences(losses)
     if lonely := _without_partner(losses):

@@ -257,15 +257,16 @@ def verify(
         "class_prior": spec.class_prior,
         "claims": [claim.id for claim in chosen],
         "estimator": losses.estimator,
-        "reason": losses.reason,
-        "looks": [list(look) for look in looks],
         "anchors": anchors,
         "negatives": list(ks),
+        "until_decided": until_decided,
+        "max_anchors": max_anchors,
         "confidence": confidence,
         "seed": seed,
         "device": device,
         "precision": precision,
     }
+    choice = {"estimator": losses.estimator, "reason": losses.reason, "looks": [list(look) for look in looks]}
     run = Run(
         losses=pd.concat(
             [table.to_frame(confidence) for table in (losses, *(finite.tables.values() if finite else ()))]
@@ -274,7 +275,7 @@ def verify(
         assumption=losses.assumption_frame(confidence),
         anchors=_anchors_frame(losses, critical),
         worst=worst.reindex(columns=WORST_COLUMNS),
-        manifest=manifest_of(losses, config, evidence.crossing, chosen),
+        manifest=manifest_of(losses, config, evidence.crossing, chosen) | {"choice": choice},
     )
     if finite is not None:
         run = replace(run, finite_k=finite.to_frame(confidence), k_epsilon=finite.k_epsilon_frame())

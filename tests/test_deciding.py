@@ -25,9 +25,9 @@ def gap(table: LossTable) -> tuple[float, float, float]:
 def test_it_stops_at_the_first_look_where_all_is_decided(sample):
     result = bc.verify(sample, betas=[1.0], claims="scl_le_ucl,hscl_le_hucl", until_decided=True, device="cpu")
     assert (result.run.claims.verdict == "holds").all()
-    config = result.run.manifest["config"]
-    assert config["looks"] == [[500, 0]]
-    assert config["reason"].startswith("stopped at 500 of 2,400 anchors (look 1): every")
+    choice = result.run.manifest["choice"]
+    assert choice["looks"] == [[500, 0]]
+    assert choice["reason"].startswith("stopped at 500 of 2,400 anchors (look 1): every")
     assert (result.run.losses.n_anchors == 500).all()
 
 

@@ -36,7 +36,7 @@ def test_says_what_made_the_numbers() -> None:
     ).run.manifest
     assert set(manifest) == {
         *("boundcheck", "command", "created", "config", "seed", "versions", "platform", "data", "checkpoint"),
-        *("cost", "crossing", "warnings", "catalogue"),
+        *("cost", "crossing", "warnings", "catalogue", "choice"),
     }
     assert manifest["config"] == {
         "temperature": 0.4,
@@ -48,6 +48,8 @@ def test_says_what_made_the_numbers() -> None:
         "class_prior": "empirical",
         "claims": ["scl_le_ucl"],
         "estimator": "exact",
+        "until_decided": False,
+        "max_anchors": None,
         "anchors": None,
         "negatives": [],
         "confidence": 0.95,

@@ -13,7 +13,7 @@ with finite variance and finite expected cost (Rhee and Glynn, Oper. Res. 63, 20
 Probab. 24, 2014, for antithetic halves). Draws are uniform, same-class and other-class candidates apart; tilts weigh
 them. The pool is finite, so the last level is the pool itself: Y is unbiased for the data set's own limit whatever the
 tilt. A heavy tilt rests on few candidates, though, that short draws seldom hold: the standard error says so. On
-Fashion-MNIST it is 1.5 times that of as many anchors against all candidates up to beta = 2, and 4 and 11 times for
+Fashion-MNIST it is 1.5 times that of as many anchors against all candidates up to beta = 2, and 3.7 and 10 times for
 H-SCL at beta = 5 and 10 (results/validation/sampling.csv). A drawn pair also takes far longer than one in a tile: this
 is for data sets whose candidates are too many for a single pass.
 

@@ -42,7 +42,7 @@ def computation_facts(run: Run) -> Facts:
         ("Command", shlex.join(str(word) for word in manifest.get("command") or [])),
         ("Created", manifest.get("created")),
         ("Estimator", config.get("estimator")),
-        ("Chosen because", config.get("reason")),
+        ("Chosen because", _part(run, "choice").get("reason")),
         ("Confidence", config.get("confidence")),
         ("Seed", config.get("seed")),
         ("Device", _joined([config.get("device"), config.get("precision")])),

@@ -48,7 +48,7 @@ def test_the_table_says_why():
     assert auto.reason.startswith("exact: 80 anchors x 80 candidates x 2 visits, float32")
     assert bc.estimate(emb, estimator="exact", device="cpu").reason == ""
     assert "asked for" in bc.estimate(emb, anchors=30, device="cpu").reason
-    assert bc.verify(emb, claims="scl_le_ucl", device="cpu").run.manifest["config"]["reason"] == auto.reason
+    assert bc.verify(emb, claims="scl_le_ucl", device="cpu").run.manifest["choice"]["reason"] == auto.reason
 
 
 def test_the_estimated_cost_is_that_of_a_run():
