@@ -14,9 +14,11 @@ RECIPE = Recipe(
     tables={
         "accuracy": tables.accuracy_table,
         "comparisons": tables.comparisons_table,
+        "path": tables.path_table,
         "assumption": tables.assumption_table,
         "margin": tables.margin_table,
         "crossing": tables.crossing_table,
+        "accuracy_embedding": tables.embedding_accuracy_table,
     },
     figures={
         "accuracy_by_objective": figures.draw_accuracy_by_objective,

@@ -15,7 +15,7 @@ import torch
 
 from boundcheck.data import Progress
 from boundcheck.encoders import Encoder, EncoderConfig
-from boundcheck.errors import BoundcheckError
+from boundcheck.errors import DivergedError
 
 from .plan import Plan
 from .record import STATE, EpochEnd, EpochRecord, write_run
@@ -54,7 +54,7 @@ class Loop:
             The checkpoint's path.
 
         Raises:
-            BoundcheckError: loss or weights are no longer finite.
+            DivergedError: loss or weights are no longer finite.
             FileError: a file cannot be written.
         """
         try:
@@ -113,7 +113,7 @@ class Loop:
     def _check_loss(self, loss: float, epoch: int, step: int) -> None:
         """The loss of a step must be finite; its gradients have then not been applied."""
         if not math.isfinite(loss):
-            raise BoundcheckError(
+            raise DivergedError(
                 f"training: the batch loss must stay finite, received {loss} in epoch {epoch + 1}, batch {step + 1}; "
                 "lower learning_rate or beta, or raise temperature"
             )
@@ -127,7 +127,7 @@ class Loop:
                     if position.step
                     else f"epoch {position.epoch}"
                 )
-                raise BoundcheckError(
+                raise DivergedError(
                     f"training: the weights must stay finite, received '{name}' that is not after {place}; "
                     "lower learning_rate"
                 )

@@ -106,7 +106,7 @@ def train(
     Raises:
         InputError: a parameter breaks its rule.
         FileError: `out` is in use or cannot be written.
-        BoundcheckError: loss or weights are no longer finite; files of the last finished epoch stay.
+        DivergedError: loss or weights are no longer finite; files of the last finished epoch stay.
     """
     common = {
         "temperature": temperature, "beta": beta, "positives": positives, "weight_gradient": weight_gradient,

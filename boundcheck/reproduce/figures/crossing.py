@@ -7,19 +7,10 @@ from matplotlib.figure import Figure
 
 from boundcheck.report.style import NEUTRAL, paper
 
+from ..names import dataset_name, encoder_name
 from ..results import Results
 from ..summary import FAMILIES, encoders_of, final_epoch, over_seeds, rows_of
-from ._common import (
-    band,
-    betas_of,
-    dataset_name,
-    encoder_name,
-    encoder_style,
-    grid,
-    hardness_axis,
-    legend,
-    of_family,
-)
+from ._common import band, betas_of, encoder_style, grid, hardness_axis, legend, of_family
 
 
 @paper()
