@@ -56,7 +56,7 @@ def run_recipe(
     results, manifest = _write_numbers(recipe, preset_name, folder, out, command)
     write_tables(recipe, results, out)
     write_figures(recipe, results, out)
-    write_page(recipe, manifest, out)
+    write_page(recipe, results, manifest, out)
     return out
 
 

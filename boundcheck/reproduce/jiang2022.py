@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import figures, tables
+from . import figures, findings, tables
 from .presets import JIANG2022
 from .recipe import Recipe
 
@@ -28,4 +28,5 @@ RECIPE = Recipe(
         "losses_over_epochs": figures.draw_losses_over_epochs,
         "crossing": figures.draw_crossing,
     },
+    findings=findings.jiang2022_findings,
 )

@@ -10,17 +10,20 @@ from boundcheck._files import atomic_path
 
 from .captions import FIGURES, TABLES
 from .recipe import Recipe
+from .results import Results
 
 
-def write_page(recipe: Recipe, manifest: Mapping[str, Any], out: Path) -> None:
-    """Writes summary.md from the tables and figures that are in the folder.
+def write_page(recipe: Recipe, results: Results, manifest: Mapping[str, Any], out: Path) -> None:
+    """Writes summary.md from the results and the tables and figures that are in the folder.
 
     Args:
         recipe: the recipe.
+        results: the results.
         manifest: what `run.json` says.
         out: folder of the results.
     """
-    parts = [f"# {recipe.id}, preset {manifest['preset']}", recipe.source + ".", *_facts(manifest)]
+    parts = [f"# {recipe.id}, preset {manifest['preset']}", recipe.source + ".", *_facts(manifest), "## In short"]
+    parts.append("\n".join(f"- {sentence}" for sentence in recipe.findings(results)))
     for name in recipe.tables:
         title, caption = TABLES[name]
         parts += [f"## {title}", caption, (out / "tables" / f"{name}.md").read_text(encoding="utf-8").rstrip()]

@@ -11,9 +11,9 @@ import pandas as pd
 from boundcheck.report.format import MISSING, interval, number, p_value
 from boundcheck.runs import records
 
-from .names import dataset_name, encoder_name
 from .results import Results
 from .summary import along_path, comparisons, final_epoch, over_seeds
+from .wording import dataset_name, encoder_name, points
 
 _PROBES = {"linear": "Linear probe", "knn": "200-NN", "mean": "Mean classifier"}
 _MEASURES = {
@@ -47,8 +47,7 @@ def comparisons_table(results: Results) -> pd.DataFrame:
     }
     for probe in ("linear", "knn"):
         at = rows[rows["probe"] == probe]
-        cells = [interval(100 * r.difference, 100 * r.ci_low, 100 * r.ci_high) for r in records(at)]
-        table[f"{_PROBES[probe]} (points)"] = cells
+        table[f"{_PROBES[probe]} (points)"] = [points(r.difference, r.ci_low, r.ci_high) for r in records(at)]
         table[f"p, {_PROBES[probe]}"] = [p_value(p) for p in at["p_value"]]
         table[f"p (Holm), {_PROBES[probe]}"] = [p_value(p) for p in at["p_holm"]]
     return pd.DataFrame(table, dtype=str)

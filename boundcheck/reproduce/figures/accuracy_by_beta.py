@@ -7,9 +7,9 @@ from matplotlib.figure import Figure
 
 from boundcheck.report.style import LOSS_COLOUR, LOSS_MARKER, LOSS_NAME, paper
 
-from ..names import dataset_name
 from ..results import Results
 from ..summary import PLAIN, over_seeds
+from ..wording import dataset_name
 from ._common import betas_of, grid, hardness_axis, legend, percent_axis
 
 

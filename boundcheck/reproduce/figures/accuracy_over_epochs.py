@@ -7,9 +7,9 @@ from matplotlib.figure import Figure
 
 from boundcheck.report.style import paper
 
-from ..names import dataset_name, encoder_name
 from ..results import Results
 from ..summary import FAMILIES, encoders_of, over_seeds, rows_of
+from ..wording import dataset_name, encoder_name
 from ._common import band, betas_of, encoder_style, epoch_axis, grid, legend, of_family, percent_axis
 
 

@@ -7,9 +7,9 @@ from matplotlib.figure import Figure
 
 from boundcheck.report.style import NEUTRAL, paper
 
-from ..names import dataset_name, encoder_name
 from ..results import Results
 from ..summary import FAMILIES, encoders_of, final_epoch, over_seeds, rows_of
+from ..wording import dataset_name, encoder_name
 from ._common import band, betas_of, encoder_style, grid, hardness_axis, legend, of_family
 
 

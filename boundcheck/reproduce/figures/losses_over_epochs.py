@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 
 from boundcheck.report.style import LOSS_COLOUR, LOSS_DASH, LOSS_MARKER, LOSS_NAME, paper
 
-from ..names import dataset_name
 from ..results import Results
 from ..summary import OBJECTIVES, PLAIN, over_seeds, rows_of
+from ..wording import dataset_name
 from ._common import band, betas_of, epoch_axis, grid, legend
 
 

@@ -8,9 +8,9 @@ from matplotlib.ticker import MaxNLocator
 
 from boundcheck.report.style import paper
 
-from ..names import dataset_name, encoder_name
 from ..results import Results
 from ..summary import encoders_of, over_seeds, rows_of
+from ..wording import dataset_name, encoder_name
 from ._common import band, betas_of, encoder_style, family_rows, grid, legend, of_family
 
 
