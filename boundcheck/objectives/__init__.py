@@ -22,7 +22,7 @@ from .dcl import dcl
 from .hcl import hcl
 from .hscl import hscl
 from .hucl import hucl
-from .limits import LIMITS, Limit
+from .limits import LIMITS, Limit, limit_sentence
 from .nscl import nscl
 from .options import BATCH_INPUTS, Objective, batch_inputs, hyperparameters, parse_options
 from .schane import schane
@@ -56,6 +56,7 @@ __all__ = [
     "hscl",
     "hucl",
     "hyperparameters",
+    "limit_sentence",
     "nscl",
     "parse_options",
     "schane",
