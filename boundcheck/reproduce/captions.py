@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 _SEEDS = "In brackets the 95 % t interval of the mean over seeds"
+_BANDS = "Lines are means over seeds, bands their range; with one seed, the 95 % interval over held-out images."
 
 TABLES = {
     "accuracy": (
@@ -55,7 +56,7 @@ FIGURES = {
     ),
     "accuracy_over_epochs": (
         "Accuracy over epochs",
-        "Weighted 200-NN on backbone features, as in the authors' code: means over seeds with 95 % t intervals.",
+        "Weighted 200-NN on backbone features, as in the authors' code: means over seeds and their range.",
     ),
     "accuracy_by_beta": (
         "Accuracy against the hardness in training",
@@ -65,25 +66,27 @@ FIGURES = {
     "assumption": (
         "Assumption 1 by training objective and hardness of the losses",
         "Left, the share of held-out anchors that satisfy it; right, its margin: the median and, dotted, the 5 % "
-        "quantile, which lies below zero where more than one anchor in twenty fails.",
+        f"quantile, which lies below zero where more than one anchor in twenty fails. {_BANDS}",
     ),
     "losses_over_epochs": (
         "The four losses over epochs",
         "In the limit of infinitely many negatives, on held-out images in evaluation mode: not averages over training "
-        "batches. Theorem 1 says that H-SCL (solid blue) stays at or below H-UCL (solid orange).",
+        "batches. Under Assumption 1 Theorem 1 says that H-SCL (solid blue) stays at or below H-UCL (solid orange). "
+        f"{_BANDS}",
     ),
     "crossing": (
         "H-SCL against UCL",
         "Their averaged gap at the end of training, against the hardness of H-SCL (SCL at 0). Above zero UCL bounds "
-        "H-SCL from below.",
+        f"H-SCL from below. {_BANDS}",
     ),
     "collapse": (
         "Distances from neural collapse over epochs",
-        "On the training images, not augmented, in units of the sphere's radius; zero on an equiangular tight frame.",
+        "On the training images, not augmented, in units of the sphere's radius; zero on an equiangular tight frame. "
+        "Lines are means over seeds, bands their range.",
     ),
     "spectrum": (
         "Singular values of the class means over epochs",
         "Sorted and divided by the largest. An equiangular tight frame of C classes has C − 1 ones and a zero; few "
-        "large values mean dimensional collapse.",
+        "large values mean dimensional collapse. Lines are means over seeds, bands their range.",
     ),
 }

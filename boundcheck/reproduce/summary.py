@@ -35,20 +35,23 @@ def over_seeds(
         confidence: of the t interval.
 
     Returns:
-        The columns of `ENCODER` and `by`, then mean, low, high, seeds, by data set, objective and hardness; low and
-        high are NaN where nothing is known.
+        The columns of `ENCODER` and `by`, then mean, low, high (the interval), least, most (the range of the seeds;
+        the quantity's own interval where there is one seed), seeds; by data set, objective and hardness. Ends are NaN
+        where nothing is known.
     """
     rows = []
     keys = [*ENCODER, *by]
     for key, group in frame.groupby(keys, dropna=False, sort=False):
         values = group[column].to_numpy(float)
         mean, low, high = float(values.mean()), np.nan, np.nan
+        least, most = float(values.min()), float(values.max())
         if len(values) > 1:
             half = stats.t(len(values) - 1).ppf((1 + confidence) / 2) * values.std(ddof=1) / np.sqrt(len(values))
             low, high = mean - half, mean + half
         elif interval is not None:
-            low, high = float(group[interval[0]].iloc[0]), float(group[interval[1]].iloc[0])
-        rows.append(dict(zip(keys, key, strict=True)) | {"mean": mean, "low": low, "high": high, "seeds": len(values)})
+            low, high = least, most = float(group[interval[0]].iloc[0]), float(group[interval[1]].iloc[0])
+        numbers = {"mean": mean, "low": low, "high": high, "least": least, "most": most, "seeds": len(values)}
+        rows.append(dict(zip(keys, key, strict=True)) | numbers)
     return _in_order(pd.DataFrame(rows))
 
 

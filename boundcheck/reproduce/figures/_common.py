@@ -68,10 +68,14 @@ def grid(
 
 
 def band(ax: Axes, x: Iterable[float], rows: pd.DataFrame, **style: Any) -> None:
-    """A curve of `mean` with a band from `low` to `high` where they are known."""
+    """A curve of `mean` with a band from `least` to `most`, the range of the seeds.
+
+    Of two or three seeds the t interval is several times as wide as their range: it belongs in tables, where it can be
+    read, and would hide the other curves here.
+    """
     x = list(x)
     ax.plot(x, rows["mean"], **style)
-    ax.fill_between(x, rows["low"], rows["high"], color=style["color"], alpha=0.15, linewidth=0)
+    ax.fill_between(x, rows["least"], rows["most"], color=style["color"], alpha=0.15, linewidth=0)
 
 
 def hardness_axis(ax: Axes, betas: Iterable[float], label: str = "hardness β (square-root scale)") -> None:
