@@ -45,6 +45,7 @@ def training_step(image_set: ImageSet, arch: str, device: torch.device, bf16: bo
         optimizer=torch.optim.Adam(encoder.parameters()),
         loss=partial(hscl, temperature=0.5, beta=1.0),
         draws=False,
+        classifies=False,
         recipe=recipe_for(image_set.images.shape[1], image_set.images.shape[2], image_set.name),
         seed=SEED,
         accumulate=1,

@@ -18,6 +18,10 @@ class FileError(BoundcheckError):
     """A file is missing, truncated, of the wrong type, unsafe, or cannot be written."""
 
 
+class DivergedError(BoundcheckError):
+    """Training broke down: loss or weights are no longer finite."""
+
+
 class DataMissingError(BoundcheckError):
     """A data set is not on this machine; the message says how to get it and where to put it."""
 

@@ -11,6 +11,7 @@ import click
 from click.core import ParameterSource
 
 from boundcheck._files import check_writable
+from boundcheck.cli.limit import limit_lines
 from boundcheck.cli.parameters import (
     ANCHORS,
     CONFIDENCE,
@@ -127,6 +128,7 @@ def command(
             progress=progress,
             **options,
         )
+    said += limit_lines(emb, result.losses.spec)
     place = result.save(
         out or free_directory(Path("results") / name),
         overwrite=overwrite,

@@ -12,8 +12,8 @@ An objective of one's own is one file and one line:
 
 Its keyword-only parameters are its hyperparameters: `temperature`, `beta`, `positives` and `weight_gradient` are the
 ones that training has arguments for, any other is passed by name (`--option margin=0.2`), read as the type of its
-default. `generator` (a `torch.Generator` for its draws) is filled in by the training loop, batch by batch;
-`class_logits` (b, v, c) is for loops that train a classifier beside the encoder, which ours does not.
+default. Two are filled in by the training loop, batch by batch: `generator`, a `torch.Generator` for its draws, and
+`class_logits` (b, v, c), the outputs of a linear classifier on the backbone features, trained beside the encoder.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .dcl import dcl
 from .hcl import hcl
 from .hscl import hscl
 from .hucl import hucl
-from .limits import LIMITS, Limit
+from .limits import LIMITS, Limit, limit_sentence
 from .nscl import nscl
 from .options import BATCH_INPUTS, Objective, batch_inputs, hyperparameters, parse_options
 from .schane import schane
@@ -56,6 +56,7 @@ __all__ = [
     "hscl",
     "hucl",
     "hyperparameters",
+    "limit_sentence",
     "nscl",
     "parse_options",
     "schane",

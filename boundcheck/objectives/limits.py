@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+
+from boundcheck.losses import LossSpec
 
 
 @dataclass(frozen=True)
@@ -30,8 +34,63 @@ LIMITS: dict[str, Limit] = {
     "hscl": Limit("hscl"),
     "dcl": Limit("scl", "class", condition="tau_plus is the share of the anchor's class"),
     "hcl": Limit("hscl", "class", condition="tau_plus is the share of tilted weight on the anchor's class"),
-    "sscl": Limit("hscl", "class", condition="as hcl; a fixed number of synthetic negatives does not count"),
-    "nscl": Limit("scl", decoupled=True),
-    "supcon": Limit("ucl", "class", decoupled=True),
+    "sscl": Limit(
+        "hscl",
+        "class",
+        condition="tau_plus is the share of tilted weight on the anchor's class; a fixed number of synthetic "
+        "negatives does not count",
+    ),
+    "nscl": Limit("scl", decoupled=True, condition="decoupled is true, its default"),
+    "supcon": Limit("ucl", decoupled=True),
 }
 """`schane` is not here: its limit mixes positives and tilted negatives in one sum, which is none of the four losses."""
+
+_PLAIN = {"hucl": "ucl", "hscl": "scl"}
+
+
+def limit_sentence(
+    objective: str, positives: str, beta: float | None, spec: LossSpec, ask: Callable[[str, str], str]
+) -> str:
+    """Which of the losses that were estimated is the limit of the one an encoder was trained with.
+
+    Args:
+        objective: a name in `OBJECTIVES`, or one of the user's own.
+        positives: those of the training, `augmentation` or `class`.
+        beta: hardness of the training; None where the objective has none.
+        spec: what was estimated.
+        ask: how a user asks for a value of a parameter (q, positives, betas), such as `--q inf`.
+
+    Returns:
+        One sentence; it says how to ask for the limit where it is not among the losses estimated.
+    """
+    trained = f"trained with {objective}, {positives} positives"
+    limit = LIMITS.get(objective)
+    if limit is None:
+        return f"{trained}: its limit for many negatives is not known to be one of the four losses"
+    if limit.positives not in (None, positives):
+        return (
+            f"{trained}: its limit for many negatives is none of the four losses (with {limit.positives} positives it "
+            f"would be {limit.loss})"
+        )
+    tilted = limit.loss in _PLAIN and bool(beta)
+    loss = f"{limit.loss} at beta = {beta:g}" if tilted else _PLAIN.get(limit.loss, limit.loss)
+    q = "Q = inf" if limit.decoupled else "the Q of its training (by default the number of negatives in a batch)"
+    condition = f", if {limit.condition}" if limit.condition else ""
+    missing = list(_missing(limit, positives, beta if tilted else None, spec, ask))
+    where = f"not estimated here, ask for it with {' '.join(missing)}" if missing else "it is among the losses here"
+    if not (missing or limit.decoupled):
+        where = f"estimated here for Q = {', '.join(f'{value:g}' for value in spec.q)}"
+    return f"{trained}: its limit for many negatives is {loss}, {positives} positives, {q}{condition}; {where}"
+
+
+def _missing(
+    limit: Limit, positives: str, beta: float | None, spec: LossSpec, ask: Callable[[str, str], str]
+) -> Iterator[str]:
+    """What a user would have to ask for."""
+    if limit.decoupled and math.inf not in spec.q:
+        yield ask("q", "inf")
+    if positives != spec.positives:
+        yield ask("positives", positives)
+    betas = {h.beta for h in spec.hardenings if h.beta is not None}
+    if beta is not None and beta not in betas:
+        yield ask("betas", ",".join(f"{value:g}" for value in sorted({*betas, beta})))

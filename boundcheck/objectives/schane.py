@@ -32,10 +32,11 @@ def schane(
     default beta = 1 the weights are the similarities e^t over their mean, as in public code for the paper's successor
     (CLCE, arXiv 2402.14551); beta is this package's generalisation, and at beta = 0 L is `supcon`.
 
-    The paper fine-tunes a classifier, whose outputs enter CE: `class_logits`. Without them CE is that of a classifier
-    without parameters, this package's stand-in and not the paper's: the mean classifier of the batch,
-    <z_a, mu_c> / temperature over the classes in the batch, with mu_c the mean of all views of class c in the batch,
-    the anchor's own included. The default lambda = 0.9 is this package's.
+    The paper fine-tunes a classifier, whose outputs enter CE: `class_logits`, which `boundcheck.training` fills in from
+    a linear classifier that it trains beside the encoder. Without them CE is that of a classifier without parameters,
+    this package's stand-in and not the paper's: the mean classifier of the batch, <z_a, mu_c> / temperature over the
+    classes in the batch, with mu_c the mean of all views of class c in the batch, the anchor's own included. The
+    default lambda = 0.9 is this package's.
 
     Args:
         z: L2-normalised embeddings of b instances in v views.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -135,24 +135,26 @@ def write_tables(run: Run, directory: Path) -> None:
         (directory / f"{name}.md").write_text(to_markdown(table), encoding="utf-8")
 
 
-def to_tex(table: pd.DataFrame) -> str:
-    r"""A LaTeX tabular with booktabs rules; the document needs \usepackage{booktabs}."""
+def to_tex(table: pd.DataFrame, notes: Sequence[str] = ()) -> str:
+    r"""A LaTeX tabular with booktabs rules, notes below; the document needs \usepackage{booktabs}."""
     lines = [" & ".join(map(_tex, row)) + r" \\" for row in [table.columns, *table.to_numpy()]]
     columns = "".join(_alignment(name) for name in table.columns)
     body = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", lines[0], r"\midrule", *lines[1:]]
-    return "\n".join([*body, r"\bottomrule", r"\end{tabular}"]) + "\n"
+    below = [rf"\par\smallskip{{\footnotesize {_tex(note)}}}" for note in notes]
+    return "\n".join([*body, r"\bottomrule", r"\end{tabular}", *below]) + "\n"
 
 
-def to_markdown(table: pd.DataFrame) -> str:
-    """A Markdown table."""
+def to_markdown(table: pd.DataFrame, notes: Sequence[str] = ()) -> str:
+    """A Markdown table, and a paragraph for each note."""
     rules = ["---:" if _alignment(name) == "r" else "---" for name in table.columns]
     rows = [table.columns, rules, *table.to_numpy()]
-    return "".join("| " + " | ".join(str(cell).replace("|", r"\|") for cell in row) + " |\n" for row in rows)
+    lines = "".join("| " + " | ".join(str(cell).replace("|", r"\|") for cell in row) + " |\n" for row in rows)
+    return lines + "".join(f"\n{note}\n" for note in notes)
 
 
 def is_text(column: str) -> bool:
     """Whether a column of these tables reads from the left; the others are numbers."""
-    return column in ("Loss", "Claim", "Hardening", "Verdict", "Quantity")
+    return column in ("Claim", "Loss", "Hardening", "Verdict", "Quantity", "Data set", "Against")
 
 
 def _alignment(column: str) -> str:

@@ -8,7 +8,8 @@ from boundcheck.data import Progress
 from boundcheck.errors import unknown_name
 
 from . import jiang2022, jiang2024
-from .driver import Said, run_recipe
+from .driver import run_recipe
+from .queue import Said
 from .recipe import Recipe
 from .results import Results, load_results
 
@@ -31,7 +32,8 @@ def reproduce(
     """Trains what a paper trains, at some size, and writes its tables and figures.
 
     Work that is finished is not done again: trials keep their files in `trials`, where other recipes with the
-    same settings find them too, and a trial that was interrupted goes on from its last epoch.
+    same settings find them too, and a trial that was interrupted goes on from its last epoch. Several processes may
+    work on the same trials at once. A trial whose training diverges is recorded, and named under every table.
 
     Args:
         name: a name in `RECIPES`.

@@ -1,30 +1,32 @@
-"""Running a recipe: missing trials one after the other, tables after each, figures at the end."""
+"""Running a recipe: missing trials one after the other, numbers after each, tables and figures at the end."""
 
 from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import torch
 
 import boundcheck
+from boundcheck._device import resolve_device
 from boundcheck._files import atomic_path
 from boundcheck.data import Progress
 from boundcheck.errors import InputError
 from boundcheck.manifest import hardware
 
+from .locks import lock
+from .page import write_page
 from .presets import Trial
+from .queue import Said, failure, work_through
 from .recipe import Recipe
 from .results import Results, collect, save_results
-from .trial import is_finished, run_trial
+from .trial import is_finished
 from .writing import write_figures, write_tables
-
-Said: TypeAlias = Callable[[str], None]
 
 
 def run_recipe(
@@ -40,34 +42,48 @@ def run_recipe(
     progress: Progress | None,
 ) -> Path:
     """See `reproduce`; `folder` is that of all trials."""
-    preset = recipe.presets[preset_name]
-    trials = list(preset.trials())
-    missing = [trial for trial in trials if not is_finished(folder / trial.key)]
+    trials = list(recipe.presets[preset_name].trials())
     tell = say or (lambda line: None)
-    tell(f"{recipe.id}, preset {preset_name}: {len(trials) - len(missing)} of {len(trials)} trials are finished")
-    for trial in missing if train else ():
-        tell(f"trial {1 + trials.index(trial)} of {len(trials)}: {trial.key}")
-        run_trial(trial, folder / trial.key, data_dir=data_dir, device=device, command=command, progress=progress)
-        _write_numbers(recipe, preset_name, trials, folder, out, command)
-    if not any(is_finished(folder / trial.key) for trial in trials):
-        raise InputError(f"trials: none of preset {preset_name} is finished in '{folder}'; run it without --no-train")
-    results = _write_numbers(recipe, preset_name, trials, folder, out, command)
+    finished = sum(is_finished(folder / trial.key) for trial in trials)
+    tell(f"{recipe.id}, preset {preset_name}: {finished} of {len(trials)} trials are finished")
+    if train:
+        resolve_device(device)  # a mistake is told before any work
+        queue = work_through(
+            trials, folder, data_dir=data_dir, device=device, command=command, tell=tell, progress=progress
+        )
+        for _ in queue:
+            _write_numbers(recipe, preset_name, folder, out, command)
+    results, manifest = _write_numbers(recipe, preset_name, folder, out, command)
     write_tables(recipe, results, out)
     write_figures(recipe, results, out)
+    write_page(recipe, results, manifest, out)
     return out
 
 
 def _write_numbers(
-    recipe: Recipe, preset_name: str, trials: Sequence[Trial], folder: Path, out: Path, command: str | None
-) -> Results:
-    """The tables of the finished trials, and what made them."""
-    results = collect(trials, folder)
-    assert results is not None, "a trial has just been finished"
-    save_results(results, out)
-    manifest = _manifest(recipe, preset_name, trials, folder, command)
-    with atomic_path(out / "run.json") as temporary:
-        temporary.write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    return results
+    recipe: Recipe, preset_name: str, folder: Path, out: Path, command: str | None
+) -> tuple[Results, dict[str, Any]]:
+    """The tables of the finished trials, and what made them; one process at a time."""
+    trials = list(recipe.presets[preset_name].trials())
+    if not any(is_finished(folder / trial.key) for trial in trials):
+        raise InputError(_nothing(preset_name, trials, folder))
+    with lock(folder / ".lock", wait=True):
+        results = collect(trials, folder)
+        save_results(results, out)
+        manifest = _manifest(recipe, preset_name, trials, folder, command)
+        with atomic_path(out / "run.json") as temporary:
+            temporary.write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return results, manifest
+
+
+def _nothing(preset_name: str, trials: Sequence[Trial], folder: Path) -> str:
+    """Why there is nothing to show."""
+    reasons = [reason for trial in trials if (reason := failure(folder / trial.key))]
+    failed = f" ({len(reasons)} failed, the first: {reasons[0]})" if reasons else ""
+    return (
+        f"trials: none of preset {preset_name} is finished in '{folder}'{failed}; run it without --no-train, or wait "
+        "for the process that is working on it"
+    )
 
 
 def _manifest(
@@ -75,8 +91,8 @@ def _manifest(
 ) -> dict[str, Any]:
     """What was run, on what, for how long, and where it departs from the paper."""
     preset = recipe.presets[preset_name]
-    finished = [trial for trial in trials if is_finished(folder / trial.key)]
-    runs = [json.loads((folder / trial.key / "train" / "run.json").read_text()) for trial in finished]
+    finished = [folder / trial.key for trial in trials if is_finished(folder / trial.key)]
+    runs = [json.loads((place / "train" / "run.json").read_text(encoding="utf-8")) for place in finished]
     return {
         "kind": "reproduction",
         "recipe": recipe.id,
@@ -87,9 +103,13 @@ def _manifest(
         "deviations": list(preset.deviations),
         "trials": len(trials),
         "trials_finished": len(finished),
-        "training_seconds": sum(run["seconds"] for run in runs),
-        "images_per_s": float(np.mean([run["images_per_s"] for run in runs])),
-        "threads": torch.get_num_threads(),
+        "trials_failed": sum(failure(folder / trial.key) is not None for trial in trials),
+        "training": {
+            "seconds": sum(run["seconds"] for run in runs),
+            "images_per_s": float(np.mean([run["images_per_s"] for run in runs])),
+            "devices": sorted({run["device"] for run in runs}),
+            "threads": sorted({run["threads"] for run in runs}),
+        },
         "platform": hardware(),
         "versions": {
             "boundcheck": boundcheck.__version__,

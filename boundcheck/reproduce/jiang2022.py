@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import figures, tables
+from . import figures, findings, tables
 from .presets import JIANG2022
 from .recipe import Recipe
 
@@ -14,9 +14,11 @@ RECIPE = Recipe(
     tables={
         "accuracy": tables.accuracy_table,
         "comparisons": tables.comparisons_table,
+        "path": tables.path_table,
         "assumption": tables.assumption_table,
         "margin": tables.margin_table,
         "crossing": tables.crossing_table,
+        "accuracy_embedding": tables.embedding_accuracy_table,
     },
     figures={
         "accuracy_by_objective": figures.draw_accuracy_by_objective,
@@ -26,4 +28,5 @@ RECIPE = Recipe(
         "losses_over_epochs": figures.draw_losses_over_epochs,
         "crossing": figures.draw_crossing,
     },
+    findings=findings.jiang2022_findings,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import figures, tables
+from . import figures, findings, tables
 from .presets import JIANG2024
 from .recipe import Recipe
 
@@ -17,4 +17,5 @@ RECIPE = Recipe(
         "spectrum": figures.draw_spectrum,
         "losses_over_epochs": figures.draw_losses_over_epochs,
     },
+    findings=findings.jiang2024_findings,
 )

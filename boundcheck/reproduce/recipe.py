@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -25,6 +25,7 @@ class Recipe:
         presets: sizes by name.
         tables: by name; each is made of the results, its cells are text.
         figures: by name; each returns the figure and its data, or None where the results have nothing to draw.
+        findings: sentences on what the results say.
     """
 
     id: str
@@ -32,3 +33,4 @@ class Recipe:
     presets: Mapping[str, Preset]
     tables: Mapping[str, Table]
     figures: Mapping[str, Drawing]
+    findings: Callable[[Results], Iterable[str]]

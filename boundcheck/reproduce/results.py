@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,13 @@ from boundcheck.errors import FileError
 from boundcheck.training.epoch_table import read_rows
 
 from .presets import Trial
+from .queue import failure
 from .trial import is_finished
 
-_TEXT = ("dataset", "objective", "probe", "features", "loss", "gap", "split", "hardening", "positives", "estimator")
+_TEXT = (
+    "dataset", "objective", "probe", "features", "loss", "gap", "split", "hardening", "positives", "estimator",
+    "reason",
+)  # fmt: skip
 _QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
 
@@ -39,6 +43,7 @@ class Results:
         crossing: crossing_beta, the hardness at which H-SCL meets UCL at the end; NaN where they never meet.
         geometry: distances from neural collapse over epochs, see `Geometry`: epoch, split, one column each.
         spectrum: singular values of the class means over epochs: epoch, split, index from 1, value.
+        failed: the trials that cannot be finished, and in no other table: reason.
     """
 
     accuracy: pd.DataFrame
@@ -51,23 +56,24 @@ class Results:
     crossing: pd.DataFrame
     geometry: pd.DataFrame
     spectrum: pd.DataFrame
+    failed: pd.DataFrame
 
 
-def collect(trials: Iterable[Trial], folder: Path) -> Results | None:
-    """The tables of the trials that are finished; None when none is.
+def collect(trials: Sequence[Trial], folder: Path) -> Results:
+    """The tables of the trials that are finished, of which there must be one, and those that failed.
 
     Args:
         trials: in the order of the rows.
         folder: of all trials.
     """
     finished = [trial for trial in trials if is_finished(folder / trial.key)]
-    if not finished:
-        return None
+    failed = [trial.facts | {"reason": reason} for trial in trials if (reason := failure(folder / trial.key))]
     return Results(
+        failed=pd.DataFrame(failed, columns=["dataset", "objective", "beta", "seed", "reason"]),
         **{
             name: pd.concat([read(trial, folder / trial.key) for trial in finished], ignore_index=True)
             for name, read in _READERS.items()
-        }
+        },
     )
 
 

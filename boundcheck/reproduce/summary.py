@@ -35,26 +35,49 @@ def over_seeds(
         confidence: of the t interval.
 
     Returns:
-        The columns of `ENCODER` and `by`, then mean, low, high, seeds; low and high are NaN where nothing is known.
+        The columns of `ENCODER` and `by`, then mean, low, high (the interval), least, most (the range of the seeds;
+        the quantity's own interval where there is one seed), seeds; by data set, objective and hardness. Ends are NaN
+        where nothing is known.
     """
     rows = []
     keys = [*ENCODER, *by]
     for key, group in frame.groupby(keys, dropna=False, sort=False):
         values = group[column].to_numpy(float)
         mean, low, high = float(values.mean()), np.nan, np.nan
+        least, most = float(values.min()), float(values.max())
         if len(values) > 1:
             half = stats.t(len(values) - 1).ppf((1 + confidence) / 2) * values.std(ddof=1) / np.sqrt(len(values))
             low, high = mean - half, mean + half
         elif interval is not None:
-            low, high = float(group[interval[0]].iloc[0]), float(group[interval[1]].iloc[0])
-        rows.append(dict(zip(keys, key, strict=True)) | {"mean": mean, "low": low, "high": high, "seeds": len(values)})
-    return pd.DataFrame(rows)
+            low, high = least, most = float(group[interval[0]].iloc[0]), float(group[interval[1]].iloc[0])
+        numbers = {"mean": mean, "low": low, "high": high, "least": least, "most": most, "seeds": len(values)}
+        rows.append(dict(zip(keys, key, strict=True)) | numbers)
+    return _in_order(pd.DataFrame(rows))
 
 
 def final_epoch(frame: pd.DataFrame) -> pd.DataFrame:
     """The rows of each encoder's last measured epoch."""
     last = frame.groupby([*ENCODER, "seed"], dropna=False)["epoch"].transform("max")
     return frame[frame["epoch"] == last]
+
+
+def along_path(gaps: pd.DataFrame, gap: str) -> pd.DataFrame:
+    """A gap over all epochs and seeds of every encoder, at each hardness of the losses.
+
+    Args:
+        gaps: the results' table.
+        gap: which, such as "hucl-hscl".
+
+    Returns:
+        dataset, objective, beta, loss_beta, least (the smallest estimate, nats), holding (measurements whose interval
+        lies at or above zero), measured (epochs times seeds), seeds.
+    """
+    rows = gaps[gaps["gap"] == gap]
+    rows = rows.assign(holding=rows["ci_low"] >= 0, measured=1)
+    found = rows.groupby([*ENCODER, "loss_beta"], dropna=False, sort=False).agg(
+        least=("estimate", "min"), holding=("holding", "sum"), measured=("measured", "sum"), seeds=("seed", "nunique")
+    )
+    return _in_order(found.reset_index())
 
 
 def comparisons(accuracy: pd.DataFrame) -> pd.DataFrame:
@@ -108,7 +131,7 @@ def _tests(encoders: dict[tuple[str, float | None], pd.Series]) -> Iterator[dict
 def encoders_of(frame: pd.DataFrame) -> list[tuple[str, float]]:
     """(objective, beta) of every encoder, by objective and then by hardness; beta is NaN where there is none."""
     found = {(row.objective, row.beta) if row.beta == row.beta else (row.objective, None) for row in records(frame)}
-    order = sorted(found, key=lambda key: (OBJECTIVES.index(key[0]), key[1] or 0.0))
+    order = sorted(found, key=lambda key: _rank(*key))
     return [(objective, np.nan if beta is None else beta) for objective, beta in order]
 
 
@@ -116,3 +139,15 @@ def rows_of(frame: pd.DataFrame, objective: str, beta: float) -> pd.DataFrame:
     """The rows of one (objective, beta)."""
     same = frame["beta"].isna() if np.isnan(beta) else frame["beta"] == beta
     return frame[(frame["objective"] == objective) & same]
+
+
+def _rank(objective: str, beta: float | None) -> tuple[int, float]:
+    """Where an encoder stands: by objective, then by hardness."""
+    return OBJECTIVES.index(objective), 0.0 if beta is None or np.isnan(beta) else beta
+
+
+def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows by data set (as they come), objective and hardness, and otherwise as they were."""
+    datasets = list(dict.fromkeys(frame["dataset"]))
+    places = [(datasets.index(r.dataset), *_rank(r.objective, r.beta)) for r in records(frame)]
+    return frame.iloc[sorted(range(len(frame)), key=places.__getitem__)].reset_index(drop=True)

@@ -9,45 +9,59 @@ import numpy as np
 import pandas as pd
 
 from boundcheck.report.format import MISSING, interval, number, p_value
-from boundcheck.report.style import LOSS_NAME
 from boundcheck.runs import records
 
 from .results import Results
-from .summary import comparisons, final_epoch, over_seeds
+from .summary import along_path, comparisons, final_epoch, over_seeds
+from .wording import dataset_name, encoder_name, points
 
-_PROBES = {"linear": "Linear", "knn": "200-NN", "mean": "Mean classifier"}
-_FEATURES = {"backbone": "features", "embedding": "embedding"}
+_PROBES = {"linear": "Linear probe", "knn": "200-NN", "mean": "Mean classifier"}
+_MEASURES = {
+    "zero_sum": "Zero sum",
+    "unit_norm": "Unit norm",
+    "equal_inner_product": "Equal inner product",
+    "within_class": "Within-class variation",
+}
 
 
 def accuracy_table(results: Results) -> pd.DataFrame:
-    """Top-1 of every probe on backbone features and on embeddings, and top-5 of the linear probe, per cent."""
-    columns = [
-        (f"{probe_name}, {feature_name}", _mean(results.accuracy, "top1", probe=probe, features=features))
-        for features, feature_name in _FEATURES.items()
-        for probe, probe_name in _PROBES.items()
-    ]
-    top5 = _mean(results.accuracy, "top5", probe="linear", features="backbone")
-    return _table([*columns, ("Linear top-5, features", top5)], percent=True)
+    """Top-1 of every probe on backbone features, and top-5 of the linear probe, per cent."""
+    return _accuracy_table(results, "backbone")
+
+
+def embedding_accuracy_table(results: Results) -> pd.DataFrame:
+    """The same on embeddings."""
+    return _accuracy_table(results, "embedding")
 
 
 def comparisons_table(results: Results) -> pd.DataFrame:
-    """Paired t-tests over seeds on the linear probe's top-1 accuracy on backbone features."""
+    """Paired t-tests over seeds on top-1 accuracy on backbone features, of the linear probe and of 200-NN."""
     rows = comparisons(results.accuracy)
-    rows = rows[(rows["probe"] == "linear") & (rows["features"] == "backbone")]
-    return pd.DataFrame(
-        {
-            "Data set": rows["dataset"],
-            "Loss": [_name(r.first, r.first_beta) for r in records(rows)],
-            "Against": [_name(r.second, r.second_beta) for r in records(rows)],
-            "Difference (points)": [
-                interval(100 * r.difference, 100 * r.ci_low, 100 * r.ci_high) for r in records(rows)
-            ],
-            "p": rows["p_value"].map(p_value),
-            "p (Holm)": rows["p_holm"].map(p_value),
-            "Seeds": rows["seeds"].map(str),
-        },
-        dtype=str,
-    )
+    rows = rows[rows["features"] == "backbone"]
+    first = rows[rows["probe"] == "linear"]
+    table = {
+        "Data set": first["dataset"].map(dataset_name),
+        "Loss": [encoder_name(r.first, r.first_beta) for r in records(first)],
+        "Against": [encoder_name(r.second, r.second_beta) for r in records(first)],
+        "Seeds": first["seeds"].map(str),
+    }
+    for probe in ("linear", "knn"):
+        at = rows[rows["probe"] == probe]
+        table[f"{_PROBES[probe]} (points)"] = [points(r.difference, r.ci_low, r.ci_high) for r in records(at)]
+        table[f"p, {_PROBES[probe]}"] = [p_value(p) for p in at["p_value"]]
+        table[f"p (Holm), {_PROBES[probe]}"] = [p_value(p) for p in at["p_holm"]]
+    return pd.DataFrame(table, dtype=str)
+
+
+def path_table(results: Results) -> pd.DataFrame:
+    """Theorem 1 along the training path: the least gap H-UCL - H-SCL, nats, and how many measurements support it."""
+    rows = along_path(results.gaps, "hucl-hscl")
+    betas = sorted(rows["loss_beta"].unique())
+    table = _encoders(rows[rows["loss_beta"] == betas[0]])
+    for beta in betas:
+        at = records(rows[rows["loss_beta"] == beta])
+        table[f"β = {beta:g}"] = [f"{number(r.least)} ({r.holding} of {r.measured})" for r in at]
+    return table
 
 
 def assumption_table(results: Results) -> pd.DataFrame:
@@ -82,18 +96,26 @@ def crossing_table(results: Results) -> pd.DataFrame:
 def collapse_table(results: Results) -> pd.DataFrame:
     """Distances from neural collapse at the end, on training and on test images."""
     rows = final_epoch(results.geometry)
-    return _table(
-        [
-            (f"{title}, {split}", _mean(rows, measure, split=split))
-            for measure, title in (
-                ("zero_sum", "Zero sum"),
-                ("unit_norm", "Unit norm"),
-                ("equal_inner_product", "Equal inner product"),
-                ("within_class", "Within-class variation"),
-            )
-            for split in ("train", "test")
-        ]
-    )
+    parts = []
+    for split in ("train", "test"):
+        table = _table([(title, _mean(rows, measure, split=split)) for measure, title in _MEASURES.items()])
+        table.insert(2, "Images", split)
+        parts.append(table)
+    return pd.concat(parts, ignore_index=True)
+
+
+def notes(results: Results) -> list[str]:
+    """What every table must say: which trials are missing from it because they failed."""
+    return [
+        f"Failed: {encoder_name(r.objective, r.beta)} on {dataset_name(r.dataset)}, seed {r.seed} ({r.reason})."
+        for r in records(results.failed)
+    ]
+
+
+def _accuracy_table(results: Results, features: str) -> pd.DataFrame:
+    columns = [(name, _mean(results.accuracy, "top1", probe=p, features=features)) for p, name in _PROBES.items()]
+    top5 = _mean(results.accuracy, "top5", probe="linear", features=features)
+    return _table([*columns, ("Linear top-5", top5)], percent=True)
 
 
 def _mean(frame: pd.DataFrame, column: str, own: tuple[str, str] | None = None, **where: object) -> pd.DataFrame:
@@ -108,18 +130,25 @@ def _mean(frame: pd.DataFrame, column: str, own: tuple[str, str] | None = None, 
 def _table(columns: Iterable[tuple[str, pd.DataFrame]], percent: bool = False) -> pd.DataFrame:
     """Encoders against quantities, as text."""
     named = list(columns)
-    first = named[0][1]
-    scale = 100 if percent else 1
-    table = {
-        "Data set": first["dataset"],
-        "Loss": [_name(r.objective, r.beta) for r in records(first)],
-        "Seeds": first["seeds"].map(str),
-    }
+    table = _encoders(named[0][1])
     for name, frame in named:
-        table[name + (" (%)" if percent else "")] = [
-            _cell(scale * r.mean, scale * r.low, scale * r.high) for r in records(frame)
-        ]
-    return pd.DataFrame(table, dtype=str)
+        if percent:
+            shares = frame[["mean", "low", "high"]]
+            frame = frame.assign(**(100 * shares.clip(0, 1)))  # a t interval may reach beyond what a share can be
+        table[name + (" (%)" if percent else "")] = [_cell(r.mean, r.low, r.high) for r in records(frame)]
+    return table
+
+
+def _encoders(rows: pd.DataFrame) -> pd.DataFrame:
+    """The first columns of a table."""
+    return pd.DataFrame(
+        {
+            "Data set": rows["dataset"].map(dataset_name),
+            "Loss": [encoder_name(r.objective, r.beta) for r in records(rows)],
+            "Seeds": rows["seeds"].map(str),
+        },
+        dtype=str,
+    )
 
 
 def _cell(mean: float, low: float, high: float) -> str:
@@ -127,8 +156,3 @@ def _cell(mean: float, low: float, high: float) -> str:
     if math.isnan(mean):
         return MISSING
     return number(mean) if np.isnan(low) else interval(mean, low, high)
-
-
-def _name(objective: str, beta: float | None) -> str:
-    """What an encoder was trained with."""
-    return LOSS_NAME[objective] + ("" if beta is None or math.isnan(beta) else f" (β = {beta:g})")

@@ -18,10 +18,9 @@ import numpy as np
 import torch
 import torch.distributed as dist
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from boundcheck.encoders import Encoder
 from boundcheck.errors import BoundcheckError, InputError
 
 from .batchnorm import synchronised
@@ -79,20 +78,20 @@ class Workers:
         return answer[0]  # type: ignore[return-value]
 
 
-def spread(encoder: Encoder, workers: Workers) -> Encoder | DistributedDataParallel:
-    """The encoder as the processes train it together: gradients averaged, batch normalisation over all of them.
+def spread(model: nn.Module, workers: Workers) -> nn.Module:
+    """The model as the processes train it together: gradients averaged, batch normalisation over all of them.
 
     Args:
-        encoder: on the workers' device, the same on all; its batch normalisation is changed in place.
+        model: on the workers' device, the same on all; its batch normalisation is changed in place.
         workers: the processes.
 
     Returns:
-        The encoder itself where there is one process.
+        The model itself where there is one process.
     """
     if workers.size == 1:
-        return encoder
-    synchronised(encoder, workers.device)
-    return DistributedDataParallel(encoder, [workers.device.index] if workers.device.type == "cuda" else None)
+        return model
+    synchronised(model, workers.device)
+    return DistributedDataParallel(model, [workers.device.index] if workers.device.type == "cuda" else None)
 
 
 def is_first_process() -> bool:

@@ -12,14 +12,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from boundcheck.data import Progress
 from boundcheck.encoders import Encoder, EncoderConfig
-from boundcheck.errors import BoundcheckError
+from boundcheck.errors import DivergedError
 
 from .plan import Plan
 from .record import STATE, EpochEnd, EpochRecord, write_run
-from .state import Position, save_state
+from .state import Position, save_state, trained_modules
 from .step import Step
 
 
@@ -31,6 +32,7 @@ class Loop:
         plan: its numbers.
         step: takes one step.
         encoder: that the step trains.
+        classifier: trained beside it, where the objective takes one; kept in the state, not in the checkpoint.
         config: describes it.
         settings: what decides the weights, for `run.json` and `state.pt`.
         out: folder of the run.
@@ -41,11 +43,17 @@ class Loop:
     plan: Plan
     step: Step
     encoder: Encoder
+    classifier: nn.Module | None
     config: EncoderConfig
     settings: Mapping[str, Any]
     out: Path
     progress: Progress | None
     callbacks: Sequence[Callable[[EpochEnd], object]]
+
+    @property
+    def modules(self) -> dict[str, nn.Module]:
+        """What is trained, by name."""
+        return trained_modules(self.encoder, self.classifier)
 
     def run(self, position: Position) -> Path:
         """Trains from `position` to the end.
@@ -54,7 +62,7 @@ class Loop:
             The checkpoint's path.
 
         Raises:
-            BoundcheckError: loss or weights are no longer finite.
+            DivergedError: loss or weights are no longer finite.
             FileError: a file cannot be written.
         """
         try:
@@ -73,7 +81,7 @@ class Loop:
         started = time.perf_counter() - position.seconds
         plan, epoch, losses = self.plan, position.epoch, list(position.losses)
         order = np.random.default_rng([plan.seed, epoch]).permutation(plan.images)
-        self.encoder.train()
+        self.encoder.train()  # a linear classifier has no modes
         for k in range(position.step, plan.steps):
             index = order[k * plan.step_size : (k + 1) * plan.step_size]
             losses.append(self.step(epoch, k, index, plan.rate(epoch, k)))
@@ -108,26 +116,26 @@ class Loop:
         """Writes the state."""
         self._check_weights(position)
         if self.step.workers.is_first:
-            save_state(self.out, position, self.encoder, self.step.optimizer, self.settings)
+            save_state(self.out, position, self.modules, self.step.optimizer, self.settings)
 
     def _check_loss(self, loss: float, epoch: int, step: int) -> None:
         """The loss of a step must be finite; its gradients have then not been applied."""
         if not math.isfinite(loss):
-            raise BoundcheckError(
+            raise DivergedError(
                 f"training: the batch loss must stay finite, received {loss} in epoch {epoch + 1}, batch {step + 1}; "
                 "lower learning_rate or beta, or raise temperature"
             )
 
     def _check_weights(self, position: Position) -> None:
         """Weights and statistics must be finite before they replace the last good ones."""
-        for name, value in self.encoder.state_dict().items():
+        for name, value in (item for module in self.modules.values() for item in module.state_dict().items()):
             if not torch.isfinite(value).all():
                 place = (
                     f"batch {position.step} of epoch {position.epoch + 1}"
                     if position.step
                     else f"epoch {position.epoch}"
                 )
-                raise BoundcheckError(
+                raise DivergedError(
                     f"training: the weights must stay finite, received '{name}' that is not after {place}; "
                     "lower learning_rate"
                 )

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from torch import nn
 
 import boundcheck
 from boundcheck._device import resolve_device
@@ -16,13 +17,14 @@ from boundcheck.data import ImageSet, Progress
 from boundcheck.errors import InputError
 from boundcheck.objectives import OBJECTIVES, batch_inputs
 
+from .classifier import WithClassifier
 from .distributed import join_workers, spread
 from .loop import Loop
 from .loss_options import OptionValue, loss_keywords
 from .plan import Plan
 from .prepare import check_images, data_facts, new_encoder
 from .record import EpochEnd, prepare_folder
-from .state import Position, is_finished, load_state
+from .state import Position, is_finished, load_state, trained_modules
 from .step import Step
 
 
@@ -59,8 +61,9 @@ def train(
     Adam on two random views of every image (`recipe_for` the images), L2-normalised embeddings, fresh views
     in every epoch. Both views pass through the encoder together, so batch normalisation sees them as one
     batch. The last, smaller batch of an epoch is left out, because Q and the statistics follow the batch
-    size. With the same seed on the same machine and thread count the CPU gives the same weights, also when
-    the run was killed and resumed.
+    size. An objective that takes `class_logits` gets a linear classifier on the backbone features, trained
+    beside the encoder and not kept. With the same seed on the same machine and thread count the CPU gives the
+    same weights, also when the run was killed and resumed.
 
     Several processes: `torchrun --nproc-per-node 4 -m boundcheck train ...`, or this call in a process group
     of one's own. Each process takes its part of every batch; the loss, its gradients and batch normalisation
@@ -106,7 +109,7 @@ def train(
     Raises:
         InputError: a parameter breaks its rule.
         FileError: `out` is in use or cannot be written.
-        BoundcheckError: loss or weights are no longer finite; files of the last finished epoch stay.
+        DivergedError: loss or weights are no longer finite; files of the last finished epoch stay.
     """
     common = {
         "temperature": temperature, "beta": beta, "positives": positives, "weight_gradient": weight_gradient,
@@ -154,22 +157,29 @@ def train(
     if done:
         return out / "encoder.pt"
     encoder = encoder.to(workers.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = torch.optim.Adam(encoder.parameters(), lr=learning_rate, weight_decay=weight_decay)
-    position = load_state(out, encoder, optimizer, settings) if resume else Position()
+    inputs = batch_inputs(OBJECTIVES[objective])
+    model: nn.Module = encoder
+    classifier = None
+    if "class_logits" in inputs:
+        model = joint = WithClassifier(encoder, len(image_set.classes), seed).to(workers.device)
+        classifier = joint.classifier
+    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, weight_decay=weight_decay)
+    position = load_state(out, trained_modules(encoder, classifier), optimizer, settings) if resume else Position()
     step = Step(
         images=torch.from_numpy(image_set.images).to(workers.device),
         labels=torch.from_numpy(image_set.labels).to(workers.device),
-        model=spread(encoder, workers),
+        model=spread(model, workers),
         optimizer=optimizer,
         loss=partial(OBJECTIVES[objective], **keywords),
-        draws="generator" in batch_inputs(OBJECTIVES[objective]),
+        draws="generator" in inputs,
+        classifies=classifier is not None,
         recipe=recipe,
         seed=seed,
         accumulate=accumulate,
         bf16=bf16,
         workers=workers,
     )
-    return Loop(plan, step, encoder, config, settings, out, progress, callbacks).run(position)
+    return Loop(plan, step, encoder, classifier, config, settings, out, progress, callbacks).run(position)
 
 
 def _open(out: Path, settings: Mapping[str, object], resume: bool, overwrite: bool) -> tuple[Path, bool]:

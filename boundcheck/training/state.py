@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from boundcheck._files import atomic_path, load_tensors
-from boundcheck.encoders import Encoder
 from boundcheck.errors import FileError, InputError
 
 from .record import STATE, EpochRecord
@@ -45,15 +45,24 @@ class Position:
     history: tuple[EpochRecord, ...] = ()
 
 
+def trained_modules(encoder: nn.Module, classifier: nn.Module | None) -> dict[str, nn.Module]:
+    """What a state holds, by name."""
+    return {"encoder": encoder} | ({} if classifier is None else {"classifier": classifier})
+
+
 def save_state(
-    out: Path, position: Position, encoder: Encoder, optimizer: torch.optim.Optimizer, settings: Mapping[str, Any]
+    out: Path,
+    position: Position,
+    modules: Mapping[str, nn.Module],
+    optimizer: torch.optim.Optimizer,
+    settings: Mapping[str, Any],
 ) -> None:
     """Writes the state of a run, atomically.
 
     Args:
         out: folder of the run.
         position: how far it is.
-        encoder: as it is now.
+        modules: what is trained, as it is now: `encoder` and, where there is one, `classifier`.
         optimizer: likewise.
         settings: what decides the weights, in plain values.
 
@@ -65,7 +74,7 @@ def save_state(
         "format": _FORMAT,
         "settings": json.dumps(settings),
         "position": asdict(position),
-        "encoder": encoder.state_dict(),
+        **{name: module.state_dict() for name, module in modules.items()},
         "optimizer": optimizer.state_dict(),
     }
     torch.save(payload, content)
@@ -73,13 +82,15 @@ def save_state(
         temporary.write_bytes(content.getbuffer())
 
 
-def load_state(out: Path, encoder: Encoder, optimizer: torch.optim.Optimizer, settings: Mapping[str, Any]) -> Position:
-    """Puts encoder and optimizer where the run stopped; nothing in the file is executed.
+def load_state(
+    out: Path, modules: Mapping[str, nn.Module], optimizer: torch.optim.Optimizer, settings: Mapping[str, Any]
+) -> Position:
+    """Puts modules and optimizer where the run stopped; nothing in the file is executed.
 
     Args:
         out: folder of the run.
-        encoder: of the run's architecture; changed in place.
-        optimizer: of its parameters; changed in place.
+        modules: as given to `save_state`; changed in place.
+        optimizer: of their parameters; changed in place.
         settings: of this call; they must be the run's.
 
     Returns:
@@ -98,13 +109,15 @@ def load_state(out: Path, encoder: Encoder, optimizer: torch.optim.Optimizer, se
             raise ValueError(payload["format"])
         saved, plain = json.loads(payload["settings"]), payload["position"]
         history = tuple(EpochRecord(**record) for record in plain["history"])
+        weights = {name: payload[name] for name in modules}
     except Exception as error:  # torch raises a dozen unrelated kinds for damaged files
         raise FileError(
             f"resume: needs a complete {STATE} of this version, received '{path}' ({type(error).__name__} while "
             "reading); start again with --overwrite"
         ) from error
     _check_same(saved, settings, out)
-    encoder.load_state_dict(payload["encoder"])
+    for name, module in modules.items():
+        module.load_state_dict(weights[name])
     optimizer.load_state_dict(payload["optimizer"])
     return Position(**{**plain, "losses": tuple(plain["losses"]), "history": history})
 

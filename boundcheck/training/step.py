@@ -11,11 +11,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from boundcheck.augment import ViewRecipe, views
-from boundcheck.encoders import Encoder
 
 from .distributed import Workers
 
@@ -30,10 +29,11 @@ class Step:
     Attributes:
         images: (n, ch, h, w) bytes.
         labels: (n,).
-        model: the encoder, or DistributedDataParallel around it.
+        model: the encoder, or `WithClassifier`, or DistributedDataParallel around either.
         optimizer: of the model's parameters.
-        loss: from embeddings (b, v, d) and labels (b,) to a scalar; takes a `generator` where `draws` is set.
-        draws: whether the loss draws random numbers.
+        loss: from embeddings (b, v, d) and labels (b,) to a scalar.
+        draws: whether the loss draws random numbers: it then takes a `generator`.
+        classifies: whether the model has a classifier: the loss then takes its `class_logits` (b, v, c).
         recipe: how views are made.
         seed: of the views and of the loss's draws.
         accumulate: micro-batches whose gradients are averaged.
@@ -43,10 +43,11 @@ class Step:
 
     images: Tensor
     labels: Tensor
-    model: Encoder | DistributedDataParallel
+    model: nn.Module
     optimizer: torch.optim.Optimizer
     loss: Callable[..., Tensor]
     draws: bool
+    classifies: bool
     recipe: ViewRecipe
     seed: int
     accumulate: int
@@ -71,8 +72,10 @@ class Step:
         losses = []
         for k, batch in enumerate(np.split(index, self.accumulate)):
             with self._local() if k + 1 < self.accumulate else contextlib.nullcontext():
-                draws = {"generator": self._generator(epoch, number, k)} if self.draws else {}
-                loss = self.loss(self.embed(epoch, batch), self.labels[batch], **draws)
+                z, scores = self.embed(epoch, batch)
+                inputs: dict[str, object] = {"generator": self._generator(epoch, number, k)} if self.draws else {}
+                inputs |= {"class_logits": scores} if self.classifies else {}
+                loss = self.loss(z, self.labels[batch], **inputs)
                 # DistributedDataParallel averages over the processes; their sum is the gradient
                 torch.autograd.backward(loss * (self.workers.size / self.accumulate))
             losses.append(loss.item())
@@ -81,15 +84,25 @@ class Step:
             self.optimizer.step()
         return mean
 
-    def embed(self, epoch: int, batch: Int[np.ndarray, " b"]) -> Float[Tensor, "b v d"]:
-        """L2-normalised embeddings of two views of the images, those of the other processes included."""
+    def embed(
+        self, epoch: int, batch: Int[np.ndarray, " b"]
+    ) -> tuple[Float[Tensor, "b v d"], Float[Tensor, "b v c"] | None]:
+        """L2-normalised embeddings of two views of the images, those of the other processes included.
+
+        Returns:
+            The embeddings, and the classifier's outputs where there is one.
+        """
         own = self.workers.share(batch)
         images = self.images[own]
         both = [views(images, own, _VIEWS * epoch + k, self.seed, self.recipe) for k in range(_VIEWS)]
         with torch.autocast(images.device.type, torch.bfloat16, enabled=self.bf16):
-            _, raw = self.model(torch.cat(both).contiguous(memory_format=torch.channels_last))
-        raw = raw.to(torch.promote_types(raw.dtype, torch.float32))  # the loss is never computed in bfloat16
-        return self.workers.gather(F.normalize(raw, dim=1).view(_VIEWS, len(own), -1).transpose(0, 1))
+            first, raw = self.model(torch.cat(both).contiguous(memory_format=torch.channels_last))
+        z = self._gathered(F.normalize(_wide(raw), dim=1))
+        return z, self._gathered(_wide(first)) if self.classifies else None
+
+    def _gathered(self, rows: Float[Tensor, "rows k"]) -> Float[Tensor, "b v k"]:
+        """Rows of this process, view after view, as those of the global batch."""
+        return self.workers.gather(rows.view(_VIEWS, len(rows) // _VIEWS, -1).transpose(0, 1))
 
     def _generator(self, *place: int) -> torch.Generator:
         """What the loss draws depends on the seed and the place in the run alone, as a resumed run needs it."""
@@ -102,3 +115,8 @@ class Step:
             local: contextlib.AbstractContextManager[None] = self.model.no_sync()
             return local
         return contextlib.nullcontext()
+
+
+def _wide(x: Tensor) -> Tensor:
+    """At least float32: the loss is never computed in bfloat16."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))

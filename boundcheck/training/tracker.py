@@ -24,10 +24,11 @@ from torch import Tensor, nn
 from boundcheck.augment import ViewRecipe, recipe_for, views
 from boundcheck.data import ImageSet
 from boundcheck.embeddings import EmbeddingSet
-from boundcheck.errors import InputError
+from boundcheck.errors import InputError, unknown_name
 from boundcheck.estimators import LossTable, estimate
-from boundcheck.hardening import CONSTANT, Hardening
-from boundcheck.losses import LossKey
+from boundcheck.hardening import CONSTANT, Hardening, parse_hardening
+from boundcheck.losses import LossKey, LossSpec
+from boundcheck.objectives import OBJECTIVES, hyperparameters, limit_sentence
 
 from .epoch_table import EpochTable
 from .record import EpochEnd
@@ -70,6 +71,8 @@ class Tracker:
         labels: (n,) classes.
         temperature: of the losses.
         betas: hardnesses of H-UCL and H-SCL.
+        q: Q of the losses; inf for the decoupled ones.
+        positives: `augmentation`, `class`, or `auto` for augmentation where there are several views.
         every: measure after epochs that are multiples of this (and the last one, where the end is known).
         confidence: of the intervals.
         batch_size: rows encoded at a time.
@@ -88,6 +91,8 @@ class Tracker:
         *,
         temperature: float = 0.5,
         betas: Sequence[float] = (1.0, 5.0),
+        q: float = 1.0,
+        positives: str = "auto",
         every: int = 1,
         confidence: float = 0.95,
         batch_size: int = 512,
@@ -100,11 +105,14 @@ class Tracker:
         if every < 1:
             raise InputError(f"every: must be at least 1, received {every}; 1 measures after every epoch")
         self.inputs, self.labels = inputs, labels
-        self.temperature, self.betas, self.confidence = temperature, tuple(betas), confidence
+        if positives == "auto":
+            positives = "augmentation" if inputs.shape[1] > 1 else "class"
+        self.spec = LossSpec(float(temperature), parse_hardening("exp", tuple(betas)), (float(q),), positives)
+        self.betas, self.confidence = tuple(betas), confidence
         self.every, self.batch_size = every, batch_size
-        facts = {"dataset": dataset, "objective": objective, "beta": beta, "seed": seed}
-        self._losses = EpochTable(_LOSS_COLUMNS, facts, folder and folder / "tracking.csv", text=["loss"])
-        self._gaps = EpochTable(_GAP_COLUMNS, facts, folder and folder / "gaps.csv", text=["gap"])
+        self.facts: dict[str, Any] = {"dataset": dataset, "objective": objective, "beta": beta, "seed": seed}
+        self._losses = EpochTable(_LOSS_COLUMNS, self.facts, folder and folder / "tracking.csv", text=["loss"])
+        self._gaps = EpochTable(_GAP_COLUMNS, self.facts, folder and folder / "gaps.csv", text=["gap"])
 
     def __call__(self, encoder: nn.Module, epoch: int) -> None:
         """Measures the encoder, if it is this epoch's turn; an epoch measured again replaces what came from it on."""
@@ -123,10 +131,40 @@ class Tracker:
             The losses the rows were read from.
         """
         z = encode(encoder, self.inputs, self.batch_size)
-        table = estimate(EmbeddingSet(z, self.labels), temperature=self.temperature, betas=self.betas)
+        table = estimate(
+            EmbeddingSet(z, self.labels),
+            temperature=self.spec.temperature,
+            betas=self.betas,
+            q=self.spec.q,
+            positives=self.spec.positives,
+        )
         self._losses.put(epoch, loss_rows(table, self.confidence))
         self._gaps.put(epoch, gap_rows(table, self.confidence))
         return table
+
+    def limit(self, positives: str | None = None) -> str:
+        """Which tracked loss is the limit of the `objective` that the encoder is trained with, or how to track it.
+
+        Args:
+            positives: of the training; None for the objective's default.
+
+        Returns:
+            One sentence.
+
+        Raises:
+            InputError: the tracker was not told the objective, or of one that is not in `OBJECTIVES`.
+        """
+        name = self.facts["objective"]
+        if name not in OBJECTIVES:
+            raise unknown_name("objective", name, OBJECTIVES)
+        own = hyperparameters(OBJECTIVES[name])
+        return limit_sentence(
+            name,
+            positives or own["positives"].default,
+            self.facts["beta"] if "beta" in own else None,
+            self.spec,
+            lambda parameter, value: f"{parameter}={value}",
+        )
 
     def to_frame(self) -> pd.DataFrame:
         """One row per epoch and loss: estimate and interval (nats), share of anchors with Assumption 1 at its tilt."""

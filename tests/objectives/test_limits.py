@@ -11,7 +11,9 @@ import torch.nn.functional as F
 
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.estimators import estimate
-from boundcheck.objectives import LIMITS, OBJECTIVES, hyperparameters
+from boundcheck.hardening import parse_hardening
+from boundcheck.losses import LossSpec
+from boundcheck.objectives import LIMITS, OBJECTIVES, hyperparameters, limit_sentence
 
 N, CLASSES, BETA, TEMPERATURE = 1200, 4, 1.0, 0.5
 BATCHES = (12, 120, 1200)
@@ -34,10 +36,12 @@ def batch_losses(name: str, population: EmbeddingSet, size: int, keywords: dict[
     return np.array(losses) - (math.log(2 * size - 1) if name == "supcon" else 0.0)
 
 
+@pytest.mark.parametrize("positives", ["augmentation", "class"])
 @pytest.mark.parametrize("name", [name for name in LIMITS if name not in ("hcl", "sscl")])
-def test_the_batch_loss_approaches_its_limit(name, population):
+def test_the_batch_loss_approaches_its_limit(name, positives, population):
     limit, accepted = LIMITS[name], hyperparameters(OBJECTIVES[name])
-    positives = limit.positives or accepted["positives"].default
+    if limit.positives not in (None, positives):
+        pytest.skip("has a limit with other positives")
     offered = {"q": 1.0, "beta": BETA, "tau_plus": 1 / CLASSES, "positives": positives}
     keywords = {key: value for key, value in offered.items() if key in accepted}
     table = estimate(
@@ -68,3 +72,35 @@ def test_a_fixed_number_of_synthetic_negatives_does_not_count_in_the_limit(popul
 
     few, some, many = (gap(size) for size in BATCHES)
     assert few > 2 * some > 4 * many > 0
+
+
+def spec(**changes: object) -> LossSpec:
+    """Losses at beta = 1 and 5, Q = 1, augmentation positives, unless told otherwise."""
+    return LossSpec(**{"temperature": 0.5, "hardenings": parse_hardening("exp", (1.0, 5.0)), **changes})
+
+
+@pytest.mark.parametrize(
+    ("objective", "positives", "beta", "variant", "expected"),
+    [
+        ("ucl", "augmentation", None, {"q": (1.0, 8.0)}, "is ucl, augmentation positives, the Q of its training"),
+        ("ucl", "augmentation", None, {"q": (1.0, 8.0)}, "; estimated here for Q = 1, 8"),
+        ("hucl", "augmentation", 5.0, {}, "is hucl at beta = 5, augmentation positives"),
+        ("hucl", "augmentation", 0.0, {}, "is ucl, augmentation positives"),
+        ("hscl", "class", 2.0, {}, "hscl at beta = 2, class positives"),
+        ("hscl", "class", 2.0, {}, "not estimated here, ask for it with --positives class --betas 1,2,5"),
+        ("nscl", "augmentation", None, {}, "is scl, augmentation positives, Q = inf, if decoupled is true"),
+        ("nscl", "augmentation", None, {}, "ask for it with --q inf"),
+        ("nscl", "augmentation", None, {"q": (1.0, math.inf)}, "; it is among the losses here"),
+        ("supcon", "class", None, {"q": (math.inf,), "positives": "class"}, "is ucl, class positives, Q = inf; it is"),
+        ("supcon", "augmentation", None, {}, "is ucl, augmentation positives, Q = inf; not estimated"),
+        ("dcl", "class", None, {"positives": "class"}, "is scl, class positives, the Q of its training"),
+        ("dcl", "class", None, {"positives": "class"}, "if tau_plus is the share of the anchor's class"),
+        ("sscl", "augmentation", 1.0, {}, "is none of the four losses (with class positives it would be hscl)"),
+        ("schane", "class", 1.0, {}, "is not known to be one of the four losses"),
+        ("my_own", "class", None, {}, "is not known to be one of the four losses"),
+    ],
+)
+def test_what_is_said_of_the_limit(objective, positives, beta, variant, expected):
+    said = limit_sentence(objective, positives, beta, spec(**variant), lambda name, value: f"--{name} {value}")
+    assert said.startswith(f"trained with {objective}, {positives} positives: ")
+    assert expected in said

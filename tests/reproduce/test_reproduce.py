@@ -7,7 +7,7 @@ import pytest
 import boundcheck.reproduce as package
 from boundcheck.cli import main
 from boundcheck.errors import FileError, InputError
-from boundcheck.reproduce import RECIPES, driver, load_results, reproduce
+from boundcheck.reproduce import RECIPES, load_results, queue, reproduce
 from boundcheck.reproduce.presets import Preset, Training
 from boundcheck.reproduce.results import save_results
 from boundcheck.reproduce.trial import run_trial
@@ -105,7 +105,9 @@ def test_the_manifest_says_what_was_run_and_how_it_departs(made):
     manifest = json.loads((made[0] / "out" / "run.json").read_text())
     assert (manifest["preset"], manifest["trials"], manifest["trials_finished"]) == ("tiny", 4, 4)
     assert manifest["deviations"] == ["All of it."]
-    assert manifest["training_seconds"] > 0 and manifest["platform"]["cpu"]
+    assert manifest["trials_failed"] == 0
+    assert manifest["training"]["seconds"] > 0 and manifest["training"]["devices"] == ["cpu"]
+    assert manifest["platform"]["cpu"]
 
 
 def test_every_figure_and_table_is_written_with_its_data(made):
@@ -115,13 +117,23 @@ def test_every_figure_and_table_is_written_with_its_data(made):
         assert all((out / "figures" / f"{name}.{suffix}").stat().st_size > 0 for suffix in ("png", "pdf", "svg"))
         assert not pd.read_csv(out / "figures" / f"{name}.csv").empty
     for name in recipe.tables:
-        assert "H-SCL (β = 5)" in (out / "tables" / f"{name}.md").read_text()
+        assert "H-SCL, β = 5" in (out / "tables" / f"{name}.md").read_text()
         assert r"\toprule" in (out / "tables" / f"{name}.tex").read_text()
+
+
+def test_the_page_shows_every_table_and_figure_and_says_what_made_them(made):
+    out = made[0] / "out"
+    page = (out / "summary.md").read_text()
+    assert "4 of 4 encoders; " in page and "- All of it." in page
+    for name in RECIPES["jiang2022"].tables:
+        assert (out / "tables" / f"{name}.md").read_text().strip() in page
+    for name in RECIPES["jiang2022"].figures:
+        assert f"(figures/{name}.png)" in page
 
 
 def test_the_other_paper_reuses_the_encoders(made, monkeypatch):
     folder = made[0]
-    monkeypatch.setattr(driver, "run_trial", None)  # nothing is left to train
+    monkeypatch.setattr(queue, "run_trial", None)  # nothing is left to train
     out = reproduce("jiang2024", preset="tiny", out=folder / "sequel", trials=folder / "trials")
     assert {path.stem for path in (out / "figures").glob("*.png")} == {"collapse", "spectrum", "losses_over_epochs"}
     spectrum = pd.read_csv(out / "figures" / "spectrum.csv")
@@ -146,6 +158,12 @@ def test_several_data_sets_and_seeds_are_drawn_side_by_side(made, tmp_path):
         return pd.concat([more, more.assign(dataset="stl10")], ignore_index=True)
 
     many = type(results)(**{name: doubled(frame) for name, frame in vars(results).items()})
+    for recipe in RECIPES.values():
+        for build in recipe.tables.values():
+            table = build(many)
+            assert set(table["Data set"]) == {"digits", "STL-10"} and set(table["Seeds"]) == {"2"}
+            ours = list(dict.fromkeys(table["Loss"]))
+            assert ours in (["UCL", "H-UCL, β = 5", "SCL", "H-SCL, β = 5"], ["H-UCL, β = 5", "H-SCL, β = 5", "SCL"])
     for recipe in RECIPES.values():
         for draw in recipe.figures.values():
             figure, data = draw(many)

@@ -30,13 +30,17 @@ def test_means_over_seeds_have_t_intervals():
     own = values(frame, "hscl", 5.0)
     low, high = stats.t(2, own.mean(), stats.sem(own)).interval(0.95)
     assert (row["mean"], row["low"], row["high"]) == pytest.approx((own.mean(), low, high))
+    assert (row["least"], row["most"]) == (own.min(), own.max())
 
 
 def test_one_seed_has_its_own_interval_or_none():
     frame = accuracies(seeds=1)
-    assert over_seeds(frame, "top1")[["low", "high"]].isna().all(axis=None)
+    bare = over_seeds(frame, "top1")
+    assert bare[["low", "high"]].isna().all(axis=None)
+    assert (bare["least"] == bare["mean"]).all() and (bare["most"] == bare["mean"]).all()
     own = over_seeds(frame, "top1", interval=("top1_low", "top1_high"))
     assert (own["low"] == 0.7).all() and (own["high"] == 0.95).all()
+    assert (own["least"] == 0.7).all() and (own["most"] == 0.95).all()
 
 
 def test_comparisons_pair_the_seeds_and_adjust_over_the_family():

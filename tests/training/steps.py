@@ -16,11 +16,12 @@ from boundcheck.data import load_dataset
 from boundcheck.errors import InputError
 from boundcheck.objectives import OBJECTIVES
 from boundcheck.training import train
+from boundcheck.training.classifier import WithClassifier
 from boundcheck.training.distributed import Workers, join_workers, spread
 from boundcheck.training.prepare import new_encoder
 from boundcheck.training.step import Step
 
-CASES = [("hscl", 1), ("hucl", 2), ("sscl", 1)]
+CASES = [("hscl", 1), ("hucl", 2), ("sscl", 1), ("schane", 2)]
 RUN = {"objective": "hscl", "epochs": 2, "batch_size": 32, "schedule": "cosine", "device": "cpu"}
 
 
@@ -32,13 +33,16 @@ def few_steps(workers: Workers, objective: str, accumulate: int) -> dict[str, An
     """Losses and gradients of three steps, and the weights after them."""
     few = images()
     encoder = new_encoder(few, "convnet", seed=5)[0].double().train()
+    classifies = objective == "schane"
+    model = WithClassifier(encoder, 10, seed=5).double() if classifies else encoder
     step = Step(
         images=torch.from_numpy(few.images),
         labels=torch.from_numpy(few.labels),
-        model=spread(encoder, workers),
-        optimizer=torch.optim.Adam(encoder.parameters()),
+        model=spread(model, workers),
+        optimizer=torch.optim.Adam(model.parameters()),
         loss=partial(OBJECTIVES[objective], temperature=0.3, beta=2.0),
         draws=objective == "sscl",
+        classifies=classifies,
         recipe=recipe_for(1, 8, "digits"),
         seed=3,
         accumulate=accumulate,
@@ -47,9 +51,10 @@ def few_steps(workers: Workers, objective: str, accumulate: int) -> dict[str, An
     )
     losses, gradients = [], []
     for number in range(3):
-        losses.append(step(0, number, np.arange(32 * number, 32 * (number + 1)), 1e-3))
-        gradients.append({name: p.grad.clone() for name, p in encoder.named_parameters()})
-    return {"losses": losses, "gradients": gradients, "weights": encoder.state_dict()}
+        order = np.arange(32 * number, 32 * (number + 1))
+        losses.append(step(0, number, order, 1e-3))
+        gradients.append({name: p.grad.clone() for name, p in model.named_parameters()})
+    return {"losses": losses, "gradients": gradients, "weights": model.state_dict()}
 
 
 def mistake(workers: Workers) -> str:

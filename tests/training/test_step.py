@@ -23,6 +23,7 @@ def make_step(few, accumulate: int) -> Step:
         optimizer=torch.optim.SGD(encoder.parameters()),
         loss=partial(hscl, temperature=0.5, beta=1.0),
         draws=False,
+        classifies=False,
         recipe=recipe_for(1, 8, "digits"),
         seed=0,
         accumulate=accumulate,

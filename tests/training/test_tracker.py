@@ -169,3 +169,20 @@ def test_as_a_callback_of_lightning():
     assert isinstance(callback, Callback)
     callback.on_train_epoch_end(Trainer(), small_encoder())
     assert tracker.to_frame()["epoch"].unique().tolist() == [5]
+
+
+def test_the_limit_of_the_training_objective_is_named_and_can_be_tracked():
+    inputs, labels = held_out()
+    assert Tracker(inputs, labels, objective="nscl").limit().endswith("ask for it with q=inf")
+    decoupled = Tracker(inputs, labels, objective="nscl", q=np.inf)
+    assert decoupled.limit().endswith("it is among the losses here")
+    encoder = small_encoder()
+    decoupled(encoder, 1)
+    expected = bc.estimate(bc.EmbeddingSet(encode(encoder, inputs), labels), betas=(1.0, 5.0), q=(np.inf,)).to_frame()
+    found = decoupled.to_frame()
+    assert found["estimate"].tolist() == expected["estimate"].tolist()
+
+    by_class = Tracker(inputs, labels, objective="hscl", beta=5.0, positives="class").limit()
+    assert "hscl at beta = 5, class positives" in by_class and "estimated here for Q = 1" in by_class
+    with pytest.raises(InputError, match="objective: expected one of ucl"):
+        Tracker(inputs, labels).limit()

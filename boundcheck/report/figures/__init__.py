@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -16,6 +15,7 @@ from boundcheck.report.figures.crossing import draw_crossing
 from boundcheck.report.figures.finite_k import draw_finite_k
 from boundcheck.report.figures.losses import draw_losses
 from boundcheck.report.figures.margin import draw_margin
+from boundcheck.report.figures.saving import save_figure
 from boundcheck.report.figures.worst_anchors import draw_worst_anchors
 from boundcheck.report.style import paper
 from boundcheck.runs import Run
@@ -31,12 +31,6 @@ FIGURES: dict[str, Callable[[Run], tuple[Figure, pd.DataFrame] | None]] = {
     "worst_anchors": draw_worst_anchors,
 }
 
-_FORMATS: dict[str, dict[str, Any]] = {
-    "png": {"metadata": {"Software": None}},
-    "pdf": {"metadata": {"CreationDate": None}},
-    "svg": {"metadata": {"Date": None}},
-}
-
 
 def write_figures(run: Run, directory: Path) -> list[str]:
     """Write every figure the run has into a directory, as NAME.png (200 dpi), .pdf, .svg and its data as .csv.
@@ -50,23 +44,10 @@ def write_figures(run: Run, directory: Path) -> list[str]:
     """
     directory.mkdir(exist_ok=True)
     written = []
-    with paper():
-        for name, draw in FIGURES.items():
+    for name, draw in FIGURES.items():
+        with paper():
             drawn = draw(run)
-            if drawn is None:
-                continue
-            figure, data = drawn
-            _settle(figure)
-            for suffix, options in _FORMATS.items():
-                figure.savefig(directory / f"{name}.{suffix}", dpi=200, **options)
-            data.to_csv(directory / f"{name}.csv", index=False)
+        if drawn is not None:
+            save_figure(*drawn, directory, name)
             written.append(name)
     return written
-
-
-def _settle(figure: Figure) -> None:
-    """Lay the figure out once, not again for every format."""
-    engine = figure.get_layout_engine()
-    if engine is not None:
-        engine.execute(figure)
-        figure.set_layout_engine("none")

@@ -12,25 +12,12 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from boundcheck.report.style import COLUMN, LOSS_COLOUR, LOSS_NAME, PAGE
+from boundcheck.report.style import COLUMN, LOSS_COLOUR, PAGE
 
 from ..summary import FAMILIES
 
 _LINE = 5  # names in a legend of one line
 _MARKERS = ("s", "D", "^", "v", "P", "X")
-_NAMES = {"fashion_mnist": "Fashion-MNIST", "digits": "digits", "cifar10": "CIFAR-10", "cifar100": "CIFAR-100"} | {
-    "stl10": "STL-10", "tiny_imagenet": "Tiny ImageNet",
-}  # fmt: skip
-
-
-def dataset_name(dataset: str) -> str:
-    """A data set's usual spelling."""
-    return _NAMES.get(dataset, dataset)
-
-
-def encoder_name(objective: str, beta: float) -> str:
-    """What an encoder was trained with: `SCL`, `H-SCL β = 5`."""
-    return LOSS_NAME[objective] + ("" if np.isnan(beta) else f" β = {beta:g}")
 
 
 def encoder_style(objective: str, beta: float, betas: Sequence[float]) -> dict[str, Any]:
@@ -81,10 +68,14 @@ def grid(
 
 
 def band(ax: Axes, x: Iterable[float], rows: pd.DataFrame, **style: Any) -> None:
-    """A curve of `mean` with a band from `low` to `high` where they are known."""
+    """A curve of `mean` with a band from `least` to `most`, the range of the seeds.
+
+    Of two or three seeds the t interval is several times as wide as their range: it belongs in tables, where it can be
+    read, and would hide the other curves here.
+    """
     x = list(x)
     ax.plot(x, rows["mean"], **style)
-    ax.fill_between(x, rows["low"], rows["high"], color=style["color"], alpha=0.15, linewidth=0)
+    ax.fill_between(x, rows["least"], rows["most"], color=style["color"], alpha=0.15, linewidth=0)
 
 
 def hardness_axis(ax: Axes, betas: Iterable[float], label: str = "hardness β (square-root scale)") -> None:

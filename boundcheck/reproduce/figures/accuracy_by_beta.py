@@ -9,7 +9,8 @@ from boundcheck.report.style import LOSS_COLOUR, LOSS_MARKER, LOSS_NAME, paper
 
 from ..results import Results
 from ..summary import PLAIN, over_seeds
-from ._common import betas_of, dataset_name, grid, hardness_axis, legend, percent_axis
+from ..wording import dataset_name
+from ._common import betas_of, grid, hardness_axis, legend, percent_axis
 
 
 @paper()

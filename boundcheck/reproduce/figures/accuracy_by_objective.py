@@ -10,7 +10,8 @@ from boundcheck.report.style import paper
 
 from ..results import Results
 from ..summary import encoders_of, over_seeds, rows_of
-from ._common import betas_of, dataset_name, encoder_name, encoder_style, grid
+from ..wording import dataset_name, encoder_name
+from ._common import betas_of, encoder_style, grid
 
 _PROBES = {"linear": "linear probe", "knn": "weighted 200-NN", "mean": "mean classifier"}
 
@@ -25,7 +26,7 @@ def draw_accuracy_by_objective(results: Results) -> tuple[Figure, pd.DataFrame] 
     rows = results.accuracy[results.accuracy["features"] == "backbone"]
     data = over_seeds(rows, "top1", ["probe"], ("top1_low", "top1_high"))
     datasets, encoders, betas = list(dict.fromkeys(data["dataset"])), encoders_of(data), betas_of(data)
-    figure, panels = grid(len(datasets), len(_PROBES), 0.5 + 0.19 * len(encoders), sharey=True, sharex="row")
+    figure, panels = grid(len(datasets), len(_PROBES), 0.5 + 0.19 * len(encoders), sharey=True, sharex=False)
     for line, dataset in zip(panels, datasets, strict=True):
         for ax, (probe, title) in zip(line, _PROBES.items(), strict=True):
             for place, encoder in enumerate(encoders):

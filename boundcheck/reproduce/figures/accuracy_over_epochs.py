@@ -9,18 +9,8 @@ from boundcheck.report.style import paper
 
 from ..results import Results
 from ..summary import FAMILIES, encoders_of, over_seeds, rows_of
-from ._common import (
-    band,
-    betas_of,
-    dataset_name,
-    encoder_name,
-    encoder_style,
-    epoch_axis,
-    grid,
-    legend,
-    of_family,
-    percent_axis,
-)
+from ..wording import dataset_name, encoder_name
+from ._common import band, betas_of, encoder_style, epoch_axis, grid, legend, of_family, percent_axis
 
 
 @paper()
@@ -43,7 +33,7 @@ def draw_accuracy_over_epochs(results: Results) -> tuple[Figure, pd.DataFrame] |
                 band(ax, curve["epoch"], curve, label=encoder_name(*encoder), **encoder_style(*encoder, betas))
             ax.set_title(f"{dataset_name(dataset)}, {family}")
             epoch_axis(ax)
-            percent_axis(ax)
+        percent_axis(line[0])  # shared by the row
         line[0].set_ylabel("200-NN accuracy")
     legend(figure, panels.flat)
     return figure, data

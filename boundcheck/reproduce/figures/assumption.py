@@ -12,19 +12,8 @@ from boundcheck.report.style import NEUTRAL, paper
 
 from ..results import Results
 from ..summary import encoders_of, over_seeds, rows_of
-from ._common import (
-    band,
-    betas_of,
-    dataset_name,
-    encoder_name,
-    encoder_style,
-    family_rows,
-    grid,
-    hardness_axis,
-    legend,
-    of_family,
-    percent_axis,
-)
+from ..wording import dataset_name, encoder_name
+from ._common import band, betas_of, encoder_style, family_rows, grid, hardness_axis, legend, of_family, percent_axis
 
 _LOW = 0.05
 
@@ -66,4 +55,4 @@ def _draw_margin(ax: Axes, rows: pd.DataFrame, style: dict[str, Any]) -> None:
     """The median with its band, the low quantile dotted."""
     median, low = (rows[rows["quantile"] == quantile] for quantile in (0.5, _LOW))
     band(ax, median["loss_beta"], median, **style)
-    ax.plot(low["loss_beta"], low["mean"], **(style | {"linestyle": ":", "linewidth": 0.7}))
+    ax.plot(low["loss_beta"], low["mean"], **(style | {"linestyle": ":", "linewidth": 0.9, "markersize": 0}))

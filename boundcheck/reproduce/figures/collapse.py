@@ -9,18 +9,8 @@ from boundcheck.report.style import paper
 
 from ..results import Results
 from ..summary import encoders_of, over_seeds, rows_of
-from ._common import (
-    band,
-    betas_of,
-    dataset_name,
-    encoder_name,
-    encoder_style,
-    epoch_axis,
-    family_rows,
-    grid,
-    legend,
-    of_family,
-)
+from ..wording import dataset_name, encoder_name
+from ._common import band, betas_of, encoder_style, epoch_axis, family_rows, grid, legend, of_family
 
 _MEASURES = {
     "zero_sum": "zero sum",

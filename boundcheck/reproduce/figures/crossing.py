@@ -9,17 +9,8 @@ from boundcheck.report.style import NEUTRAL, paper
 
 from ..results import Results
 from ..summary import FAMILIES, encoders_of, final_epoch, over_seeds, rows_of
-from ._common import (
-    band,
-    betas_of,
-    dataset_name,
-    encoder_name,
-    encoder_style,
-    grid,
-    hardness_axis,
-    legend,
-    of_family,
-)
+from ..wording import dataset_name, encoder_name
+from ._common import band, betas_of, encoder_style, grid, hardness_axis, legend, of_family
 
 
 @paper()

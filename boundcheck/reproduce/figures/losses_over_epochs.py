@@ -10,7 +10,8 @@ from boundcheck.report.style import LOSS_COLOUR, LOSS_DASH, LOSS_MARKER, LOSS_NA
 
 from ..results import Results
 from ..summary import OBJECTIVES, PLAIN, over_seeds, rows_of
-from ._common import band, betas_of, dataset_name, epoch_axis, grid, legend
+from ..wording import dataset_name
+from ._common import band, betas_of, epoch_axis, grid, legend
 
 
 @paper()
@@ -40,9 +41,10 @@ def draw_losses_over_epochs(results: Results) -> tuple[Figure, pd.DataFrame] | N
                 band(ax, curve["epoch"], curve, label=LOSS_NAME[loss], markersize=2.5, **style)
             trained = LOSS_NAME[objective] + (f", β = {beta:g}" if objective in PLAIN else "")
             ax.set_title(f"trained with {trained}")
+            epoch_axis(ax)
         line[0].set_ylabel(f"{dataset_name(dataset)}\nlosses at β = {beta:g} (nats)")
-    for ax in panels[-1]:
-        epoch_axis(ax)
+    for ax in panels[:-1].flat:
+        ax.set_xlabel("")
     legend(figure, panels.flat)
     return figure, data
 

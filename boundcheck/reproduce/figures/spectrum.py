@@ -10,17 +10,8 @@ from boundcheck.report.style import paper
 
 from ..results import Results
 from ..summary import encoders_of, over_seeds, rows_of
-from ._common import (
-    band,
-    betas_of,
-    dataset_name,
-    encoder_name,
-    encoder_style,
-    family_rows,
-    grid,
-    legend,
-    of_family,
-)
+from ..wording import dataset_name, encoder_name
+from ._common import band, betas_of, encoder_style, family_rows, grid, legend, of_family
 
 
 @paper()
@@ -46,7 +37,8 @@ def draw_spectrum(results: Results) -> tuple[Figure, pd.DataFrame] | None:
                 band(ax, curve["index"], curve, label=encoder_name(*encoder), **style)
             ax.set_title(f"epoch {epoch:g}")
             ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-        line[0].set_ylabel(f"{dataset_name(dataset)}, {family}\nsingular value / largest")
+        line[0].set_ylabel(f"{dataset_name(dataset)}\n{family}")
+    figure.supylabel("singular value / largest", fontsize=8)
     for ax in panels[-1]:
         ax.set_xlabel("index of the singular value")
     legend(figure, panels.flat)
