@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import torch
@@ -53,40 +54,60 @@ def extract(
     Raises:
         InputError: the images do not fit the encoder, or a parameter breaks its rule.
     """
-    if output not in OUTPUTS:
-        raise unknown_name("output", output, OUTPUTS)
-    for name, value, least in (("views", views, 1), ("batch_size", batch_size, 1), ("seed", seed, 0)):
-        if value < least:
-            raise InputError(f"{name}: must be at least {least}, received {value}")
-    _check_images(checkpoint.config, image_set)
-    channels, size = image_set.images.shape[1:3]
-    if views == 1:
-        recipe = IDENTITY
-    elif recipe is None:
-        recipe = recipe_for(channels, size, image_set.name)
-
+    if batch_size < 1:
+        raise InputError(f"batch_size: must be at least 1, received {batch_size}")
+    meta = provenance(checkpoint, image_set, views=views, seed=seed, output=output, recipe=recipe)
+    recipe = _recipe(image_set, views, recipe)
     z = _encode(checkpoint, image_set, views, seed, batch_size, resolve_device(device), output, recipe, progress)
-    config = checkpoint.config
-    meta = {
-        "checkpoint": checkpoint.path.name,
-        "checkpoint_sha256": checkpoint.sha256,
-        "encoder": asdict(config),
-        "output": output,
-        "dataset": image_set.name,
-        "split": image_set.split,
-        "data_digest": image_set.digest,
-        "views": "the images themselves" if views == 1 else "augmented",
-        "recipe": asdict(recipe),
-        "seed": seed,
-    }
     return EmbeddingSet(
         z,
         image_set.labels,
         ids=image_set.ids,
         meta=meta,
-        normalize=config.normalize,
+        normalize=checkpoint.config.normalize,
         classes=image_set.classes,
     )
+
+
+def provenance(
+    checkpoint: Checkpoint,
+    image_set: ImageSet,
+    *,
+    views: int = 2,
+    seed: int = 0,
+    output: str = "embedding",
+    recipe: ViewRecipe | None = None,
+) -> dict[str, Any]:
+    """What `extract` records about the embeddings it makes, known before it makes them; arguments as there.
+
+    Raises:
+        InputError: the images do not fit the encoder, or a parameter breaks its rule.
+    """
+    if output not in OUTPUTS:
+        raise unknown_name("output", output, OUTPUTS)
+    for name, value, least in (("views", views, 1), ("seed", seed, 0)):
+        if value < least:
+            raise InputError(f"{name}: must be at least {least}, received {value}")
+    _check_images(checkpoint.config, image_set)
+    return {
+        "checkpoint": checkpoint.path.name,
+        "checkpoint_sha256": checkpoint.sha256,
+        "encoder": asdict(checkpoint.config),
+        "output": output,
+        "dataset": image_set.name,
+        "split": image_set.split,
+        "data_digest": image_set.digest,
+        "views": "the images themselves" if views == 1 else "augmented",
+        "recipe": asdict(_recipe(image_set, views, recipe)),
+        "seed": seed,
+    }
+
+
+def _recipe(image_set: ImageSet, views: int, recipe: ViewRecipe | None) -> ViewRecipe:
+    """How the views are made: a single one is the image itself."""
+    if views == 1:
+        return IDENTITY
+    return recipe or recipe_for(*image_set.images.shape[1:3], image_set.name)
 
 
 @torch.inference_mode()

@@ -24,7 +24,7 @@ from boundcheck.cli.parameters import (
     Several,
 )
 from boundcheck.cli.progress import note, reporting
-from boundcheck.cli.samples import FILE, encoder_options, load_samples, run_options
+from boundcheck.cli.samples import FILE, encode, encoder_options, load_samples, run_options
 from boundcheck.errors import FileError, InputError
 
 if TYPE_CHECKING:
@@ -91,13 +91,15 @@ def command(
     from boundcheck.runs import free_directory
     from boundcheck.verification import verify
 
-    encoding = {key: options.pop(key) for key in ("checkpoint", "arch", "dataset", "split", "data_dir", "views")}
+    encoding = {
+        key: options.pop(key) for key in ("checkpoint", "arch", "dataset", "split", "data_dir", "views", "no_cache")
+    }
     normalize = not options.pop("no_normalize")
     with reporting(quiet) as progress:
         if embeddings is not None:
             emb, images, name = _saved(embeddings, normalize)
         else:
-            emb, images, name = _encoded(encoding, options["seed"], options["device"], progress)
+            emb, images, name = _encoded(encoding, options["seed"], options["device"], quiet, progress)
         stored = _stored(emb)
         temperature, betas, said = _with_defaults(temperature, betas, stored)
         result = verify(
@@ -125,7 +127,7 @@ def command(
 
 def _refuse_encoder_options(ctx: click.Context) -> None:
     """What describes an encoder or its data says nothing about saved embeddings."""
-    for option in ("checkpoint", "dataset", "arch", "split", "views", "data_dir"):
+    for option in ("checkpoint", "dataset", "arch", "split", "views", "data_dir", "no_cache"):
         if ctx.get_parameter_source(option) is ParameterSource.COMMANDLINE:
             name = f"--{option.replace('_', '-')}"
             raise InputError(f"{name}: cannot be used with --embeddings, which are already encoded; leave one out")
@@ -149,13 +151,11 @@ def _saved(path: Path, normalize: bool) -> tuple[EmbeddingSet, ImageSet | None, 
 
 
 def _encoded(
-    encoding: dict[str, Any], seed: int, device: str, progress: Any
+    encoding: dict[str, Any], seed: int, device: str, quiet: bool, progress: Any
 ) -> tuple[EmbeddingSet, ImageSet | None, str]:
-    from boundcheck.extraction import extract
-
-    views = encoding.pop("views")
+    how = {key: encoding.pop(key) for key in ("views", "no_cache")}
     samples = load_samples(**encoding, progress=progress)
-    emb = extract(samples.checkpoint, samples.images, views=views, seed=seed, device=device, progress=progress)
+    emb = encode(samples, **how, seed=seed, device=device, quiet=quiet, progress=progress)
     return emb, samples.images, samples.name
 
 
