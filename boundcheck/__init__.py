@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from boundcheck.extraction import extract as extract
     from boundcheck.hardening import CONSTANT as CONSTANT
     from boundcheck.report import render as render
+    from boundcheck.sweeps import Sweep as Sweep
+    from boundcheck.sweeps import sweep as sweep
     from boundcheck.training import train as train
     from boundcheck.verification import Verification as Verification
     from boundcheck.verification import verify as verify
@@ -44,6 +46,8 @@ _HOME = {
     "estimate": "estimators",
     "extract": "extraction",
     "render": "report",
+    "Sweep": "sweeps",
+    "sweep": "sweeps",
     "train": "training",
     "Verification": "verification",
     "verify": "verification",

@@ -107,7 +107,8 @@ def _recipe(image_set: ImageSet, views: int, recipe: ViewRecipe | None) -> ViewR
     """How the views are made: a single one is the image itself."""
     if views == 1:
         return IDENTITY
-    return recipe or recipe_for(*image_set.images.shape[1:3], image_set.name)
+    channels, size = image_set.images.shape[1:3]
+    return recipe or recipe_for(channels, size, image_set.name)
 
 
 @torch.inference_mode()

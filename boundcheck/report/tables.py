@@ -110,7 +110,7 @@ def to_markdown(table: pd.DataFrame) -> str:
 
 def is_text(column: str) -> bool:
     """Whether a column of these tables reads from the left; the others are numbers."""
-    return column in ("Loss", "Claim", "Hardening", "Verdict")
+    return column in ("Loss", "Claim", "Encoder", "Hardening", "Verdict")
 
 
 def _alignment(column: str) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -17,6 +17,8 @@ from boundcheck.report.figures.margin import draw_margin
 from boundcheck.report.figures.worst_anchors import draw_worst_anchors
 from boundcheck.report.style import paper
 from boundcheck.runs import Run
+
+T = TypeVar("T")
 
 FIGURES: dict[str, Callable[[Run], tuple[Figure, pd.DataFrame] | None]] = {
     "losses": draw_losses,
@@ -44,11 +46,27 @@ def write_figures(run: Run, directory: Path) -> list[str]:
     Returns:
         Names of the figures written.
     """
+    return write_drawings(FIGURES, run, directory)
+
+
+def write_drawings(
+    drawings: Mapping[str, Callable[[T], tuple[Figure, pd.DataFrame] | None]], of: T, directory: Path
+) -> list[str]:
+    """Write what these functions draw of something, in the formats of `write_figures`.
+
+    Args:
+        drawings: Functions by the name of their figure; one that has nothing to draw returns None.
+        of: What they draw.
+        directory: Made when missing.
+
+    Returns:
+        Names of the figures written.
+    """
     directory.mkdir(exist_ok=True)
     written = []
     with paper():
-        for name, draw in FIGURES.items():
-            drawn = draw(run)
+        for name, draw in drawings.items():
+            drawn = draw(of)
             if drawn is None:
                 continue
             figure, data = drawn
