@@ -86,7 +86,7 @@ def command(
     elif options["no_normalize"]:
         raise InputError("--no-normalize: applies to --embeddings only; a checkpoint says so itself")
     if out is not None:
-        _refuse_out(out, overwrite)
+        refuse_out(out, overwrite)
     from boundcheck.report import summary_text
     from boundcheck.runs import free_directory
     from boundcheck.verification import verify
@@ -106,8 +106,8 @@ def command(
             emb,
             temperature=temperature,
             betas=betas,
-            hardening=_names(hardening),
-            claims=claims if claims == "all" else _names(claims),
+            hardening=names_in(hardening),
+            claims=claims if claims == "all" else names_in(claims),
             progress=progress,
             **options,
         )
@@ -133,14 +133,15 @@ def _refuse_encoder_options(ctx: click.Context) -> None:
             raise InputError(f"{name}: cannot be used with --embeddings, which are already encoded; leave one out")
 
 
-def _refuse_out(out: Path, overwrite: bool) -> None:
+def refuse_out(out: Path, overwrite: bool) -> None:
     """Says before the computation what would otherwise fail after it."""
     if (out.is_file() or (out.is_dir() and any(out.iterdir()))) and not overwrite:
         raise FileError(f"--out: {out} is in use; choose another, or replace the run in it with --overwrite")
     check_writable(out)
 
 
-def _names(text: str) -> tuple[str, ...]:
+def names_in(text: str) -> tuple[str, ...]:
+    """The parts of a comma-separated list."""
     return tuple(part.strip() for part in text.split(","))
 
 
@@ -189,13 +190,13 @@ def _document(result: Verification, place: Path, said: list[str]) -> dict[str, A
         "out": str(place),
         "notes": said,
         "manifest": json.loads((place / "run.json").read_text(encoding="utf-8")),
-        "losses": _rows(run.losses),
-        "claims": _rows(run.claims),
-        "assumption": _rows(run.assumption),
+        "losses": rows_of(run.losses),
+        "claims": rows_of(run.claims),
+        "assumption": rows_of(run.assumption),
     }
 
 
-def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """A table's rows in strict JSON: a missing number is null, an infinite one "inf" or "-inf"."""
     return [{str(key): _plain(value) for key, value in row.items()} for row in frame.to_dict("records")]
 

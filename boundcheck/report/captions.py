@@ -41,8 +41,8 @@ CAPTIONS = {
     "gap": (
         "The averaged gap H-UCL − H-SCL",
         "In nats; Theorem 1 says that it is zero or more where Assumption 1 holds everywhere. Blue: H-SCL is the "
-        "smaller. Orange: it is the larger. White is zero; colours follow a square-root scale. A question mark: the "
-        "confidence interval contains zero. An asterisk: the tilt rests on fewer than 30 effective negatives.",
+        "smaller. Orange: it is the larger. White is zero; colours follow a square-root scale. A question mark: "
+        "undecided. An asterisk: the tilt rests on fewer than 30 effective negatives.",
     ),
     "verdicts": (
         "Verdicts",

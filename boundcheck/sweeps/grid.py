@@ -28,7 +28,7 @@ from boundcheck.sweeps.result import Sweep
 from boundcheck.sweeps.subjects import Encoders, Encoding, Subject, subjects_of
 from boundcheck.verification import verify
 
-_TEMPERATURE = 0.5
+_USUAL = {"temperature": (0.5,), "beta": DEFAULT_BETAS}
 
 
 class Cell(NamedTuple):
@@ -101,8 +101,10 @@ def sweep(
     chosen = choose_claims(claims)
     encoding = Encoding(dataset, split, views, data_dir, arch, normalize, cache, seed, device, progress)
     subjects = subjects_of(encoders, encoding)
-    taus, notes = _grid("temperatures", temperatures, subjects, (), (_TEMPERATURE,))
-    tilts, more = _grid("betas", betas, subjects, DEFAULT_BETAS, DEFAULT_BETAS)
+    taus, notes = _values("temperature", temperatures, subjects)
+    if not taus or not all(0 < tau < math.inf for tau in taus):
+        raise InputError(f"temperatures: expected finite numbers > 0, received {list(taus)}; the usual is 0.5")
+    tilts, more = _values("beta", betas, subjects)
     for name in (hardening,) if isinstance(hardening, str) else hardening:
         parse_hardening(name, tilts)
     settings |= options | {"betas": tilts, "hardening": hardening, "seed": seed, "device": device}
@@ -110,32 +112,23 @@ def sweep(
     done: list[Cell] = []
     for subject in subjects:
         done += _cells_of(subject, taus, settings, chosen, folder, progress, (len(done), len(subjects) * len(taus)))
-    return Sweep(
-        _record(done, chosen, {**settings, "temperatures": taus, "split": split, "views": views}, notes + more)
-    )
+    config = {**settings, "temperatures": taus, "split": split, "views": views}
+    return Sweep(_record(done, chosen, config, notes + more))
 
 
-def _grid(
-    name: str,
-    given: Sequence[float] | None,
-    subjects: Sequence[Subject],
-    always: Sequence[float],
-    else_: Sequence[float],
+def _values(
+    name: str, given: Sequence[float] | None, subjects: Sequence[Subject]
 ) -> tuple[tuple[float, ...], list[str]]:
-    """The values to sweep, and what there is to say about where they come from."""
-    one = name.removesuffix("s")
+    """The temperatures or betas to sweep, and what there is to say about where they come from."""
     if given is not None:
-        values = tuple(dict.fromkeys(float(value) for value in given))
-        if name == "temperatures" and (not values or not all(0 < value < math.inf for value in values)):
-            raise InputError(f"temperatures: expected finite numbers > 0, received {list(given)}; the usual is 0.5")
-        return values, []
-    stored = sorted({subject.stored[one] for subject in subjects if one in subject.stored})
+        return tuple(dict.fromkeys(float(value) for value in given)), []
+    stored = {subject.stored[name] for subject in subjects if name in subject.stored}
     if not stored:
-        return tuple(else_), []
-    return (
-        tuple(sorted({*always, *stored})),
-        [f"{name} include {', '.join(f'{value:g}' for value in stored)}, as stored in the checkpoints"],
-    )
+        return _USUAL[name], []
+    # an encoder's own temperature stands for the usual one; its beta is one more of them
+    values = stored if name == "temperature" else {*_USUAL[name], *stored}
+    said = ", ".join(f"{value:g}" for value in sorted(stored))
+    return tuple(sorted(values)), [f"{name}s include {said}, as stored in the checkpoints"]
 
 
 def _cells_of(
@@ -205,9 +198,8 @@ def _record(cells: Sequence[Cell], claims: Sequence[Claim], config: Mapping[str,
 
 def _placed(cell: Cell, table: str) -> pd.DataFrame:
     """A table of a cell's run with the cell's name and temperature."""
-    return getattr(cell.run, table).assign(encoder=cell.subject.name, temperature=cell.temperature)[
-        SWEEP_COLUMNS[table]
-    ]
+    frame: pd.DataFrame = getattr(cell.run, table)
+    return frame.assign(encoder=cell.subject.name, temperature=cell.temperature)[SWEEP_COLUMNS[table]]
 
 
 def _encoder(cell: Cell) -> dict[str, Any]:

@@ -8,9 +8,8 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import FuncNorm, LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from boundcheck.report.overview import place
 from boundcheck.report.style import FAILS, HOLDS, paper
-from boundcheck.report.sweep.grid import Grid, thin_cells
+from boundcheck.report.sweep.grid import UNDEFINED, Grid, cell_of, thin_cells
 from boundcheck.report.words import q_label
 from boundcheck.runs import records
 from boundcheck.sweep_record import WHERE, SweepRecord
@@ -27,24 +26,24 @@ def draw_gap(record: SweepRecord) -> tuple[Figure, pd.DataFrame] | None:
     Args:
         record: The sweep.
     """
-    rows = record.claims[record.claims["claim"].isin(_CLAIMS)].dropna(subset=["margin"])
-    if rows.empty:
+    rows = record.claims[record.claims["claim"].isin(_CLAIMS)]
+    if rows["margin"].isna().all():
         return None
     grid, thin = Grid.of(rows), thin_cells(record)
     furthest = float(rows["margin"].abs().max()) or 1.0
     scale = FuncNorm((_signed_root, _signed_square), vmin=-furthest, vmax=furthest)
-    qs = list(dict.fromkeys(rows["q"]))
+    qs = list(dict.fromkeys(rows["q"].dropna()))
     figure = Figure(
         figsize=((1.5 + 0.46 * len(grid.places)) * len(qs) + 0.4, 0.9 + 0.2 * grid.height), layout="constrained"
     )
     panels = figure.subplots(1, len(qs), squeeze=False)[0]
     for ax, q in zip(panels, qs, strict=True):
         grid.frame(ax)
-        cells = []
-        for row in records(rows[rows["q"] == q]):
-            cell = (row.encoder, row.temperature, place(row))
-            text = _short(row.margin) + "?" * (row.ci_low < 0 < row.ci_high) + "*" * (cell in thin)
-            cells.append((cell, _COLOURS(scale(row.margin)), text))
+        of_q = rows[rows["q"] == q]
+        cells = {cell_of(row): UNDEFINED for row in records(of_q)}
+        for row in records(of_q.dropna(subset=["margin"])):
+            marked = "?" * (row.verdict == "undecided") + "*" * (cell_of(row) in thin)
+            cells[cell_of(row)] = _COLOURS(scale(row.margin)), _short(row.margin) + marked
         grid.paint(ax, cells)
         if len(qs) > 1:
             ax.set_title(f"Q = {q_label(q)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from boundcheck.runs import records
 from boundcheck.sweep_record import SweepRecord
 
 LOW_ESS = 30.0
+UNDEFINED = ("#f6f6f6", "–")  # colour and text of a cell without a number
 _GAP = 0.45  # between the blocks of two temperatures, in rows
 
 Place = tuple[int, float, str]
@@ -67,10 +68,10 @@ class Grid:
             middle = self.top(self.encoders[0], tau) + len(self.encoders) / 2
             ax.text(len(self.places) + 0.15, middle, f"τ = {tau:g}", va="center", ha="left", fontsize=7)
 
-    def paint(self, ax: Axes, cells: Sequence[tuple[Cell, Any, str]], fontsize: float = 6.5) -> None:
+    def paint(self, ax: Axes, cells: Mapping[Cell, tuple[Any, str]], fontsize: float = 6.5) -> None:
         """Fill cells with a colour and a text, dark on light colours and light on dark ones."""
         corners, colours = [], []
-        for (encoder, tau, at), colour, text in cells:
+        for (encoder, tau, at), (colour, text) in cells.items():
             x, y = self.places.index(at), self.top(encoder, tau)
             corners.append([(x, y), (x + 1, y), (x + 1, y + 1), (x, y + 1)])
             colours.append(colour)
@@ -83,17 +84,20 @@ def marks(rows: pd.DataFrame) -> dict[Cell, Mark]:
     """One claim's marks by cell, the gravest over Q."""
     found: dict[Cell, list[Mark]] = {}
     for row in records(rows):
-        found.setdefault((row.encoder, row.temperature, place(row)), []).append(
-            mark(row.kind, row.verdict, row.premise_share)
-        )
+        found.setdefault(cell_of(row), []).append(mark(row.kind, row.verdict, row.premise_share))
     return {cell: gravest(several) for cell, several in found.items()}
+
+
+def cell_of(row: Any) -> Cell:
+    """The cell that a row of one of a sweep's tables is about."""
+    return row.encoder, row.temperature, place(row)
 
 
 def thin_cells(record: SweepRecord) -> set[Cell]:
     """The cells whose tilt rests on fewer than `LOW_ESS` effective negatives at the median anchor."""
     rows = record.assumption
     thin = rows[(rows["median_ess"] < LOW_ESS) & (rows["beta"] != math.inf)]
-    return {(row.encoder, row.temperature, place(row)) for row in records(thin)}
+    return {cell_of(row) for row in records(thin)}
 
 
 def _wide(labels: Sequence[str]) -> bool:

@@ -9,9 +9,8 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 
-from boundcheck.report.overview import place
 from boundcheck.report.style import HOLDS, paper
-from boundcheck.report.sweep.grid import Grid, thin_cells
+from boundcheck.report.sweep.grid import UNDEFINED, Grid, cell_of, thin_cells
 from boundcheck.runs import records
 from boundcheck.sweep_record import WHERE, SweepRecord
 
@@ -25,8 +24,8 @@ def draw_share(record: SweepRecord) -> tuple[Figure, pd.DataFrame] | None:
     Args:
         record: The sweep.
     """
-    rows = record.assumption.dropna(subset=["share_holding"])
-    if rows.empty:
+    rows = record.assumption
+    if rows["share_holding"].isna().all():
         return None
     grid, thin = Grid.of(rows), thin_cells(record)
     # whole tens below the least share, so that the scale is the same for sweeps that differ a little
@@ -34,12 +33,11 @@ def draw_share(record: SweepRecord) -> tuple[Figure, pd.DataFrame] | None:
     figure = Figure(figsize=(1.9 + 0.42 * len(grid.places), 0.9 + 0.2 * grid.height), layout="constrained")
     ax = figure.subplots()
     grid.frame(ax)
-    cells = []
-    for row in records(rows):
-        cell = (row.encoder, row.temperature, place(row))
+    cells = {cell_of(row): UNDEFINED for row in records(rows)}
+    for row in records(rows.dropna(subset=["share_holding"])):
         # rounded down: 100 only when nothing is left out
         percent = f"{math.floor(1000 * row.share_holding + 1e-9) / 10:g}"
-        cells.append((cell, _COLOURS(scale(row.share_holding)), percent + "*" * (cell in thin)))
+        cells[cell_of(row)] = _COLOURS(scale(row.share_holding)), percent + "*" * (cell_of(row) in thin)
     grid.paint(ax, cells)
     bar = figure.colorbar(ScalarMappable(scale, _COLOURS), ax=ax, location="top", aspect=40, pad=0.02)
     bar.set_label("anchors satisfying Assumption 1 (%)")

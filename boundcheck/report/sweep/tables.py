@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from boundcheck.report.format import interval, percent
-from boundcheck.report.overview import place, place_label
-from boundcheck.report.sweep.grid import Cell, Grid, marks
+from boundcheck.report.overview import place_label
+from boundcheck.report.sweep.grid import Cell, Grid, cell_of, marks
 from boundcheck.report.sweep.words import claims_by_standing, sweep_headline
 from boundcheck.report.tables import to_markdown, to_tex
 from boundcheck.report.words import SYMBOL
@@ -22,10 +22,7 @@ def assumption_grid(record: SweepRecord) -> pd.DataFrame:
     rows = record.assumption
     return _laid_out(
         rows,
-        {
-            (r.encoder, r.temperature, place(r)): percent(r.share_holding, r.share_low, r.share_high)
-            for r in records(rows)
-        },
+        {cell_of(r): percent(r.share_holding, r.share_low, r.share_high) for r in records(rows)},
     )
 
 
@@ -33,9 +30,7 @@ def gap_grid(record: SweepRecord) -> pd.DataFrame:
     """H-UCL - H-SCL in nats by encoder, temperature and hardening, with intervals; of the first Q."""
     rows = record.claims[record.claims["claim"].isin(["scl_le_ucl", "hscl_le_hucl"])]
     first = rows[rows["q"] == rows["q"].min()]
-    return _laid_out(
-        first, {(r.encoder, r.temperature, place(r)): interval(r.margin, r.ci_low, r.ci_high) for r in records(first)}
-    )
+    return _laid_out(first, {cell_of(r): interval(r.margin, r.ci_low, r.ci_high) for r in records(first)})
 
 
 def verdict_grid(record: SweepRecord) -> pd.DataFrame:
