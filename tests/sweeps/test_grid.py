@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The temperatures of the cells that are computed, in order."""
     seen: list[float] = []
 
+    @wraps(verify)
     def counted(emb: EmbeddingSet, **options: Any) -> Any:
         seen.append(options["temperature"])
         return verify(emb, **options)
@@ -121,6 +123,7 @@ def test_a_changed_input_is_computed_again(encoders, computed, tmp_path):
 def test_an_interrupted_sweep_goes_on_where_it_was(encoders, tmp_path, monkeypatch):
     done: list[float] = []
 
+    @wraps(verify)
     def interrupted(emb: EmbeddingSet, **options: Any) -> Any:
         if len(done) == 3:
             raise KeyboardInterrupt
@@ -133,6 +136,7 @@ def test_an_interrupted_sweep_goes_on_where_it_was(encoders, tmp_path, monkeypat
     done.clear()
     whole = bc.sweep(encoders, cells=tmp_path, **GRID)
     assert done == [1.0]
+    monkeypatch.undo()
     pd.testing.assert_frame_equal(whole.to_frame(), bc.sweep(encoders, **GRID).to_frame())
 
 
@@ -211,7 +215,7 @@ def test_what_is_saved_is_what_is_read(encoders, tmp_path):
         sweep.save(place)
     sweep.save(place, overwrite=True)
     (place / "sweep.csv").write_text("encoder,temperature\n")
-    with pytest.raises(FileError, match="sweep.csv' is damaged"):
+    with pytest.raises(FileError, match=r"sweep\.csv' is damaged"):
         load_sweep(place)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from boundcheck.report.format import percent
 from boundcheck.report.words import claim_standing
@@ -22,18 +23,27 @@ def claims_by_standing(record: SweepRecord) -> dict[str, list[str]]:
 
 def sweep_headline(record: SweepRecord) -> str:
     """What the sweep says of the claims, and of Assumption 1."""
-    standing = claims_by_standing(record)
+    catalogue = record.manifest["catalogue"]
+    said = {
+        word: [str(catalogue.get(claim, {}).get("title") or claim) for claim in ids]
+        for word, ids in claims_by_standing(record).items()
+    }
     encoders, taus = record.claims["encoder"].nunique(), record.claims["temperature"].nunique()
-    where = f"{_counted(encoders, 'encoder')} at {_counted(taus, 'temperature')}"
-    parts = [
-        (standing["contradicted"], "contradicted somewhere"),
-        (standing["fails"], "violated somewhere without a contradiction (the premise fails, or it is a scenario)"),
-        (standing["undecided"], "undecided somewhere"),
-        (standing["holds"], "true wherever tested"),
-        (standing["inapplicable"], "inapplicable throughout"),
-    ]
-    said = [f"{', '.join(ids)} {'is' if len(ids) == 1 else 'are'} {words}" for ids, words in parts if ids]
-    return f"{where}: {'; '.join(said)}. {_assumption(record)}".strip()
+    where = f"{_counted(encoders, 'encoder')} at {_counted(taus, 'temperature')}."
+    return f"{where} {_verdicts(said)} {_assumption(record)}".strip()
+
+
+def _verdicts(said: Mapping[str, list[str]]) -> str:
+    tested = sum(len(titles) for word, titles in said.items() if word != "inapplicable")
+    if tested == 0:
+        return "No claim of the theory applies to these data."
+    parts = [f"{len(said['holds'])} of the {tested} claims tested hold wherever they apply"]
+    for word, verb in (("fails", "fail in some cells without a contradiction"), ("undecided", "are undecided in some")):
+        if said[word]:
+            parts.append(f"{len(said[word])} {verb} ({'; '.join(said[word])})")
+    if said["contradicted"]:
+        return f"Contradicted in some cells: {'; '.join(said['contradicted'])}. Of the rest, {', '.join(parts)}."
+    return f"Nothing here contradicts the theory: {', '.join(parts)}."
 
 
 def _counted(count: int, word: str) -> str:
