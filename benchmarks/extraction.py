@@ -1,6 +1,6 @@
 """How near extraction comes to the encoder alone: views a second of each, in one run, with the values checked.
 
-    python benchmarks/extraction.py [--arch convnet] [--images 1024] [--batch-size 512] [--rounds 5] [--device cpu]
+    python benchmarks/extraction.py [--arch convnet] [--images 1024] [--batch-size 128] [--rounds 5] [--device cpu]
 
 Random pixels in the shape of each data set, two views of each. Every round times the views alone, the bare forward pass
 on ready views, and `extract` as a whole, one after the other, so that other work on the machine slows all three; each
@@ -102,7 +102,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--arch", default="convnet")
     parser.add_argument("--images", type=int, default=1024)
-    parser.add_argument("--batch-size", type=int, default=512)
+    parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
@@ -112,8 +112,8 @@ def main(argv: list[str] | None = None) -> None:
     machine = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{platform.machine()} CPU"
     print(
         f"{machine}, {chosen.threads} threads; boundcheck {boundcheck.__version__}, torch {torch.__version__}; "
-        f"{chosen.arch}, n = {chosen.images} images, {VIEWS} views, batches of {chosen.batch_size}; seed {SEED}; fastest "
-        f"of {chosen.rounds} rounds\n\n"
+        f"{chosen.arch}, n = {chosen.images} images, {VIEWS} views, batches of {chosen.batch_size}; seed {SEED}; "
+        f"fastest of {chosen.rounds} rounds\n\n"
         "| data | shape | views alone, views/s | forward alone, views/s | extract, views/s | extract / forward |\n"
         "|---|---|---|---|---|---|"
     )

@@ -61,7 +61,7 @@ def cached_extract(
     *,
     views: int = 2,
     seed: int = 0,
-    batch_size: int = 512,
+    batch_size: int | None = None,
     device: str = "auto",
     output: str = "embedding",
     progress: Progress | None = None,

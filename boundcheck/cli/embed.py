@@ -17,13 +17,13 @@ from boundcheck.cli.samples import FILE, encode, encoder_options, load_samples, 
 @encoder_options
 @click.option("--out", type=FILE, required=True, help="File to write: .npz .safetensors .pt .parquet.")
 @click.option("--features", is_flag=True, help="The backbone's features, before the projection head.")
-@click.option("--batch-size", type=COUNT, default="512", show_default=True)
+@click.option("--batch-size", type=COUNT, help="Images encoded at a time.  [default: what suits the device]")
 @click.option("--device", type=DEVICE, default="auto", show_default=True)
 @run_options
 def command(
     out: Path,
     features: bool,
-    batch_size: int,
+    batch_size: int | None,
     device: str,
     views: int,
     no_cache: bool,
