@@ -132,7 +132,7 @@ def _encode(
     """Raw outputs for every view of every image."""
     n, config = len(image_set), checkpoint.config
     z = np.empty((n, n_views, config.embedding_dim if output == "embedding" else config.feature_dim), np.float32)
-    encoder = checkpoint.encoder.to(device).to(memory_format=torch.channels_last).eval()
+    encoder = checkpoint.encoder.to(device).to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
     for start in range(0, n, batch_size):
         index = np.arange(start, min(start + batch_size, n))
         images = torch.from_numpy(image_set.images[index]).to(device)

@@ -102,7 +102,7 @@ def test_the_colours_of_the_gap_are_centred_at_zero(record):
 def test_the_share_is_rounded_down_and_in_every_cell(record):
     figure, data = draw_share(record)
     shown = texts(figure)
-    assert shown.count("99") == 2 and shown.count("95*") == 2 and shown.count("90") == 2  # beta = 1, 5, inf
+    assert shown.count("99.0") == 2 and shown.count("95.0*") == 2 and shown.count("90.0") == 2  # beta = 1, 5, inf
     assert len(data) == 18
     assert "τ = 0.1" in shown and "τ = 0.5" in shown
 

@@ -36,7 +36,7 @@ def draw_share(record: SweepRecord) -> tuple[Figure, pd.DataFrame] | None:
     cells = {cell_of(row): UNDEFINED for row in records(rows)}
     for row in records(rows.dropna(subset=["share_holding"])):
         # rounded down: 100 only when nothing is left out
-        percent = f"{math.floor(1000 * row.share_holding + 1e-9) / 10:g}"
+        percent = f"{math.floor(1000 * row.share_holding + 1e-9) / 10:.1f}".replace("100.0", "100")
         cells[cell_of(row)] = _COLOURS(scale(row.share_holding)), percent + "*" * (cell_of(row) in thin)
     grid.paint(ax, cells)
     bar = figure.colorbar(ScalarMappable(scale, _COLOURS), ax=ax, location="top", aspect=40, pad=0.02)
