@@ -115,6 +115,7 @@ def test_options_reach_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
         ("tight.npz --hardening treshold:1", "did you mean 'threshold:T'?"),
         ("tight.npz --dataset nowhere digits.pt", "digits.pt"),
         ("tight.npz --out tight.npz", "--out: tight.npz is in use"),
+        ("tight.npz --cells noise.npz", "noise.npz is a file"),
     ],
 )
 def test_one_line_for_every_mistake(

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from boundcheck._device import resolve_device
+from boundcheck._files import check_writable
 from boundcheck.claims import Claim, choose_claims
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError, unknown_name
@@ -109,6 +110,8 @@ def sweep(
         parse_hardening(name, tilts)
     settings |= options | {"betas": tilts, "hardening": hardening, "seed": seed, "device": device}
     folder = None if cells is None else Path(cells)
+    if folder is not None:
+        check_writable(folder / "cell")
     done: list[Cell] = []
     for subject in subjects:
         done += _cells_of(subject, taus, settings, chosen, folder, progress, (len(done), len(subjects) * len(taus)))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 
 from boundcheck._files import load_tensors
 from boundcheck.cache import cached_extract, extraction_key
@@ -154,7 +154,7 @@ def _holds_embeddings(path: Path) -> bool:
         if path.suffix == ".safetensors":
             with safe_open(path, framework="pt") as file:
                 return {"z", "y"} <= set(file.keys())
-    except (Exception, SafetensorError):  # whoever reads it as a checkpoint says what is wrong with it
+    except Exception:  # whoever reads it as a checkpoint says what is wrong with it
         return False
     return path.suffix in (".npz", ".parquet")
 

@@ -34,6 +34,7 @@ def write_sweep_page(record: SweepRecord, directory: Path, figures: Sequence[str
             name=f"{len(manifest['encoders'])} encoders",
             headline=sweep_headline(record),
             figures=[figure_entry(directory / "figures", name) for name in figures],
+            several_q=record.claims["q"].nunique() > 1,
             family=plain(manifest["family"]),
             general=[item["warning"] for item in manifest["warnings"] if item["all"]],
             particular=[item for item in manifest["warnings"] if not item["all"]],

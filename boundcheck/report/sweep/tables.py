@@ -27,7 +27,7 @@ def assumption_grid(record: SweepRecord) -> pd.DataFrame:
 
 
 def gap_grid(record: SweepRecord) -> pd.DataFrame:
-    """H-UCL - H-SCL in nats by encoder, temperature and hardening, with intervals; of the first Q."""
+    """H-UCL - H-SCL in nats by encoder, temperature and hardening, with intervals; of the least Q."""
     rows = record.claims[record.claims["claim"].isin(["scl_le_ucl", "hscl_le_hucl"])]
     first = rows[rows["q"] == rows["q"].min()]
     return _laid_out(first, {cell_of(r): interval(r.margin, r.ci_low, r.ci_high) for r in records(first)})
