@@ -57,7 +57,7 @@ def make_sweep(contradiction: bool = False, qs: tuple[float, ...] = (1.0,), unde
         "encoders": [{"name": name, "path": f"runs/<{name}>/encoder.pt", "checkpoint": {"sha256": "cd" * 32},
                       "data": {"name": "digits", "n": 40, "v": 2, "d": 8, "c": 3, "sha256": "ab" * 32}}
                      for name in CASES],
-        "cells": [{"estimator": "exact"}], "family": 24, "notes": [],
+        "cells": [{"estimator": "exact", "cost": {"wall_seconds": 1.5, "pairs": 6400}}] * 2, "family": 24, "notes": [],
         "cost": {"cells_computed": 4, "cells_reused": 2, "wall_seconds": 3.0, "pairs": 6400},
         "warnings": [{"warning": "few & far", "cells": ["good at τ = 0.1"], "all": False},
                      {"warning": "everywhere", "cells": [], "all": True}],
@@ -158,6 +158,7 @@ def test_the_headline_tells_a_contradiction_from_a_failed_premise(record):
     said = sweep_headline(record)
     assert said.startswith("3 encoders at 2 temperatures. Nothing here contradicts the theory: 1 of the 2 claims")
     assert "Assumption 1 holds at 75 to 99 % of the anchors, least on bad at temperature 0.1." in said
+    assert said.endswith("In 6 of 12 cells the tilt rests on fewer than 30 effective negatives.")
     assert "Contradicted in some cells: H-SCL never exceeds H-UCL." in sweep_headline(make_sweep(contradiction=True))
 
 
@@ -187,7 +188,7 @@ def test_the_page_is_whole_and_asks_for_nothing(saved, tmp_path):
     assert console == [] and requests == []
     assert dom.count('<img src="data:image/svg+xml') == 3
     assert "few &amp; far" in dom and "runs/&lt;bad&gt;/encoder.pt" in dom
-    assert "adjusted over all 24 tests" in dom
+    assert "adjusted over all 24 tests" in dom and "3 s, 12,800 pairs" in dom
     assert re.search(r"<title>boundcheck: 3 encoders</title>", dom)
 
 

@@ -13,11 +13,11 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgb
 
+from boundcheck.manifest import LOW_ESS
 from boundcheck.report.overview import Mark, gravest, mark, place, place_label
 from boundcheck.runs import records
 from boundcheck.sweep_record import SweepRecord
 
-LOW_ESS = 30.0
 UNDEFINED = ("#f6f6f6", "–")  # colour and text of a cell without a number
 _GAP = 0.45  # between the blocks of two temperatures, in rows
 

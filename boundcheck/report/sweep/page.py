@@ -93,6 +93,7 @@ def _facts(record: SweepRecord) -> list[tuple[str, str]]:
     """How the sweep was computed: enough to repeat it."""
     manifest = record.manifest
     config, cost, platform = manifest["config"], manifest["cost"], manifest["platform"]
+    seconds, pairs = (sum(cell["cost"][key] for cell in manifest["cells"]) for key in ("wall_seconds", "pairs"))
     versions = {"boundcheck": manifest["boundcheck"], **manifest["versions"]}
     hardware = [platform.get("cpu"), f"{platform.get('cores')} cores", platform.get("gpu"), platform.get("system")]
     shown = ("hardening", "q", "positives", "self_pairs", "class_prior", "anchors", "confidence", "seed")
@@ -102,7 +103,7 @@ def _facts(record: SweepRecord) -> list[tuple[str, str]]:
         *((name.replace("_", " ").capitalize(), _listed(config.get(name))) for name in shown if config.get(name)),
         ("Estimators", _listed(sorted({cell["estimator"] for cell in manifest["cells"]}))),
         ("Cells", f"{cost['cells_computed']} computed, {cost['cells_reused']} read from earlier runs"),
-        ("Cost", f"{cost['wall_seconds']:.3g} s, {plain(cost['pairs'])} pairs in the computed cells"),
+        ("Cost", f"{seconds:.3g} s, {plain(pairs)} pairs, whenever a cell was computed"),
         ("Hardware", _listed([part for part in hardware if part])),
         ("Versions", _listed([f"{name} {version}" for name, version in versions.items()])),
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from boundcheck.manifest import LOW_ESS
 from boundcheck.report.format import percent
 from boundcheck.report.words import claim_standing
 from boundcheck.runs import records
@@ -38,9 +39,12 @@ def _verdicts(said: Mapping[str, list[str]]) -> str:
     if tested == 0:
         return "No claim of the theory applies to these data."
     parts = [f"{len(said['holds'])} of the {tested} claims tested hold wherever they apply"]
-    for word, verb in (("fails", "fail in some cells without a contradiction"), ("undecided", "are undecided in some")):
-        if said[word]:
-            parts.append(f"{len(said[word])} {verb} ({'; '.join(said[word])})")
+    if said["fails"]:
+        verb = "fails" if len(said["fails"]) == 1 else "fail"
+        parts.append(f"{len(said['fails'])} {verb} in some cells without a contradiction ({'; '.join(said['fails'])})")
+    if said["undecided"]:
+        verb = "is" if len(said["undecided"]) == 1 else "are"
+        parts.append(f"{len(said['undecided'])} {verb} undecided in some ({'; '.join(said['undecided'])})")
     if said["contradicted"]:
         return f"Contradicted in some cells: {'; '.join(said['contradicted'])}. Of the rest, {', '.join(parts)}."
     return f"Nothing here contradicts the theory: {', '.join(parts)}."
@@ -56,7 +60,11 @@ def _assumption(record: SweepRecord) -> str:
         return ""
     ascending = list(records(rows.sort_values("share_holding", kind="stable")))
     least, most = ascending[0], ascending[-1]
+    thin = int((rows["median_ess"] < LOW_ESS).sum())
+    few = (
+        f" In {thin} of {len(rows)} cells the tilt rests on fewer than {LOW_ESS:g} effective negatives." if thin else ""
+    )
     return (
         f"Assumption 1 holds at {percent(least.share_holding).removesuffix(' %')} to {percent(most.share_holding)} of "
-        f"the anchors, least on {least.encoder} at temperature {least.temperature:g}."
+        f"the anchors, least on {least.encoder} at temperature {least.temperature:g}.{few}"
     )
