@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from boundcheck.extraction import extract as extract
     from boundcheck.hardening import CONSTANT as CONSTANT
     from boundcheck.report import render as render
+    from boundcheck.sweeps import Sweep as Sweep
+    from boundcheck.sweeps import sweep as sweep
     from boundcheck.training import train as train
     from boundcheck.verification import Verification as Verification
     from boundcheck.verification import verify as verify
@@ -46,6 +48,8 @@ _HOME = {
     "finite_k": "estimators",
     "extract": "extraction",
     "render": "report",
+    "Sweep": "sweeps",
+    "sweep": "sweeps",
     "train": "training",
     "Verification": "verification",
     "verify": "verification",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import uuid
@@ -62,6 +63,16 @@ def check_writable(path: str | Path) -> None:
         raise FileError(f"{path}: cannot be written ({nearest} is a file); choose another place")
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise FileError(f"{path}: cannot be written (no permission in {nearest}); choose another place or permit it")
+
+
+def source_digest(*names: str) -> str:
+    """SHA-256 (hex) over the source of these modules and folders of boundcheck: what a kept result was made by."""
+    sha = hashlib.sha256()
+    for name in names:
+        place = Path(__file__).parent / name
+        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            sha.update(path.read_bytes())
+    return sha.hexdigest()
 
 
 def _discard(path: Path) -> None:

@@ -36,8 +36,7 @@ def manifest_of(
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "config": dict(config),
         "seed": config["seed"],
-        "versions": {"python": platform.python_version()}
-        | {name: importlib.metadata.version(name) for name in ("torch", "numpy", "scipy", "pandas")},
+        "versions": software(),
         "platform": hardware(),
         "data": {
             "name": emb.meta.get("dataset", emb.meta.get("source", "embeddings")),
@@ -61,16 +60,21 @@ def manifest_of(
         },
         "crossing": [{"q": q, "beta": None if math.isinf(b) else b, "note": _note(b)} for q, b in crossing.items()],
         "warnings": warnings_of(losses),
-        "catalogue": {
-            claim.id: {
-                "title": claim.title,
-                "statement": claim.statement,
-                "source": claim.source,
-                "kind": claim.kind,
-                "premise": claim.premise,
-            }
-            for claim in claims
-        },
+        "catalogue": catalogue_of(claims),
+    }
+
+
+def catalogue_of(claims: Sequence[Claim]) -> dict[str, dict[str, str]]:
+    """What a report says of each claim."""
+    return {
+        claim.id: {
+            "title": claim.title,
+            "statement": claim.statement,
+            "source": claim.source,
+            "kind": claim.kind,
+            "premise": claim.premise,
+        }
+        for claim in claims
     }
 
 
@@ -83,6 +87,12 @@ def _checkpoint(meta: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _note(beta: float) -> str:
     return "even the worst-case loss stays below UCL" if math.isinf(beta) else "averaged H-SCL reaches UCL (plug-in)"
+
+
+def software() -> dict[str, str]:
+    """Versions of what computes."""
+    names = ("torch", "numpy", "scipy", "pandas")
+    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in names}
 
 
 def hardware() -> dict[str, Any]:

@@ -61,7 +61,7 @@ OPTIONAL_COLUMNS = {
 # Identifiers and labels stay text, so that a class called "NA" or "007" survives the round trip.
 TEXT_COLUMNS = frozenset([
     "loss", "hardening", "positives", "estimator", "claim", "kind", "verdict", "reason", "id", "label",
-    "same_id", "same_label", "diff_id", "diff_label", "quantity",
+    "same_id", "same_label", "diff_id", "diff_label", "quantity", "encoder",
 ])  # fmt: skip
 
 
@@ -100,7 +100,7 @@ class Run:
 
     def __post_init__(self) -> None:
         for name, columns in (CSV_COLUMNS | OPTIONAL_COLUMNS).items():
-            object.__setattr__(self, name, _typed(getattr(self, name), columns))
+            object.__setattr__(self, name, typed(getattr(self, name), columns))
         object.__setattr__(self, "anchors", self.anchors.astype({"id": str, "label": str}))
 
 
@@ -139,15 +139,38 @@ def save_run(
     Raises:
         FileError: The directory is in use, or cannot be written.
     """
+
+    def write_all(unfinished: Path) -> None:
+        _write_numbers(run, unfinished)
+        for write in also:
+            write(run, unfinished)
+
+    return write_directory(directory, write_all, overwrite)
+
+
+def write_directory(
+    directory: str | os.PathLike[str], write: Callable[[Path], object], overwrite: bool = False
+) -> Path:
+    """A directory with run.json in it that appears whole or not at all.
+
+    Args:
+        directory: Where; missing parents are made.
+        write: Fills the directory, which has a temporary name while it does.
+        overwrite: Replace a run that is already there. Anything but a run is never replaced.
+
+    Returns:
+        The directory.
+
+    Raises:
+        FileError: The directory is in use, or cannot be written.
+    """
     target = Path(directory)
     _check_target(target, overwrite)
     retired = target.with_name(f".{target.name}-{secrets.token_hex(4)}.old")
     try:
         with atomic_path(target) as unfinished:
             unfinished.mkdir()
-            _write_numbers(run, unfinished)
-            for write in also:
-                write(run, unfinished)
+            write(unfinished)
             if target.exists():
                 target.rename(retired)
     finally:
@@ -167,11 +190,9 @@ def load_run(directory: str | os.PathLike[str]) -> Run:
         FileError: It is not a run, or one of its files is missing or damaged.
     """
     source = Path(directory)
-    if not (source / "run.json").is_file():
-        raise FileError(f"run: expected a directory with run.json, received '{source}'; name a saved run")
-    manifest = _reading(source / "run.json", _read_manifest)
-    there = [name for name in OPTIONAL_COLUMNS if (source / f"{name}.csv").exists()]
-    tables = {name: _reading(source / f"{name}.csv", _read_csv) for name in (*CSV_COLUMNS, *there)}
+    manifest = read_manifest(source)
+    there = {name: columns for name, columns in OPTIONAL_COLUMNS.items() if (source / f"{name}.csv").exists()}
+    tables = {name: read_table(source / f"{name}.csv", columns) for name, columns in (CSV_COLUMNS | there).items()}
     anchors = _reading(source / "anchors.parquet", _read_anchors)
     images = source / "pictures.npz"
     return Run(
@@ -203,9 +224,7 @@ def _check_target(target: Path, overwrite: bool) -> None:
 
 
 def _write_numbers(run: Run, directory: Path) -> None:
-    (directory / "run.json").write_text(
-        json.dumps(_plain(run.manifest), indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
-    )
+    write_manifest(run.manifest, directory)
     for name in (*CSV_COLUMNS, *OPTIONAL_COLUMNS):
         table = getattr(run, name)
         if len(table) or name in CSV_COLUMNS:
@@ -213,6 +232,12 @@ def _write_numbers(run: Run, directory: Path) -> None:
     run.anchors.to_parquet(directory / "anchors.parquet", index=False)
     if run.pictures is not None:
         np.savez_compressed(directory / "pictures.npz", pictures=run.pictures)
+
+
+def write_manifest(manifest: Mapping[str, Any], directory: Path) -> None:
+    """Write run.json."""
+    text = json.dumps(_plain(manifest), indent=2, ensure_ascii=False, allow_nan=False)
+    (directory / "run.json").write_text(text + "\n", encoding="utf-8")
 
 
 def _plain(value: Any) -> Any:
@@ -241,6 +266,18 @@ def _reading(path: Path, read: Callable[[Path], T]) -> T:
         raise FileError(f"run: '{path}' is damaged ({why}); run the verification again") from error
 
 
+def read_manifest(directory: Path) -> dict[str, Any]:
+    """The content of a run's run.json.
+
+    Raises:
+        FileError: It is not there, or damaged.
+    """
+    path = directory / "run.json"
+    if not path.is_file():
+        raise FileError(f"run: expected a directory with run.json, received '{directory}'; name a saved run")
+    return _reading(path, _read_manifest)
+
+
 def _read_manifest(path: Path) -> dict[str, Any]:
     manifest = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(manifest, dict) or "boundcheck" not in manifest:
@@ -248,15 +285,23 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     return manifest
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
-    """A table with its exact numbers: every cell is read as text, so that nothing is guessed or rounded."""
-    columns = (CSV_COLUMNS | OPTIONAL_COLUMNS)[path.stem]
+def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """A table of a saved run with its exact numbers.
+
+    Raises:
+        FileError: The file is missing or damaged, or a column is not there.
+    """
+    return _reading(path, lambda path: _read_csv(path, columns))
+
+
+def _read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """Every cell is read as text, so that nothing is guessed or rounded."""
     frame = pd.read_csv(path, dtype=str, keep_default_na=False)
     _require(frame, columns)
     for name in columns:
         if name not in TEXT_COLUMNS:
             frame[name] = pd.Series([_number(cell) for cell in frame[name]], dtype=None if len(frame) else float)
-    return _typed(frame, columns)
+    return typed(frame, columns)
 
 
 def _number(cell: str) -> float:
@@ -277,7 +322,7 @@ def _read_pictures(path: Path) -> np.ndarray:
     return pictures
 
 
-def _typed(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+def typed(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     """The columns in order: text without missing values, numbers as numbers."""
     return pd.DataFrame(
         {

@@ -93,11 +93,7 @@ class Verification:
 
     def failed(self, on: str = "violated") -> bool:
         """Whether an exact claim or theorem ended as badly as `on`: "violated", "undecided" (or worse), "never"."""
-        if on not in FAIL_ON:
-            raise unknown_name("fail_on", on, FAIL_ON)
-        bad = {"violated": {"violated"}, "undecided": {"violated", "undecided"}, "never": set()}[on]
-        counted = self.run.claims[self.run.claims.kind != "scenario"]
-        return bool(counted.verdict.isin(bad).any())
+        return failed(self.run.claims, on)
 
     def save(
         self,
@@ -290,6 +286,14 @@ def _beside(limits: pd.DataFrame, losses: LossTable, confidence: float) -> pd.Da
     shares = [(s.share.value, s.share.se, *s.share.interval(confidence)) for s in losses.margins.values()]
     estimates = np.concatenate([losses.to_frame(confidence)[columns].to_numpy(), np.array(shares)])
     return limits.assign(**dict(zip(columns, estimates.T, strict=True)))
+
+
+def failed(claims: pd.DataFrame, on: str) -> bool:
+    """Whether, in a table of verdicts, an exact claim or theorem ended as badly as `on`, see `FAIL_ON`."""
+    if on not in FAIL_ON:
+        raise unknown_name("fail_on", on, FAIL_ON)
+    bad = {"violated": {"violated"}, "undecided": {"violated", "undecided"}, "never": set()}[on]
+    return bool(claims.verdict[claims.kind != "scenario"].isin(bad).any())
 
 
 def _claims_frame(judgements: list[Judgement], losses: LossTable, confidence: float) -> pd.DataFrame:

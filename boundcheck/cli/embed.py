@@ -10,31 +10,39 @@ import click
 from boundcheck._files import check_writable
 from boundcheck.cli.parameters import COUNT, DEVICE
 from boundcheck.cli.progress import note, reporting
-from boundcheck.cli.samples import FILE, encoder_options, load_samples, run_options
+from boundcheck.cli.samples import FILE, encode, encoder_options, load_samples, run_options
 
 
 @click.command("embed")
 @encoder_options
 @click.option("--out", type=FILE, required=True, help="File to write: .npz .safetensors .pt .parquet.")
 @click.option("--features", is_flag=True, help="The backbone's features, before the projection head.")
-@click.option("--batch-size", type=COUNT, default="512", show_default=True)
+@click.option("--batch-size", type=COUNT, help="Images encoded at a time.  [default: what suits the device]")
 @click.option("--device", type=DEVICE, default="auto", show_default=True)
 @run_options
 def command(
-    out: Path, features: bool, batch_size: int, device: str, views: int, seed: int, quiet: bool, **encoding: Any
+    out: Path,
+    features: bool,
+    batch_size: int | None,
+    device: str,
+    views: int,
+    no_cache: bool,
+    seed: int,
+    quiet: bool,
+    **encoding: Any,
 ) -> int:
     """Saves an encoder's embeddings of a data set."""
     from boundcheck.embeddings import save_embeddings
     from boundcheck.embeddings.files import format_of
-    from boundcheck.extraction import extract
 
     format_of(out)
     check_writable(out)
     with reporting(quiet) as progress:
         samples = load_samples(**encoding, progress=progress)
-        emb = extract(
-            samples.checkpoint,
-            samples.images,
+        emb = encode(
+            samples,
+            no_cache=no_cache,
+            quiet=quiet,
             views=views,
             seed=seed,
             batch_size=batch_size,

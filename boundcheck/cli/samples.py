@@ -10,18 +10,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from boundcheck.cli.parameters import COUNT, SEED
+from boundcheck.cli.progress import note
 from boundcheck.errors import InputError
 
 if TYPE_CHECKING:
     from boundcheck.data import ImageSet
+    from boundcheck.embeddings import EmbeddingSet
     from boundcheck.encoders import Checkpoint
 
 FILE = click.Path(path_type=Path)
 
 
 def encoder_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """--checkpoint --arch --dataset --split --views --data-dir."""
+    """--checkpoint --arch --dataset --split --views --data-dir --no-cache."""
     for option in (
+        click.option("--no-cache", is_flag=True, help="Encode, even where the cache holds the embeddings; keep none."),
         click.option("--data-dir", type=FILE, help="Folder of data sets, looked in first and downloaded to."),
         click.option("--views", type=COUNT, default="2", show_default=True, help="Augmented views of each image."),
         click.option("--split", default="test", show_default=True, help="Split of the data set."),
@@ -71,3 +74,16 @@ def load_samples(
     if name is None:
         raise InputError("--dataset: needed, because the checkpoint does not say what it was trained on; name one")
     return Samples(encoder, load_dataset(name, split, data_dir, progress=progress))
+
+
+def encode(samples: Samples, *, no_cache: bool, quiet: bool, **options: Any) -> EmbeddingSet:
+    """The embeddings of the images, with the options of `extract`; says when they come from the cache."""
+    from boundcheck.cache import cached_extract
+    from boundcheck.extraction import extract
+
+    if no_cache:
+        return extract(samples.checkpoint, samples.images, **options)
+    emb, kept = cached_extract(samples.checkpoint, samples.images, **options)
+    if kept is not None:
+        note(f"embeddings from the cache ({kept}); --no-cache encodes again", quiet)
+    return emb

@@ -25,7 +25,7 @@ from boundcheck.cli.parameters import (
     Several,
 )
 from boundcheck.cli.progress import note, reporting
-from boundcheck.cli.samples import FILE, encoder_options, load_samples, run_options
+from boundcheck.cli.samples import FILE, encode, encoder_options, load_samples, run_options
 from boundcheck.errors import FileError, InputError
 
 if TYPE_CHECKING:
@@ -96,13 +96,15 @@ def command(
     elif options["estimator"] == "closed":
         raise InputError("--estimator: closed needs --population, received none; name one such as vmf:kappa=20")
     if out is not None:
-        _refuse_out(out, overwrite)
+        refuse_out(out, overwrite)
     from boundcheck.estimators import parse_population
     from boundcheck.report import summary_text
     from boundcheck.runs import free_directory
     from boundcheck.verification import verify
 
-    encoding = {key: options.pop(key) for key in ("checkpoint", "arch", "dataset", "split", "data_dir", "views")}
+    encoding = {
+        key: options.pop(key) for key in ("checkpoint", "arch", "dataset", "split", "data_dir", "views", "no_cache")
+    }
     normalize = not options.pop("no_normalize")
     with reporting(quiet) as progress:
         known, images = None, None
@@ -115,7 +117,7 @@ def command(
             if embeddings is not None:
                 emb, images, name = _saved(embeddings, normalize)
             else:
-                emb, images, name = _encoded(encoding, options["seed"], options["device"], progress)
+                emb, images, name = _encoded(encoding, options["seed"], options["device"], quiet, progress)
             stored = _stored(emb)
         temperature, betas, said = _with_defaults(temperature, betas, stored)
         result = verify(
@@ -123,12 +125,12 @@ def command(
             population=None if emb is known else known,
             temperature=temperature,
             betas=betas,
-            hardening=_names(hardening),
-            claims=claims if claims == "all" else _names(claims),
+            hardening=names_in(hardening),
+            claims=claims if claims == "all" else names_in(claims),
             progress=progress,
             **options,
         )
-    said += limit_lines(emb, result.losses.spec)
+    said += limit_lines(result.losses.emb, result.losses.spec)
     place = result.save(
         out or free_directory(Path("results") / name),
         overwrite=overwrite,
@@ -147,20 +149,21 @@ def command(
 
 def _refuse_encoder_options(ctx: click.Context, given: str, *others: str) -> None:
     """What describes an encoder or its data says nothing about points that come without one."""
-    for option in ("checkpoint", "dataset", "arch", "split", "views", "data_dir", *others):
+    for option in ("checkpoint", "dataset", "arch", "split", "views", "data_dir", "no_cache", *others):
         if ctx.get_parameter_source(option) is ParameterSource.COMMANDLINE:
             name = f"--{option.replace('_', '-')}"
             raise InputError(f"{name}: cannot be used with {given}; leave one out")
 
 
-def _refuse_out(out: Path, overwrite: bool) -> None:
+def refuse_out(out: Path, overwrite: bool) -> None:
     """Says before the computation what would otherwise fail after it."""
     if (out.is_file() or (out.is_dir() and any(out.iterdir()))) and not overwrite:
         raise FileError(f"--out: {out} is in use; choose another, or replace the run in it with --overwrite")
     check_writable(out)
 
 
-def _names(text: str) -> tuple[str, ...]:
+def names_in(text: str) -> tuple[str, ...]:
+    """The parts of a comma-separated list."""
     return tuple(part.strip() for part in text.split(","))
 
 
@@ -171,13 +174,11 @@ def _saved(path: Path, normalize: bool) -> tuple[EmbeddingSet, ImageSet | None, 
 
 
 def _encoded(
-    encoding: dict[str, Any], seed: int, device: str, progress: Any
+    encoding: dict[str, Any], seed: int, device: str, quiet: bool, progress: Any
 ) -> tuple[EmbeddingSet, ImageSet | None, str]:
-    from boundcheck.extraction import extract
-
-    views = encoding.pop("views")
+    how = {key: encoding.pop(key) for key in ("views", "no_cache")}
     samples = load_samples(**encoding, progress=progress)
-    emb = extract(samples.checkpoint, samples.images, views=views, seed=seed, device=device, progress=progress)
+    emb = encode(samples, **how, seed=seed, device=device, quiet=quiet, progress=progress)
     return emb, samples.images, samples.name
 
 
@@ -211,14 +212,15 @@ def _document(result: Verification, place: Path, said: list[str]) -> dict[str, A
         "out": str(place),
         "notes": said,
         "manifest": json.loads((place / "run.json").read_text(encoding="utf-8")),
-        "losses": _rows(run.losses),
-        "claims": _rows(run.claims),
-        "assumption": _rows(run.assumption),
-        **({} if run.population is None else {"population": _rows(run.population)}),
+        "losses": rows_of(run.losses),
+        "claims": rows_of(run.claims),
+        "assumption": rows_of(run.assumption),
+        **({} if run.population.empty else {"population": rows_of(run.population)}),
+        **({} if run.finite_k.empty else {"finite_k": rows_of(run.finite_k), "k_epsilon": rows_of(run.k_epsilon)}),
     }
 
 
-def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """A table's rows in strict JSON: a missing number is null, an infinite one "inf" or "-inf"."""
     return [{str(key): _plain(value) for key, value in row.items()} for row in frame.to_dict("records")]
 

@@ -127,11 +127,16 @@ def places_for(
     source: Source, data_dir: Path | None, download: bool = True, progress: Progress | None = None
 ) -> Places:
     """Folders to look in: `data_dir`, the operating system's, then $BOUNDCHECK_DATA or the user's cache."""
-    cache = Path(os.environ.get("BOUNDCHECK_DATA") or pooch.os_cache("boundcheck"))
+    cache = user_cache()
     below = (source.name, *source.aliases, ".")
     given = () if data_dir is None else tuple(data_dir / name for name in below)
     search = (*given, *source.system_dirs, *(cache / name for name in below))
     return Places(search, (data_dir or cache) / source.name, download, progress)
+
+
+def user_cache() -> Path:
+    """Where downloads and what is made from them are kept: $BOUNDCHECK_DATA, else the user's cache folder."""
+    return Path(os.environ.get("BOUNDCHECK_DATA") or pooch.os_cache("boundcheck"))
 
 
 def numbered_ids(split: str, n: int) -> np.ndarray:

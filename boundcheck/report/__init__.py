@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from boundcheck.errors import FileError
 from boundcheck.report.figures import FIGURES, write_figures
 from boundcheck.report.page import summary_html, write_page
+from boundcheck.report.sweep import write_sweep_report
 from boundcheck.report.tables import TABLES, write_tables
 from boundcheck.report.text import summary_text
 from boundcheck.runs import Run, load_run
+from boundcheck.sweep_record import is_sweep, load_sweep
 
 __all__ = ["FIGURES", "TABLES", "render", "summary_html", "summary_text", "write_report"]
 
@@ -32,10 +36,10 @@ def write_report(run: Run, directory: Path) -> Path:
 
 
 def render(directory: str | os.PathLike[str]) -> Path:
-    """Render a saved run's report again from its numbers, in place of the old one.
+    """Render a saved run's or sweep's report again from its numbers, in place of the old one.
 
     Args:
-        directory: A run's directory.
+        directory: The run's directory.
 
     Returns:
         The page.
@@ -44,13 +48,16 @@ def render(directory: str | os.PathLike[str]) -> Path:
         FileError: The directory is not a run, is damaged, or cannot be written.
     """
     target = Path(directory)
-    run = load_run(target)
+    if is_sweep(target):
+        write: Callable[[Path], object] = partial(write_sweep_report, load_sweep(target))
+    else:
+        write = partial(write_report, load_run(target))
     try:
         with TemporaryDirectory(dir=target, prefix=".report-") as name:
             fresh, old = Path(name) / "fresh", Path(name) / "old"
             fresh.mkdir()
             old.mkdir()
-            write_report(run, fresh)
+            write(fresh)
             for part in sorted(fresh.iterdir()):
                 if (target / part.name).exists():
                     (target / part.name).rename(old / part.name)

@@ -44,6 +44,24 @@ CAPTIONS = {
         "loss with a sum over K negatives, as in Bao et al. 2022, Figure 1. Bounds above 100 nats, and infinite ones, "
         "are not drawn; the vertical scale is linear between −1 and 1.",
     ),
+    "share": (
+        "Share of anchors that satisfy Assumption 1",
+        "Per cent of the anchors, for every encoder (rows, in blocks of one temperature) and hardening (columns). The "
+        "same colour is the same share everywhere. An asterisk marks cells whose tilt rests on fewer than 30 effective "
+        "negatives.",
+    ),
+    "gap": (
+        "The averaged gap H-UCL − H-SCL",
+        "In nats; Theorem 1 says that it is zero or more where Assumption 1 holds everywhere. Blue: H-SCL is the "
+        "smaller. Orange: it is the larger. White is zero; colours follow a square-root scale. A question mark: "
+        "undecided. An asterisk: the tilt rests on fewer than 30 effective negatives.",
+    ),
+    "verdicts": (
+        "Verdicts",
+        "One panel for each claim, the gravest verdict over all Q: ✓ holds, ✗ violated, (✗) violated although nothing "
+        "is contradicted (the premise fails, or the claim is a scenario), ? undecided, – inapplicable. Nothing is "
+        "drawn where the claim says nothing.",
+    ),
     "worst_anchors": (
         "The worst anchors for Assumption 1",
         "The anchors of least margin (below zero they break the assumption), with the nearest candidate of their own "

@@ -34,21 +34,28 @@ def overview(run: Run) -> tuple[list[str], list[tuple[str, list[Mark | None]]]]:
 
     A mark is the gravest over Q, and None where nothing was tested.
     """
-    places = sorted({_place(row) for row in records(run.claims)})
+    places = sorted({place(row) for row in records(run.claims)})
     lines = []
     for claim, rows in run.claims.groupby("claim", sort=False):
-        at: dict[tuple[int, float, str], list[Mark]] = {}
+        marks: dict[tuple[int, float, str], list[Mark]] = {}
         for row in records(rows):
-            at.setdefault(_place(row), []).append(mark(row.kind, row.verdict, row.premise_share))
-        lines.append((title(run, str(claim)), [_gravest(at[place]) if place in at else None for place in places]))
-    return [hardening_label(name, beta) if name else "overall" for _, beta, name in places], lines
+            marks.setdefault(place(row), []).append(mark(row.kind, row.verdict, row.premise_share))
+        lines.append((title(run, str(claim)), [gravest(marks[at]) if at in marks else None for at in places]))
+    return [place_label(at) for at in places], lines
 
 
-def _place(row: Any) -> tuple[int, float, str]:
+def place(row: Any) -> tuple[int, float, str]:
     """A hardening's place among the columns: eta = 1, the betas ascending, other hardenings, none at all."""
     rank = {"constant": 0, "exp": 1, "": 3}.get(row.hardening, 2)
     return rank, row.beta if row.hardening == "exp" and not math.isnan(row.beta) else 0.0, row.hardening
 
 
-def _gravest(marks: list[Mark]) -> Mark:
+def place_label(at: tuple[int, float, str]) -> str:
+    """The column's heading."""
+    _, beta, name = at
+    return hardening_label(name, beta) if name else "overall"
+
+
+def gravest(marks: list[Mark]) -> Mark:
+    """The mark that a reader must not miss."""
     return min(marks, key=lambda m: (_GRAVEST_FIRST.index(m.verdict), m.style == "harmless"))

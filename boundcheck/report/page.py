@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Sequence
-from importlib.resources import files
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jinja2 import Environment, StrictUndefined, Template
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from PIL import Image
 
 from boundcheck.report.captions import CAPTIONS
@@ -40,7 +39,7 @@ def write_page(run: Run, directory: Path, figures: Sequence[str]) -> Path:
     """
     page = directory / "report.html"
     page.write_text(
-        _template("template.html").render(
+        template("template.html").render(
             name=_part(run, "data").get("name") or "embeddings",
             headline=headline(run),
             overview=overview(run),
@@ -53,7 +52,7 @@ def write_page(run: Run, directory: Path, figures: Sequence[str]) -> Path:
             assumption=assumption_table(run),
             k_epsilon=k_epsilon_table(run),
             population=population_table(run),
-            figures=[_figure(directory / "figures", name) for name in figures if name != "worst_anchors"],
+            figures=[figure_entry(directory / "figures", name) for name in figures if name != "worst_anchors"],
             crossing=[
                 {"q": q_label(float(item["q"])), "note": item.get("note") or ""}
                 for item in run.manifest.get("crossing") or []
@@ -75,16 +74,23 @@ def summary_html(run: Run) -> str:
     Args:
         run: The run.
     """
-    return _template("summary.html").render(
+    return template("summary.html").render(
         headline=headline(run), overview=overview(run), warnings=run.manifest.get("warnings") or []
     )
 
 
-def _template(name: str) -> Template:
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+def template(name: str) -> Template:
+    """A template of this package, with the filters and tests that they use."""
+    environment = Environment(
+        loader=PackageLoader("boundcheck", "report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     environment.filters["minus"] = lambda text: re.sub(r"(?<![\w.])-(?=[\d∞])", "−", str(text))
     environment.tests["text_column"] = is_text
-    return environment.from_string(files("boundcheck.report").joinpath(name).read_text(encoding="utf-8"))
+    return environment.get_template(name)
 
 
 def _part(run: Run, key: str) -> dict[str, Any]:
@@ -136,7 +142,8 @@ def _claim_row(row: Any) -> dict[str, Any]:
     }
 
 
-def _figure(folder: Path, name: str) -> dict[str, Any]:
+def figure_entry(folder: Path, name: str) -> dict[str, Any]:
+    """What the page shows of a figure saved in a folder: the picture itself, its title and caption."""
     svg = (folder / f"{name}.svg").read_text(encoding="utf-8")
     width, height = (float(x) for x in re.findall(r'(?:width|height)="([\d.]+)pt"', svg)[:2])
     heading, caption = CAPTIONS[name]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -19,6 +20,8 @@ from boundcheck.report.figures.saving import save_figure
 from boundcheck.report.figures.worst_anchors import draw_worst_anchors
 from boundcheck.report.style import paper
 from boundcheck.runs import Run
+
+T = TypeVar("T")
 
 FIGURES: dict[str, Callable[[Run], tuple[Figure, pd.DataFrame] | None]] = {
     "losses": draw_losses,
@@ -42,11 +45,27 @@ def write_figures(run: Run, directory: Path) -> list[str]:
     Returns:
         Names of the figures written.
     """
+    return write_drawings(FIGURES, run, directory)
+
+
+def write_drawings(
+    drawings: Mapping[str, Callable[[T], tuple[Figure, pd.DataFrame] | None]], of: T, directory: Path
+) -> list[str]:
+    """Write what these functions draw of something, in the formats of `write_figures`.
+
+    Args:
+        drawings: Functions by the name of their figure; one that has nothing to draw returns None.
+        of: What they draw.
+        directory: Made when missing.
+
+    Returns:
+        Names of the figures written.
+    """
     directory.mkdir(exist_ok=True)
     written = []
-    for name, draw in FIGURES.items():
+    for name, draw in drawings.items():
         with paper():
-            drawn = draw(run)
+            drawn = draw(of)
         if drawn is not None:
             save_figure(*drawn, directory, name)
             written.append(name)

@@ -1,0 +1,124 @@
+"""Embeddings kept between runs: the same encoder on the same images is run once.
+
+They lie in `embeddings/` of the folder that downloads go to, one file for each key, the least recently used removed
+first when all take more than `LIMIT` bytes. Deleting the folder loses nothing but time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import torch
+
+from boundcheck._device import resolve_device
+from boundcheck._files import source_digest
+from boundcheck.data import ImageSet, Progress
+from boundcheck.data.base import user_cache
+from boundcheck.embeddings import EmbeddingSet, load_embeddings, save_embeddings
+from boundcheck.encoders import Checkpoint
+from boundcheck.errors import BoundcheckError, FileError
+from boundcheck.extraction import extract, provenance
+
+LIMIT = 4 * 10**9
+_MADE_BY = ("augment.py", "extraction.py", "encoders", "embeddings/set.py")
+
+
+def extraction_key(
+    checkpoint: Checkpoint,
+    image_set: ImageSet,
+    *,
+    views: int = 2,
+    seed: int = 0,
+    device: str = "auto",
+    output: str = "embedding",
+) -> str:
+    """SHA-256 (hex) of all that decides the embeddings: weights, images, views, the code that makes them, the device.
+
+    Args:
+        checkpoint, image_set, views, seed, device, output: as `extract` takes them.
+
+    Raises:
+        InputError: as `extract` raises them.
+    """
+    decides = {
+        "provenance": provenance(checkpoint, image_set, views=views, seed=seed, output=output),
+        "views": views,
+        "ids": hashlib.sha256("\0".join(map(str, image_set.ids)).encode()).hexdigest(),
+        "device": resolve_device(device).type,
+        "code": source_digest(*_MADE_BY),
+        "torch": torch.__version__,
+    }
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+
+
+def cached_extract(
+    checkpoint: Checkpoint,
+    image_set: ImageSet,
+    *,
+    views: int = 2,
+    seed: int = 0,
+    batch_size: int | None = None,
+    device: str = "auto",
+    output: str = "embedding",
+    progress: Progress | None = None,
+) -> tuple[EmbeddingSet, Path | None]:
+    """What `extract` gives, from the cache where it was made before, else made and kept.
+
+    A damaged file is made anew, and a cache that cannot be written is done without.
+
+    Args:
+        checkpoint, image_set, views, seed, batch_size, device, output, progress: as `extract` takes them.
+
+    Returns:
+        The embeddings, and the file they were read from; None when they were made now.
+
+    Raises:
+        InputError: as `extract` raises them.
+    """
+    key = extraction_key(checkpoint, image_set, views=views, seed=seed, device=device, output=output)
+    path = user_cache() / "embeddings" / f"{key[:32]}.npz"
+    kept = _read(path, checkpoint.config.normalize)
+    if kept is not None:
+        return kept, path
+    emb = extract(
+        checkpoint,
+        image_set,
+        views=views,
+        seed=seed,
+        batch_size=batch_size,
+        device=device,
+        output=output,
+        progress=progress,
+    )
+    if emb.z.nbytes < LIMIT:
+        with suppress(FileError):
+            save_embeddings(emb, path)
+            _shrink(path.parent)
+    return emb, None
+
+
+def _read(path: Path, normalize: bool) -> EmbeddingSet | None:
+    """The embeddings in a file of the cache, marked as used now; None when it is not there or damaged."""
+    try:
+        emb = load_embeddings(path, normalize) if path.is_file() else None
+    except BoundcheckError:
+        return None
+    if emb is not None:
+        with suppress(OSError):
+            os.utime(path)
+    return emb
+
+
+def _shrink(folder: Path) -> None:
+    """Removes the least recently used files until the rest takes at most `LIMIT` bytes."""
+    with suppress(OSError):  # another process may have removed a file first
+        files = [(path.stat().st_mtime, path.stat().st_size, path) for path in folder.glob("*.npz")]
+        room = LIMIT
+        for _, size, path in sorted(files, reverse=True):
+            room -= size
+            if room < 0:
+                path.unlink()

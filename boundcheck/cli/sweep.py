@@ -1,0 +1,98 @@
+"""`boundcheck sweep`: many encoders, temperatures and betas in one table."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from boundcheck.cli import verify
+from boundcheck.cli.parameters import POSITIVE, Several
+from boundcheck.cli.progress import note, reporting
+from boundcheck.cli.samples import FILE
+from boundcheck.errors import InputError
+
+if TYPE_CHECKING:
+    from boundcheck.sweeps import Sweep
+
+# The options of `verify` that a sweep does not take: they are about one encoder and one temperature.
+_OF_ONE = ("checkpoint", "embeddings", "population", "temperature")
+
+
+@click.command("sweep")
+@click.argument("encoders", nargs=-1, type=FILE)
+@click.option("--embeddings", multiple=True, type=FILE, help="Saved embeddings, among the encoders; can be repeated.")
+@click.option("--temperatures", type=Several(POSITIVE), help="[default: the checkpoints', else 0.5]")
+@click.option("--cells", type=FILE, help="Folder of finished cells.  [default: cells, beside --out]")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    encoders: tuple[Path, ...],
+    embeddings: tuple[Path, ...],
+    temperatures: tuple[float, ...] | None,
+    cells: Path | None,
+    hardening: str,
+    claims: str,
+    out: Path | None,
+    overwrite: bool,
+    form: str,
+    fail_on: str,
+    no_normalize: bool,
+    no_cache: bool,
+    quiet: bool,
+    **options: Any,
+) -> int:
+    """Checks the claims on many encoders at many temperatures.
+
+    ENCODERS are checkpoints and files of embeddings. Every finished cell, an encoder at a temperature, is kept as a
+    run; the same command continues where it was interrupted, and one with more encoders or temperatures computes only
+    those. Writes one table, heat maps and report.html; p-values are adjusted over the whole sweep.
+    """
+    if not encoders and not embeddings:
+        raise InputError("ENCODERS: expected at least one checkpoint or file of embeddings, received none; name one")
+    if out is not None:
+        verify.refuse_out(out, overwrite)
+    from boundcheck.report.sweep import sweep_text
+    from boundcheck.runs import free_directory
+    from boundcheck.sweeps import sweep
+
+    place = out or free_directory(Path("results") / f"sweep-{options['dataset'] or 'encoders'}".replace("/", "-"))
+    with reporting(quiet) as progress:
+        result = sweep(
+            [*encoders, *embeddings],
+            temperatures=temperatures,
+            hardening=verify.names_in(hardening),
+            claims=claims if claims == "all" else verify.names_in(claims),
+            normalize=not no_normalize,
+            cache=not no_cache,
+            cells=cells or place.parent / "cells",
+            progress=progress,
+            **options,
+        )
+    result.save(place, overwrite=overwrite, command=["boundcheck", *ctx.obj])
+    if form == "json":
+        click.echo(json.dumps(_document(result, place), ensure_ascii=False, allow_nan=False))
+    else:
+        click.echo("\n".join([*result.record.manifest["notes"], sweep_text(result.record)]), nl=False)
+    note(f"report: {place / 'report.html'}", quiet)
+    return 1 if result.failed(fail_on) else 0
+
+
+# The same options, so that whatever `verify` learns a sweep can do as well.
+command.params += [option for option in verify.command.params if option.name not in _OF_ONE]
+
+
+def _document(result: Sweep, place: Path) -> dict[str, Any]:
+    """The sweep as one JSON document."""
+    record = result.record
+    return {
+        "out": str(place),
+        "notes": record.manifest["notes"],
+        "manifest": json.loads((place / "run.json").read_text(encoding="utf-8")),
+        "sweep": verify.rows_of(record.claims),
+        "losses": verify.rows_of(record.losses),
+        "assumption": verify.rows_of(record.assumption),
+    }

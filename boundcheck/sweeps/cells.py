@@ -1,0 +1,80 @@
+"""One cell of a sweep, an encoder at a temperature, kept on disk as a run under the hash of all that decides it."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from boundcheck._files import source_digest
+from boundcheck.claims import CLAIMS, Claim
+from boundcheck.errors import FileError
+from boundcheck.runs import Run, free_directory, load_run, save_run
+
+# What reads or writes files, draws or trains decides no number of a verification.
+_MADE_BY = (
+    "claims", "embeddings/set.py", "estimators", "hardening.py", "inference", "losses.py", "manifest.py",
+    "population", "runs.py", "verification.py", "worst.py",
+)  # fmt: skip
+
+
+def cell_key(identity: str, settings: Mapping[str, Any], claims: Sequence[Claim]) -> str | None:
+    """SHA-256 (hex) of all that decides a cell's numbers; None where that cannot be known.
+
+    Args:
+        identity: hash of the embeddings, or of what makes them.
+        settings: the options of `verify`, each of them plain.
+        claims: what is verified. A claim of the user's own counts by the source of its file; one without a file (in a
+            notebook) or with values of its own (a closure) can change unseen, so its cells are always computed.
+    """
+    own = [_source_of(claim) for claim in claims if CLAIMS.get(claim.id) is not claim]
+    if None in own:
+        return None
+    decides = {
+        "embeddings": identity,
+        "settings": dict(settings),
+        "claims": [claim.id for claim in claims],
+        "own": own,
+        "code": source_digest(*_MADE_BY),
+        "torch": torch.__version__,
+    }
+    return hashlib.sha256(json.dumps(decides, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def find_cell(folder: Path, key: str) -> tuple[Path, Run] | None:
+    """The cell of that key in a folder of cells; a damaged one is as good as none."""
+    for place in sorted(folder.glob(f"*-{key[:12]}*")):
+        try:
+            run = load_run(place)
+        except FileError:
+            continue
+        if run.manifest.get("cell") == key:
+            return place, run
+    return None
+
+
+def keep_cell(folder: Path, label: str, key: str, run: Run) -> Path:
+    """Saves a cell as a run; `boundcheck report` renders it.
+
+    Raises:
+        FileError: it cannot be written.
+    """
+    return save_run(
+        replace(run, manifest={**run.manifest, "cell": key}),
+        free_directory(folder / f"{label.replace('/', '-')}-{key[:12]}"),
+    )
+
+
+def _source_of(claim: Claim) -> str | None:
+    """A hash of the file that defines a claim."""
+    function = claim.evaluate
+    if not inspect.isfunction(function) or function.__closure__:
+        return None
+    file = Path(inspect.getsourcefile(function) or "")
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None

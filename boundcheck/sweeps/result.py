@@ -1,0 +1,50 @@
+"""What `sweep` found."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+
+from boundcheck.report.sweep import sweep_html, write_sweep_report
+from boundcheck.sweep_record import SweepRecord, save_sweep
+from boundcheck.verification import failed
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """The verdicts, losses and assumptions of many encoders and temperatures; `record` holds every number."""
+
+    record: SweepRecord
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per encoder, temperature, claim, hardening and Q, with the columns of sweep.csv."""
+        return self.record.claims.copy()
+
+    def failed(self, on: str = "violated") -> bool:
+        """Whether an exact claim or theorem ended as badly as `on` in any cell, as `Verification.failed`."""
+        return failed(self.record.claims, on)
+
+    def save(
+        self, directory: str | os.PathLike[str], overwrite: bool = False, command: Sequence[str] | None = None
+    ) -> Path:
+        """Write numbers, tables, heat maps and report.html as one directory, which appears whole or not at all.
+
+        Args:
+            directory: where.
+            overwrite: replace a run that is already there.
+            command: the command line to record.
+
+        Raises:
+            FileError: the directory is in use or cannot be written.
+        """
+        manifest = dict(self.record.manifest)
+        if command is not None:
+            manifest["command"] = list(command)
+        return save_sweep(replace(self.record, manifest=manifest), directory, overwrite, also=[write_sweep_report])
+
+    def _repr_html_(self) -> str:
+        return sweep_html(self.record)
