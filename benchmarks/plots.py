@@ -26,13 +26,13 @@ def draw(table: pd.DataFrame, out: Path) -> None:
 
 
 def by_n(table: pd.DataFrame, path: Path) -> None:
-    figure, axes = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
+    figure, axes = plt.subplots(figsize=(8.4, 4.2), layout="constrained")
     for method, label in LABELS.items():
         rows = table[(table.study == "n") & (table.method == method)].sort_values("n")
         axes.plot(rows.n, rows.ns_per_pair, marker="o", label=label, color="k" if method == "gemm" else None)
     axes.set(xscale="log", yscale="log", xlabel="embeddings N (d = 128, 10 classes)", ylabel="ns per ordered pair")
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
+    figure.legend(fontsize=8, loc="outside right center")
     figure.savefig(path, dpi=150)
     plt.close(figure)
 
