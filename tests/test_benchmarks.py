@@ -1,0 +1,39 @@
+"""The measured methods compute the same numbers; the command runs at its smallest size."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from benchmarks.cases import Case, cases
+from benchmarks.methods import METHODS, brute_force
+
+
+@pytest.mark.parametrize("method", [name for name in METHODS if name != "gemm"])
+@pytest.mark.parametrize(("classes", "betas"), [(2, (5.0,)), (10, (0.5, 1.0, 2.0, 5.0)), (40, (1.0,))])
+def test_every_method_agrees_with_float64(method, classes, betas):
+    z, y = Case("test", n=400, d=32, classes=classes).data()
+    found = METHODS[method][0](z, y, 0.5, betas)
+    np.testing.assert_allclose(found, brute_force(z, y, 0.5, betas), atol=2e-5)
+
+
+def test_cases_cover_every_method_and_study():
+    assert {case.method for case in cases("full")} == set(METHODS)
+    assert {case.study for case in cases("full")} == {"n", "betas", "classes", "d", "temperature"}
+    torch.testing.assert_close(Case("x", n=50).data()[0].norm(dim=1), torch.ones(50))
+
+
+@pytest.mark.slow
+def test_the_command_writes_its_tables_and_pictures(tmp_path):
+    run = [sys.executable, "-m", "benchmarks", "all", "--out", str(tmp_path), "--size", "smoke", "--repeats", "1"]
+    subprocess.run(run, check=True, cwd=Path(__file__).parents[1])
+    table = pd.read_csv(tmp_path / "pairs.csv")
+    assert "failed" not in table or table.failed.isna().all()
+    assert (table.ratio_to_floor > 0).all()
+    assert {"cpu", "torch", "seed", "n"} <= set(table.columns)
+    assert pd.read_csv(tmp_path / "verify.csv").what.str.contains("verify").any()
+    assert (tmp_path / "time_by_n.png").stat().st_size > 5_000
