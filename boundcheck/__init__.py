@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from boundcheck.estimators import LossTable as LossTable
     from boundcheck.estimators import estimate as estimate
     from boundcheck.extraction import extract as extract
+    from boundcheck.falsification import falsify as falsify
     from boundcheck.hardening import CONSTANT as CONSTANT
     from boundcheck.report import render as render
     from boundcheck.training import train as train
@@ -43,6 +44,7 @@ _HOME = {
     "LossTable": "estimators",
     "estimate": "estimators",
     "extract": "extraction",
+    "falsify": "falsification",
     "render": "report",
     "train": "training",
     "Verification": "verification",

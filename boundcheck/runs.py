@@ -9,6 +9,7 @@ import secrets
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -118,22 +119,37 @@ def save_run(
     Raises:
         FileError: The directory is in use, or cannot be written.
     """
+    with run_directory(directory, overwrite) as unfinished:
+        _write_numbers(run, unfinished)
+        for write in also:
+            write(run, unfinished)
+    return Path(directory)
+
+
+@contextmanager
+def run_directory(directory: str | os.PathLike[str], overwrite: bool = False) -> Iterator[Path]:
+    """Yields an empty directory to fill, run.json among its files, which takes its name when the body succeeds.
+
+    Args:
+        directory: Where; missing parents are made.
+        overwrite: Replace a run that is already there. Anything but a run is never replaced.
+
+    Raises:
+        FileError: The directory is in use, or cannot be written.
+    """
     target = Path(directory)
     _check_target(target, overwrite)
     retired = target.with_name(f".{target.name}-{secrets.token_hex(4)}.old")
     try:
         with atomic_path(target) as unfinished:
             unfinished.mkdir()
-            _write_numbers(run, unfinished)
-            for write in also:
-                write(run, unfinished)
+            yield unfinished
             if target.exists():
                 target.rename(retired)
     finally:
         if retired.exists() and not target.exists():
             retired.rename(target)
         shutil.rmtree(retired, ignore_errors=True)
-    return target
 
 
 def load_run(directory: str | os.PathLike[str]) -> Run:
@@ -181,14 +197,18 @@ def _check_target(target: Path, overwrite: bool) -> None:
 
 
 def _write_numbers(run: Run, directory: Path) -> None:
-    (directory / "run.json").write_text(
-        json.dumps(_plain(run.manifest), indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
-    )
+    write_manifest(run.manifest, directory)
     for name in CSV_COLUMNS:
         getattr(run, name).to_csv(directory / f"{name}.csv", index=False)
     run.anchors.to_parquet(directory / "anchors.parquet", index=False)
     if run.pictures is not None:
         np.savez_compressed(directory / "pictures.npz", pictures=run.pictures)
+
+
+def write_manifest(manifest: Mapping[str, Any], directory: Path) -> None:
+    """Write run.json in strict JSON: NaN becomes null, infinities "inf" and "-inf"."""
+    text = json.dumps(_plain(manifest), indent=2, ensure_ascii=False, allow_nan=False)
+    (directory / "run.json").write_text(text + "\n", encoding="utf-8")
 
 
 def _plain(value: Any) -> Any:
