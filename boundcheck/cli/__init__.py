@@ -13,7 +13,7 @@ import click
 from boundcheck import __version__
 from boundcheck.errors import BoundcheckError, unknown_name
 
-COMMANDS = ("verify", "embed", "train", "reproduce", "claims", "datasets", "report")
+COMMANDS = ("verify", "embed", "train", "falsify", "reproduce", "claims", "datasets", "report")
 
 
 class _Commands(click.Group):

@@ -86,7 +86,7 @@ def command(
     elif options["no_normalize"]:
         raise InputError("--no-normalize: applies to --embeddings only; a checkpoint says so itself")
     if out is not None:
-        _refuse_out(out, overwrite)
+        refuse_out(out, overwrite)
     from boundcheck.report import summary_text
     from boundcheck.runs import free_directory
     from boundcheck.verification import verify
@@ -131,7 +131,7 @@ def _refuse_encoder_options(ctx: click.Context) -> None:
             raise InputError(f"{name}: cannot be used with --embeddings, which are already encoded; leave one out")
 
 
-def _refuse_out(out: Path, overwrite: bool) -> None:
+def refuse_out(out: Path, overwrite: bool) -> None:
     """Says before the computation what would otherwise fail after it."""
     if (out.is_file() or (out.is_dir() and any(out.iterdir()))) and not overwrite:
         raise FileError(f"--out: {out} is in use; choose another, or replace the run in it with --overwrite")

@@ -268,8 +268,8 @@ def variant(spec: LossSpec) -> str:
     own = "without" if spec.self_pairs == "exclude" else "with"
     return (
         f"plug-in losses of these points taken as the whole population, pools {own} the anchor's own instance, "
-        f"{spec.positives} positives, {spec.class_prior} class prior; only about this "
-        "finite-sample functional anything is said"
+        f"{spec.positives} positives, {spec.class_prior} class prior: the statement is about this "
+        "finite-sample functional"
     )
 
 

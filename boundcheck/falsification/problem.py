@@ -55,9 +55,8 @@ class Problem:
     """A claim to be attacked.
 
     Averages reach a claim as floats. Its margin carries a gradient nonetheless: by the anchors' slack where the mean of
-    that is the margin (as `evidence.compare` has it); else through the averaged losses, each shifted a little to see how
-    the margin follows. What a margin takes from anywhere else than these, such as the embeddings themselves, the gradient
-    does not know.
+    that is the margin (as `evidence.compare` has it); else through the averaged losses, each shifted a little to see
+    how the margin follows. What a margin takes from anywhere else, such as the embeddings, the gradient does not know.
 
     Attributes:
         claim: the statement.

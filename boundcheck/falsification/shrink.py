@@ -18,8 +18,8 @@ REPAIRS = 3  # of the most promising, descended from before the number is halved
 def shrink(problem: Problem, point: Point, rng: np.random.Generator, deadline: float) -> tuple[Point, int]:
     """Greedy: half of the points, then a quarter, and at last every single one; classes stay as many.
 
-    The result is a local minimum: no single point can be taken from it, as far as was tried. A smaller counterexample
-    of another shape may exist.
+    Unless the deadline comes first, no single point can be taken from the result, as it is or after a descent from the
+    most promising of the sets that are left. A smaller counterexample of another shape may exist.
 
     Args:
         problem: what is searched.
@@ -30,19 +30,22 @@ def shrink(problem: Problem, point: Point, rng: np.random.Generator, deadline: f
     Returns:
         The smallest find, and the steps taken by the descents on the way.
     """
-    steps, away = 0, max(1, point.emb.n // 2)
+    steps, away, settled = 0, max(1, point.emb.n // 2), False
     while time.perf_counter() < deadline:
         smaller, taken = _smaller(problem, point, away, rng, deadline)
         steps += taken
         if smaller is not None:
-            point = smaller
+            point, settled = smaller, False
             away = min(away, max(1, point.emb.n // 2))
         elif away > 1:
             away //= 2
+        elif not settled:
+            best, taken = descend(problem, point.emb, point.aim, rng, deadline)
+            steps, settled = steps + taken, True
+            point = best if best is not None and best.rank < point.rank else point
         else:
             break
-    best, taken = descend(problem, point.emb, point.aim, rng, deadline)
-    return (best if best is not None and best.rank < point.rank else point), steps + taken
+    return point, steps
 
 
 def _smaller(
