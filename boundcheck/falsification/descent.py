@@ -13,8 +13,9 @@ from boundcheck.falsification.problem import Point, Problem
 
 STEPS = 200
 RATE = 0.1  # of Adam at the start, in units of the sphere's radius; a twentieth of it at the end
-PATIENCE = 40  # steps without progress after which a descent ends
-PROGRESS = 1e-6  # nats
+# A descent ends after so many steps without progress, in nats; a find, sooner and at a hundredth of its margin.
+PATIENCE, PROGRESS = 40, 1e-6
+FOUND_PATIENCE, FOUND_PROGRESS = 10, 0.01
 DIRECTIONS, WIDTH = 8, 0.02  # of finite differences, where a claim carries no gradient
 
 
@@ -52,8 +53,9 @@ def descend(
         if best is None or point.rank < best.rank:
             best = point
         score = float(point.score.detach())
-        least, since = (score, 0) if score < least - PROGRESS else (least, since + 1)
-        if since > PATIENCE:
+        wanted = max(PROGRESS, FOUND_PROGRESS * abs(score)) if point.found else PROGRESS
+        least, since = (score, 0) if score < least - wanted else (least, since + 1)
+        if since > (FOUND_PATIENCE if point.found else PATIENCE):
             return best, step + 1
         if point.score.requires_grad:
             (gradient,) = torch.autograd.grad(point.score, x)

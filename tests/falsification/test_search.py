@@ -25,7 +25,7 @@ ENOUGH = 300.0  # seconds: a search ends at its find, however slow the machine
 
 def found(claim: object, **options: object) -> Counterexample:
     """The counterexample that a search must find."""
-    result = bc.falsify(claim, **({"classes": 2, "points": 8, "dim": 4, "seconds": ENOUGH} | options))
+    result = bc.falsify(claim, **({"classes": 2, "points": 6, "dim": 3, "seconds": ENOUGH} | options))
     assert result is not None and result.certificate.confirmed
     return result
 
@@ -48,7 +48,7 @@ def test_theorem_1_fails_without_its_assumption(without_assumption: Counterexamp
 
 def test_shrunk_to_the_fewest(without_assumption: Counterexample) -> None:
     """An anchor, its partner and one point of the other class: fewer have no margin at all."""
-    assert without_assumption.embeddings.n == 3 and without_assumption.points_before == 8
+    assert without_assumption.embeddings.n == 3 and without_assumption.points_before == 6
     assert "1 of 3 anchors" in repr(without_assumption)
 
 
@@ -67,7 +67,7 @@ def test_same_seed_same_counterexample(without_assumption: Counterexample) -> No
 
 def test_the_data_as_population() -> None:
     """With self pairs the points are a discrete population, and every anchor counts."""
-    result = found("scl_le_ucl", self_pairs="include", dim=3)
+    result = found("scl_le_ucl", self_pairs="include", dim=2)
     assert result.certificate.anchors == result.embeddings.n
     problem = problem_of(result.embeddings, result.problem.spec)
     scl, ucl = (oracle.population_loss(problem, pool, oracle.constant(), 1.0, "class") for pool in ("diff", "all"))
@@ -125,11 +125,12 @@ def labels_soften(evidence: Evidence) -> Iterator[Finding]:
 
 
 def test_a_claim_of_one_s_own() -> None:
-    result = found(labels_soften)
+    result = found(labels_soften, classes=3, points=12, dim=4)
     problem = problem_of(result.embeddings, result.problem.spec)
 
     def cost(pool: str) -> float:
-        hard, plain = (oracle.population_loss(problem, pool, eta, 1.0, "class") for eta in (oracle.exponential(1), oracle.constant()))  # fmt: skip
+        tilts = oracle.exponential(1), oracle.constant()
+        hard, plain = (oracle.population_loss(problem, pool, eta, 1.0, "class") for eta in tilts)
         return hard - plain
 
     assert cost("diff") - cost("all") > TOLERANCE
@@ -143,7 +144,7 @@ def test_a_claim_about_balanced_classes_stays_balanced() -> None:
         (h,) = evidence.tilts
         yield evidence.compare(h, 1.0, evidence.key("hscl", h, 1.0), evidence.key("hucl", h, 1.0))
 
-    result = found(balanced, points=12)
+    result = found(balanced)
     assert set(result.embeddings.class_counts) == {2}
     with pytest.raises(InputError, match="'balanced' does not apply to these options: needs balanced classes"):
         bc.falsify(balanced, classes=2, points=7)
