@@ -14,12 +14,13 @@ from boundcheck.embeddings import EmbeddingSet
 from boundcheck.report.style import COLUMN, paper
 
 MARKERS = "osD^vP*X"
+OVERLAP = 0.05  # of the radius: markers nearer than this hide each other
 FEW = 8  # views whose inner products are worth a table
 
 
 @paper()
 def draw(emb: EmbeddingSet) -> Figure:
-    """The unit circle and the points, orthogonally projected; points that coincide carry their number.
+    """The unit circle and the points, orthogonally projected; where several coincide their classes are written out.
 
     Args:
         emb: unit rows. In two dimensions they are drawn as they are, else in their two leading principal directions
@@ -37,7 +38,6 @@ def draw(emb: EmbeddingSet) -> Figure:
     ax.plot(np.cos(angle), np.sin(angle), color="0.6", linewidth=0.8)
     colours = sns.color_palette("colorblind", emb.c)
     for c, name in enumerate(emb.classes):
-        places, copies = np.unique(plane[label == c].round(2), axis=0, return_counts=True)
         style = {
             "color": colours[c],
             "marker": MARKERS[c % len(MARKERS)],
@@ -45,15 +45,23 @@ def draw(emb: EmbeddingSet) -> Figure:
             "markersize": 6,
             "alpha": 0.8,
         }
-        ax.plot(places[:, 0], places[:, 1], label=f"class {name}", **style)
-        for (x, y), count in zip(places, copies, strict=True):
-            if count > 1:
-                ax.annotate(f"×{count}", (x, y), (5, 5), textcoords="offset points", color=colours[c], fontsize=7)
+        ax.plot(plane[label == c, 0], plane[label == c, 1], label=f"class {name}", **style)
+    cells, cell = np.unique(np.round(plane / OVERLAP), axis=0, return_inverse=True)
+    for i, (x, y) in enumerate(cells * OVERLAP):
+        counts = np.bincount(label[cell.ravel() == i], minlength=emb.c)
+        if counts.sum() > 1:
+            who = ", ".join(_times(emb.classes[c], int(counts[c])) for c in np.flatnonzero(counts))
+            side = "right" if x > 0 else "left"
+            ax.annotate(who, (x, y), (-7 if x > 0 else 7, 7), textcoords="offset points", ha=side, fontsize=7)
     ax.set(aspect="equal", xlim=(-1.15, 1.15), ylim=(-1.15, 1.15), xticks=[-1, 0, 1], yticks=[-1, 0, 1])
     if emb.d > 2:
         ax.set_xlabel(f"first two principal directions, {share:.0%} of squared length")
-    ax.legend(loc="center", bbox_to_anchor=(0.5, 1.05), ncols=min(emb.c, 4))
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=min(emb.c, 4))
     return figure
+
+
+def _times(name: str, count: int) -> str:
+    return name if count == 1 else f"{name}×{count}"
 
 
 def html(title: str, rows: list[tuple[str, str]], emb: EmbeddingSet) -> str:

@@ -31,11 +31,12 @@ def nothing(counterexample: Counterexample) -> Search:
 
 def test_text(counterexample: Counterexample) -> None:
     text = repr(counterexample)
+    sizes = ", ".join(map(str, counterexample.embeddings.class_counts))
     assert text.startswith(
         "Counterexample to hscl_le_hucl (H-SCL is at most H-UCL) at beta = 1, Q = 1, temperature 0.5"
     )
     for said in (
-        "3 in 2 classes of 1, 2, shrunk from 6; dimension 3",
+        f"3 in 2 classes of {sizes}, shrunk from 6; dimension 3",
         f"{counterexample.margin:.6f} nats at 50 digits",
         "Assumption 1 (rho_same >= rho_diff): at 0.00% of anchors",
         "pools without the anchor's own instance, class positives, empirical class prior",
@@ -93,15 +94,15 @@ def test_the_effort_is_saved_without_a_find(nothing: Search, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("d", [2, 5])
 def test_picture(d: int) -> None:
-    """Every point inside the circle, coinciding ones counted; the plane is named where it is not all there is."""
+    """Every point inside the circle, coinciding ones written out; the plane is named where it is not all there is."""
     rng = np.random.default_rng(0)
     z = rng.standard_normal((6, 1, d))
-    z[1] = z[0]
+    z[1] = z[4] = z[0]
     emb = bc.EmbeddingSet(z, [0, 0, 1, 1, 2, 2])
     (ax,) = draw(emb).axes
     drawn = np.concatenate([line.get_xydata() for line in ax.lines[1:]])
-    assert len(drawn) == 5 and (np.linalg.norm(drawn, axis=1) <= 1.01).all()
-    assert [text.get_text() for text in ax.texts] == ["×2"]
+    assert len(drawn) == 6 and (np.linalg.norm(drawn, axis=1) <= 1.01).all()
+    assert [text.get_text() for text in ax.texts] == ["0×2, 2"]
     assert ("squared length" in ax.get_xlabel()) == (d > 2)
     if d == 2:
-        np.testing.assert_allclose(np.linalg.norm(drawn, axis=1), 1, atol=0.01)
+        np.testing.assert_allclose(np.linalg.norm(drawn, axis=1), 1)
