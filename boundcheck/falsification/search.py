@@ -24,7 +24,7 @@ from boundcheck.falsification.starts import start
 from boundcheck.population.tiles import Progress
 
 POINTS_PER_CLASS = 8
-MAX_VIEWS = 400  # matrices of this size take a second a step, and an hour at 50 digits beyond
+MAX_VIEWS = 400  # some 0.1 s a step, and half a minute at 50 digits
 SHRINKING = 0.2  # of the budget, at least, however late the find
 
 
