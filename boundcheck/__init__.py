@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from boundcheck.errors import BoundcheckError as BoundcheckError
     from boundcheck.estimators import LossTable as LossTable
     from boundcheck.estimators import estimate as estimate
+    from boundcheck.estimators import finite_k as finite_k
     from boundcheck.extraction import extract as extract
     from boundcheck.falsification import falsify as falsify
     from boundcheck.hardening import CONSTANT as CONSTANT
@@ -43,6 +44,7 @@ _HOME = {
     "BoundcheckError": "errors",
     "LossTable": "estimators",
     "estimate": "estimators",
+    "finite_k": "estimators",
     "extract": "extraction",
     "falsify": "falsification",
     "render": "report",

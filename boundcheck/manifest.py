@@ -17,6 +17,7 @@ import torch
 
 from boundcheck.claims import Claim
 from boundcheck.estimators.records import LossTable
+from boundcheck.inference.intervals import HEAVY_INFLUENCE
 
 LOW_ESS = 30.0
 FEW_INSTANCES = 100
@@ -116,8 +117,26 @@ def _without_partner(losses: LossTable) -> int:
     return int((losses.table.largest_logit("same") == -torch.inf).sum())
 
 
+def _heavy_influences(losses: LossTable) -> list[str]:
+    """The losses whose variance rests on one instance: one warning an instance."""
+    resting: dict[str, list[str]] = {}
+    for key in losses.keys:
+        estimate = losses.loss(key)
+        if estimate.heavy:
+            beta = key.hardening.beta
+            at = key.hardening.family if beta is None else f"beta = {beta:g}"
+            name = f"{key.loss} ({at}, Q = {key.q:g}: {estimate.top_share:.0%})"
+            resting.setdefault(losses.most_influential(key), []).append(name)
+    return [
+        f"one instance, {instance}, carries more than {HEAVY_INFLUENCE:.0%} of the variance of {', '.join(names)}: "
+        "the intervals may cover less than they say"
+        for instance, names in resting.items()
+    ]
+
+
 def warnings_of(losses: LossTable) -> list[str]:
-    """What limits the numbers: few effective negatives, anchors left out, imbalance, duplicates, finite k."""
+    """What limits the numbers: few effective negatives, a variance that rests on one instance, anchors left out,
+    imbalance, duplicates, finite k."""
     emb, spec = losses.emb, losses.spec
     warnings = []
     if emb.n < FEW_INSTANCES and not losses.exhaustive:
@@ -137,6 +156,7 @@ def warnings_of(losses: LossTable) -> list[str]:
                 f"{name}: the tilt rests on a median of {median:.1f} effective negatives (fewer than {LOW_ESS:.0f}); "
                 "bias correction and intervals are approximate there"
             )
+    warnings += _heavy_influences(losses)
     if lonely := _without_partner(losses):
         warnings.append(
             f"{lonely} anchors have no other instance of their class: Assumption 1 is undefined there and its shares "

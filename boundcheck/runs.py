@@ -38,6 +38,11 @@ WORST_COLUMNS = [
     "rank", "id", "view", "label", "margin", "hardening", "beta", "same_id", "same_label", "same_cosine",
     "diff_id", "diff_label", "diff_cosine",
 ]  # fmt: skip
+FINITE_K_COLUMNS = [
+    "loss", "hardening", "beta", "q", "k", "estimate", "plugin", "se", "ci_low", "ci_high", "gap", "gap_low",
+    "gap_high", "gap_plugin", "gap_predicted", "n_anchors",
+]  # fmt: skip
+K_EPSILON_COLUMNS = ["loss", "hardening", "beta", "q", "epsilon", "k_epsilon"]
 ANCHOR_COLUMNS = ["id", "view", "label", "beta_star"]
 CSV_COLUMNS = {
     "losses": LOSS_COLUMNS,
@@ -45,6 +50,8 @@ CSV_COLUMNS = {
     "assumption": ASSUMPTION_COLUMNS,
     "worst": WORST_COLUMNS,
 }
+# Tables that a run has only where they were asked for.
+OPTIONAL_COLUMNS = {"finite_k": FINITE_K_COLUMNS, "k_epsilon": K_EPSILON_COLUMNS}
 # Identifiers and labels stay text, so that a class called "NA" or "007" survives the round trip.
 TEXT_COLUMNS = frozenset([
     "loss", "hardening", "positives", "estimator", "claim", "kind", "verdict", "reason", "id", "label",
@@ -66,6 +73,8 @@ class Run:
         worst: The anchors of least margin, worst first (`WORST_COLUMNS`), with the nearest candidate of the same
             class and of another class.
         manifest: What made the run: command, config, versions, platform, data, cost, crossing, warnings, catalogue.
+        finite_k: Losses at finite k with their gaps to the limit (`FINITE_K_COLUMNS`); empty where none was asked for.
+        k_epsilon: Number of negatives within epsilon nats of the limit (`K_EPSILON_COLUMNS`); likewise.
         pictures: (rows of worst, 3, ch, h, w) uint8: anchor, nearest same class, nearest other class; None for
             data without images.
     """
@@ -77,9 +86,11 @@ class Run:
     worst: pd.DataFrame
     manifest: Mapping[str, Any] = field(repr=False)
     pictures: np.ndarray | None = field(default=None, repr=False)
+    finite_k: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=FINITE_K_COLUMNS))
+    k_epsilon: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=K_EPSILON_COLUMNS))
 
     def __post_init__(self) -> None:
-        for name, columns in CSV_COLUMNS.items():
+        for name, columns in (CSV_COLUMNS | OPTIONAL_COLUMNS).items():
             object.__setattr__(self, name, _typed(getattr(self, name), columns))
         object.__setattr__(self, "anchors", self.anchors.astype({"id": str, "label": str}))
 
@@ -165,7 +176,8 @@ def load_run(directory: str | os.PathLike[str]) -> Run:
     if not (source / "run.json").is_file():
         raise FileError(f"run: expected a directory with run.json, received '{source}'; name a saved run")
     manifest = _reading(source / "run.json", _read_manifest)
-    tables = {name: _reading(source / f"{name}.csv", _read_csv) for name in CSV_COLUMNS}
+    there = [name for name in OPTIONAL_COLUMNS if (source / f"{name}.csv").exists()]
+    tables = {name: _reading(source / f"{name}.csv", _read_csv) for name in (*CSV_COLUMNS, *there)}
     anchors = _reading(source / "anchors.parquet", _read_anchors)
     images = source / "pictures.npz"
     return Run(
@@ -198,8 +210,10 @@ def _check_target(target: Path, overwrite: bool) -> None:
 
 def _write_numbers(run: Run, directory: Path) -> None:
     write_manifest(run.manifest, directory)
-    for name in CSV_COLUMNS:
-        getattr(run, name).to_csv(directory / f"{name}.csv", index=False)
+    for name in (*CSV_COLUMNS, *OPTIONAL_COLUMNS):
+        table = getattr(run, name)
+        if len(table) or name in CSV_COLUMNS:
+            table.to_csv(directory / f"{name}.csv", index=False)
     run.anchors.to_parquet(directory / "anchors.parquet", index=False)
     if run.pictures is not None:
         np.savez_compressed(directory / "pictures.npz", pictures=run.pictures)
@@ -246,7 +260,7 @@ def _read_manifest(path: Path) -> dict[str, Any]:
 
 def _read_csv(path: Path) -> pd.DataFrame:
     """A table with its exact numbers: every cell is read as text, so that nothing is guessed or rounded."""
-    columns = CSV_COLUMNS[path.stem]
+    columns = (CSV_COLUMNS | OPTIONAL_COLUMNS)[path.stem]
     frame = pd.read_csv(path, dtype=str, keep_default_na=False)
     _require(frame, columns)
     for name in columns:

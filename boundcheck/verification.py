@@ -11,13 +11,20 @@ import numpy as np
 import pandas as pd
 import torch
 
-from boundcheck.claims import Claim, Evidence, Judgement, choose_claims, judge
+from boundcheck.claims import Claim, Judgement, choose_claims, judge
+from boundcheck.claims.evidence import gather
 from boundcheck.data import ImageSet
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError, unknown_name
-from boundcheck.estimators import DEFAULT_BETAS, LossTable, loss_spec, run_estimator
-from boundcheck.estimators.crossing import beta_star, crossings, planner, worst_case_losses
-from boundcheck.estimators.exact import exact
+from boundcheck.estimators import (
+    DEFAULT_BETAS,
+    LossTable,
+    finite_anchors,
+    finite_losses,
+    loss_spec,
+    run_estimator,
+)
+from boundcheck.estimators.crossing import beta_star, planner
 from boundcheck.inference.multiplicity import holm
 from boundcheck.manifest import manifest_of
 from boundcheck.population.tiles import Progress
@@ -130,7 +137,7 @@ def verify(
     claims: str | Sequence[str | Claim] = "all",
     estimator: str = "auto",
     anchors: int | None = None,
-    negatives: int | None = None,
+    negatives: int | Sequence[int] = (),
     confidence: float = 0.95,
     seed: int = 0,
     device: str = "auto",
@@ -142,8 +149,10 @@ def verify(
     Args:
         emb: embeddings and labels.
         temperature, betas, hardening, q, positives, self_pairs, class_prior: the variant, see `estimate`.
+        negatives: numbers of negatives k to give the losses at as well (over at most 2,000 sampled anchors), with the
+            number that is as good as infinitely many; the claims are about the limit.
         claims: "all", ids (a list or comma-separated), or `Claim` objects.
-        estimator, anchors, negatives, seed, device, precision, progress: how, see `estimate`.
+        estimator, anchors, seed, device, precision, progress: how, see `estimate`.
         confidence: of every interval, in (0, 1).
 
     Returns:
@@ -155,6 +164,9 @@ def verify(
     if not 0 < confidence < 1:
         raise InputError(f"confidence: must be between 0 and 1, received {confidence:g}; the usual is 0.95")
     chosen = choose_claims(claims)
+    ks = (negatives,) if isinstance(negatives, int) else tuple(negatives)
+    if ks and min(ks) < 1:
+        raise InputError(f"negatives: must be at least 1, received {min(ks)}")
     spec = loss_spec(
         emb,
         temperature=temperature,
@@ -170,24 +182,16 @@ def verify(
         spec,
         estimator=estimator,
         anchors=anchors,
-        negatives=negatives,
         seed=seed,
         device=device,
         precision=precision,
         progress=progress,
     )
-    plan_for = planner(losses, device, precision)
-    worst_case = worst_case_losses(losses, plan_for)
-    crossing = crossings(losses, plan_for, worst_case) if losses.k is None else {}
-    tables: dict[bytes, LossTable] = {}
-
-    def over(some: torch.Tensor) -> LossTable:
-        key = some.numpy().tobytes()
-        if key not in tables:
-            tables[key] = exact(emb, spec, anchors=some, device=device, precision=precision)
-        return tables[key]
-
-    evidence = Evidence(losses, worst_case, crossing, over)
+    finite = None
+    if ks:
+        some = finite_anchors(emb, anchors, seed)
+        finite = finite_losses(emb, spec, ks, anchors=some, device=device, precision=precision)
+    evidence = gather(losses, device=device, precision=precision, seed=seed)
     judgements = [judgement for claim in chosen for judgement in judge(claim, evidence, confidence)]
     config = {
         "temperature": spec.temperature,
@@ -200,20 +204,24 @@ def verify(
         "claims": [claim.id for claim in chosen],
         "estimator": losses.estimator,
         "anchors": anchors,
-        "negatives": negatives,
+        "negatives": list(ks),
         "confidence": confidence,
         "seed": seed,
         "device": device,
         "precision": precision,
     }
     run = Run(
-        losses=losses.to_frame(confidence),
+        losses=pd.concat(
+            [table.to_frame(confidence) for table in (losses, *(finite.tables.values() if finite else ()))]
+        ),
         claims=_claims_frame(judgements, losses, confidence),
         assumption=losses.assumption_frame(confidence),
-        anchors=_anchors_frame(losses, beta_star(losses, plan_for)),
+        anchors=_anchors_frame(losses, beta_star(losses, planner(losses, device, precision))),
         worst=worst_anchors(losses).reindex(columns=WORST_COLUMNS),
-        manifest=manifest_of(losses, config, crossing, chosen),
+        manifest=manifest_of(losses, config, evidence.crossing, chosen),
     )
+    if finite is not None:
+        run = replace(run, finite_k=finite.to_frame(confidence), k_epsilon=finite.k_epsilon_frame())
     return Verification(run, losses)
 
 

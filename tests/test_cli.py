@@ -201,7 +201,7 @@ def test_options_reach_the_verification(saved: str, monkeypatch: pytest.MonkeyPa
         "claims": ("hscl_le_hucl",),
         "estimator": "montecarlo",
         "anchors": 7,
-        "negatives": 9,
+        "negatives": (9,),
         "confidence": 0.9,
         "seed": 4,
         "device": "cpu",

@@ -3,7 +3,9 @@
 import pandas as pd
 import pytest
 
+from boundcheck.inference.intervals import HEAVY_INFLUENCE
 from tests.studies.coverage import study
+from tests.studies.heavy_tails import heavy_tails
 
 SAMPLES = 400
 
@@ -30,3 +32,10 @@ def test_larger_samples_are_covered_as_promised():
     for _, found in table.iterrows():
         low = 0.91 if found.beta == 5 else 0.92
         assert low <= found.coverage <= 0.98, found
+
+
+def test_a_variance_that_rests_on_one_draw_goes_with_intervals_that_cover_less():
+    table = heavy_tails(500, sizes=(400, 2000))
+    heavy = table.median_top_share > HEAVY_INFLUENCE
+    assert heavy.any() and (~heavy).any()
+    assert table[heavy].coverage.max() < 0.95 and table[table.median_top_share < 0.1].coverage.min() > 0.92, table

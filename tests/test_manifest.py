@@ -49,7 +49,7 @@ def test_says_what_made_the_numbers() -> None:
         "claims": ["scl_le_ucl"],
         "estimator": "exact",
         "anchors": None,
-        "negatives": None,
+        "negatives": [],
         "confidence": 0.95,
         "seed": 7,
         "device": "auto",
@@ -85,7 +85,6 @@ def test_crossing_is_stated_for_every_q() -> None:
     z, y = collapsed(3, 4, 2)
     (never,) = bc.verify(EmbeddingSet(z, y), betas=[1]).run.manifest["crossing"]
     assert never["beta"] is None and "stays below UCL" in never["note"]
-    assert bc.verify(polygon(), betas=[1], negatives=3).run.manifest["crossing"] == []
 
 
 def test_nothing_to_warn_of() -> None:
@@ -149,3 +148,13 @@ def test_hardware_is_named(key: str) -> None:
 
 def test_peak_memory_is_in_gigabytes() -> None:
     assert 0.05 < peak_memory_gb() < 1000
+
+
+def test_a_variance_that_rests_on_one_instance_names_it() -> None:
+    emb = roomy()
+    z, y = emb.z.copy(), emb.y.copy()
+    assert "of the variance" not in warned(emb, betas=[1])
+    z[7] = emb.z[y == 1].mean(0)  # amid another class
+    text = warned(EmbeddingSet(z, y), betas=[1, 10])
+    assert "one instance, 7, carries more than 20% of the variance of hscl (beta = 1, Q = 1: " in text
+    assert "ucl (constant" not in text

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from boundcheck.errors import InputError, unknown_name
+from boundcheck.estimators.finite import FiniteLosses
 from boundcheck.estimators.records import TOLERANCE, LossTable, share_of
 from boundcheck.hardening import CONSTANT, Constant, Exponential, Hardening
 from boundcheck.inference.intervals import Estimate, Share
@@ -35,12 +36,16 @@ class Evidence:
         crossing: Q -> the least beta at which the averaged H-SCL reaches UCL, inf where none does; absent where it was
             not looked for.
         over: original anchor indices -> the same losses over those anchors alone, see `compare`.
+        finite: numbers of negatives k -> the losses at them, over all anchors or a sample of them, without intervals.
+        summed: numbers of negatives k -> (a, k) losses of a sum over k negatives, see `summed_losses`.
     """
 
     losses: LossTable
     worst_case: Mapping[LossKey, Tensor]
     crossing: Mapping[float, float]
     over: Callable[[Tensor], LossTable]
+    finite: Callable[[tuple[int, ...]], FiniteLosses]
+    summed: Callable[[tuple[int, ...]], Tensor]
 
     @property
     def tilts(self) -> tuple[Hardening, ...]:
@@ -68,9 +73,9 @@ class Evidence:
         """The share of anchors at which Assumption 1 holds."""
         return self.losses.margins[hardening].share.value
 
-    def share(self, slack: Tensor) -> Share:
-        """The share of anchors with slack >= 0 up to rounding; NaN slack is left out."""
-        losses = self.losses
+    def share(self, slack: Tensor, losses: LossTable | None = None) -> Share:
+        """The share of anchors, those of `losses`, with slack >= 0 up to rounding; NaN slack is left out."""
+        losses = losses or self.losses
         return share_of(slack, losses.weight, losses.table.anchors, losses.emb.v, losses.exhaustive)
 
     def compare(
@@ -248,7 +253,9 @@ def _judge_one(claim: Claim, finding: Finding, confidence: float) -> Judgement:
         verdict = "holds"
     elif high < -TOLERANCE and not _by_correction_alone(finding):
         verdict = "violated"
-    reason = " ".join(part for part in (_premise_reason(claim, finding, verdict), finding.note) if part)
+    reason = " ".join(
+        part for part in (_premise_reason(claim, finding, verdict), _heavy_reason(finding), finding.note) if part
+    )
     if high < -TOLERANCE and verdict == "undecided":
         reason += " The data satisfy it; only the bias correction puts the interval below 0: too few instances."
     return Judgement(claim, finding, verdict, reason, finding.margin.p_value(TOLERANCE))
@@ -295,6 +302,24 @@ def _premise_reason(claim: Claim, finding: Finding, verdict: Verdict) -> str:
     if verdict == "holds" and share < 1:
         return f"{met}; the averaged inequality holds although the premise does not hold everywhere."
     return f"{met}."
+
+
+def weaker(findings: Mapping[str, Finding]) -> Finding:
+    """Of the findings of several losses, by name, the one of smaller margin; its slack is the least at every anchor."""
+    name = min(findings, key=lambda loss: findings[loss].margin.plugin)
+    slack = torch.stack([f.slack for f in findings.values() if f.slack is not None]).amin(0)
+    note = f"lhs and rhs are those of {name}, the smaller step; slack counts both losses."
+    return replace(findings[name], slack=slack, note=" ".join(part for part in (note, findings[name].note) if part))
+
+
+def _heavy_reason(finding: Finding) -> str:
+    """What a variance that rests on one instance makes of the interval."""
+    if not finding.margin.heavy:
+        return ""
+    return (
+        f"One instance carries {finding.margin.top_share:.0%} of the variance of the margin: "
+        "the interval may cover less than it says."
+    )
 
 
 def without_uncertainty(value: float) -> Estimate:

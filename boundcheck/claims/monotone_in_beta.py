@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import pairwise
 
 import torch
 
-from boundcheck.claims.base import Evidence, Finding, claim, without_uncertainty
+from boundcheck.claims.base import Evidence, Finding, claim, weaker, without_uncertainty
 from boundcheck.claims.requirements import LIMIT
 from boundcheck.hardening import CONSTANT, Hardening
 from boundcheck.losses import weighted_mean
@@ -30,13 +29,14 @@ def monotone_in_beta(evidence: Evidence) -> Iterator[Finding]:
     """
     for q in evidence.q:
         for softer, harder in pairwise(evidence.exponentials):
-            both = [
-                evidence.compare(harder, q, evidence.key(loss, softer, q), evidence.key(loss, harder, q))
-                for loss in ("hucl", "hscl")
-            ]
-            yield _weaker(both, "hucl", "hscl")
+            yield weaker(
+                {
+                    loss: evidence.compare(harder, q, evidence.key(loss, softer, q), evidence.key(loss, harder, q))
+                    for loss in ("hucl", "hscl")
+                }
+            )
         hardest = evidence.exponentials[-1]
-        yield _weaker([_limit(evidence, loss, hardest, q) for loss in ("hucl", "hscl")], "hucl", "hscl")
+        yield weaker({loss: _limit(evidence, loss, hardest, q) for loss in ("hucl", "hscl")})
 
 
 def _limit(evidence: Evidence, loss: str, hardest: Hardening, q: float) -> Finding:
@@ -48,11 +48,3 @@ def _limit(evidence: Evidence, loss: str, hardest: Hardening, q: float) -> Findi
     weight = torch.where(torch.isnan(slack), 0.0, evidence.losses.weight)[:, None]
     low, high = (float(weighted_mean(values[:, None], weight)) for values in (lhs, rhs))
     return Finding("exp", math.inf, q, low, high, without_uncertainty(high - low), slack, evidence.share(slack))
-
-
-def _weaker(findings: list[Finding], *losses: str) -> Finding:
-    """The pair's finding with the smaller margin, its slack the smaller of the two at every anchor."""
-    index = min(range(len(findings)), key=lambda i: findings[i].margin.plugin)
-    slack = torch.stack([f.slack for f in findings if f.slack is not None]).amin(0)
-    note = f"lhs and rhs are those of {losses[index]}, the smaller step; slack counts both losses."
-    return replace(findings[index], slack=slack, note=note)

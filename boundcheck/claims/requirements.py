@@ -28,6 +28,20 @@ def _leave_self_out(losses: LossTable) -> str | None:
     return "is about pools without the anchor's own instance: use self_pairs='exclude'"
 
 
+def _self_included(losses: LossTable) -> str | None:
+    if losses.spec.self_pairs == "include":
+        return None
+    return (
+        "is about data taken as the population, where positives and negatives are drawn alike: use self_pairs='include'"
+    )
+
+
+def _class_positives(losses: LossTable) -> str | None:
+    if losses.spec.positives == "class":
+        return None
+    return "is about positives drawn from the anchor's class: use positives='class'"
+
+
 def _every_anchor(losses: LossTable) -> str | None:
     total = losses.emb.n * losses.emb.v
     if len(losses.table.anchors) < total:
@@ -45,5 +59,7 @@ UNIT_NORM = Requirement("unit-norm embeddings", _norm)
 BALANCED = Requirement("balanced classes, or the balanced class prior", _balance)
 EMPIRICAL_PRIOR = Requirement("the empirical class prior", _empirical)
 SELF_EXCLUDED = Requirement("pools without the anchor's own instance", _leave_self_out)
+SELF_INCLUDED = Requirement("self pairs included", _self_included)
+CLASS_POSITIVES = Requirement("class positives", _class_positives)
 EVERY_ANCHOR = Requirement("all anchors, each with a positive", _every_anchor)
 LIMIT = Requirement("the large-negative limit", _limit)

@@ -60,6 +60,8 @@ class Several(click.ParamType):  # type: ignore[type-arg]
         """The values, in order."""
         if not isinstance(value, str):
             return tuple(value)
+        if not value:
+            return ()
         return tuple(self.each.convert(part.strip(), param, ctx) for part in value.split(","))
 
 

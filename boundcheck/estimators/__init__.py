@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from torch import Tensor
+
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError, unknown_name
 from boundcheck.estimators.exact import exact
-from boundcheck.estimators.montecarlo import montecarlo
+from boundcheck.estimators.finite import DEFAULT_KS, FiniteLosses, finite_losses
+from boundcheck.estimators.montecarlo import DEFAULT_ANCHORS, montecarlo, sampled_anchors
 from boundcheck.estimators.records import LossTable
 from boundcheck.hardening import parse_hardening
 from boundcheck.losses import LossSpec
@@ -90,12 +93,14 @@ def run_estimator(
     for parameter, value, valid in (("estimator", estimator, ESTIMATORS), ("precision", precision, PRECISIONS)):
         if value not in valid:
             raise unknown_name(parameter, value, valid)
-    sampled = anchors is not None or negatives is not None
-    if estimator == "exact" and sampled:
-        raise InputError(
-            "estimator: exact takes every anchor and every negative, received anchors or negatives; use montecarlo"
-        )
-    if estimator == "montecarlo" or (estimator == "auto" and (sampled or emb.n * emb.v > EXACT_ANCHORS)):
+    if estimator == "exact" and anchors is not None:
+        raise InputError(f"estimator: exact takes every anchor, received anchors={anchors}; use montecarlo")
+    many = emb.n * emb.v > EXACT_ANCHORS
+    if negatives is not None and (estimator == "exact" or (estimator == "auto" and anchors is None and not many)):
+        return finite_losses(emb, spec, [negatives], intervals=intervals, device=device, precision=precision).tables[
+            negatives
+        ]
+    if estimator == "montecarlo" or (estimator == "auto" and (anchors is not None or negatives is not None or many)):
         return montecarlo(
             emb,
             spec,
@@ -143,7 +148,8 @@ def estimate(
         class_prior: "empirical" or "balanced".
         estimator: "exact", "montecarlo" or "auto".
         anchors: how many anchors to sample; None means all.
-        negatives: k, None means the limit.
+        negatives: k, None means the limit. The exact estimator averages over all draws (`population.laplace`), Monte
+            Carlo makes them.
         intervals: False gives point estimates from one visit to the pairs, without bias correction.
         seed: of what is sampled.
         device: "auto", "cpu", "cuda" or "mps".
@@ -180,4 +186,70 @@ def estimate(
     )
 
 
-__all__ = ["DEFAULT_BETAS", "LossTable", "estimate", "loss_spec", "run_estimator"]
+def finite_k(
+    emb: EmbeddingSet,
+    *,
+    negatives: Sequence[int] = DEFAULT_KS,
+    temperature: float = 0.5,
+    betas: Sequence[float] = DEFAULT_BETAS,
+    hardening: str | Sequence[str] = "exp",
+    q: Sequence[float] = (1.0,),
+    positives: str = "auto",
+    self_pairs: str = "exclude",
+    class_prior: str = "empirical",
+    anchors: int | None = None,
+    intervals: bool = True,
+    seed: int = 0,
+    device: str = "auto",
+    precision: str = "auto",
+) -> FiniteLosses:
+    """The losses at several numbers of negatives k, beside their limit: how many negatives are infinite?
+
+    Args:
+        emb: embeddings and labels.
+        negatives: the k's, each at least 1.
+        temperature, betas, hardening, q, positives, self_pairs, class_prior: the variant, see `estimate`.
+        anchors: how many to sample; None means all, but at most 2,000.
+        intervals: False leaves standard errors and bias corrections out.
+        seed: of the sampled anchors.
+        device, precision: see `estimate`.
+
+    Returns:
+        `.to_frame()`: losses by k with their gaps to the limit; `.k_epsilon(key, epsilon)`, `.k_epsilon_frame()`.
+
+    Raises:
+        InputError: an option is unknown or out of range, or the embeddings lack what it needs.
+    """
+    spec = loss_spec(
+        emb,
+        temperature=temperature,
+        betas=betas,
+        hardening=hardening,
+        q=q,
+        positives=positives,
+        self_pairs=self_pairs,
+        class_prior=class_prior,
+    )
+    some = finite_anchors(emb, anchors, seed)
+    return finite_losses(emb, spec, negatives, anchors=some, intervals=intervals, device=device, precision=precision)
+
+
+def finite_anchors(emb: EmbeddingSet, anchors: int | None, seed: int) -> Tensor | None:
+    """Original indices of the anchors that losses at finite k are averaged over; None for all."""
+    if anchors is None and emb.n * emb.v <= DEFAULT_ANCHORS:
+        return None
+    return sampled_anchors(emb, DEFAULT_ANCHORS if anchors is None else anchors, seed)
+
+
+__all__ = [
+    "DEFAULT_BETAS",
+    "DEFAULT_KS",
+    "FiniteLosses",
+    "LossTable",
+    "estimate",
+    "finite_anchors",
+    "finite_k",
+    "finite_losses",
+    "loss_spec",
+    "run_estimator",
+]

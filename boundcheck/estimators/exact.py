@@ -82,6 +82,7 @@ def pair_plan(
         self_pairs=spec.self_pairs,
         anchors=anchors,
         dtype=choose_dtype(precision, steepest * largest_logit),
+        mixed=precision == "auto",
         device=resolve_device(device),
     )
 
@@ -108,7 +109,8 @@ def assemble(
         if k is None:
             # Row sums are minus the bias of each anchor's weighted loss; weights sum to n v.
             correction = effects.row_sum[:, :columns].sum(0) / losses.weight.sum(0)
-    draft = LossTable(emb, spec, estimator, k, table, losses, correction, influence, {}, cost)
+    variance = {} if effects is None else effects.spread
+    draft = LossTable(emb, spec, estimator, k, table, losses, correction, influence, {}, cost, variance)
     weight = draft.weight
     margins = {}
     for index, h in enumerate(spec.all_hardenings):

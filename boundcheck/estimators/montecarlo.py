@@ -26,6 +26,7 @@ from boundcheck.population.tiles import Progress
 
 # Uniforms are drawn in blocks of this many anchors, whatever the batch size: same seed, same numbers.
 BLOCK = 32
+DEFAULT_ANCHORS = 2000
 
 
 def montecarlo(
@@ -59,15 +60,10 @@ def montecarlo(
     Raises:
         InputError: more anchors than there are, fewer than two, or k < 1.
     """
-    total = emb.n * emb.v
-    m = min(total, 2000) if anchors is None else anchors
-    if not 2 <= m <= total:
-        raise InputError(f"anchors: must be between 2 and the {total} there are, received {m}")
     if negatives is not None and negatives < 1:
         raise InputError(f"negatives: must be at least 1, received {negatives}")
     start = time.perf_counter()
-    chosen = np.sort(np.random.default_rng([seed, 0]).choice(total, m, replace=False))
-    some = torch.from_numpy(chosen)
+    some = sampled_anchors(emb, DEFAULT_ANCHORS if anchors is None else anchors, seed, at_most=anchors is None)
     if negatives is None:
         result = exact(
             emb, spec, intervals=intervals, anchors=some, device=device, precision=precision, progress=progress
@@ -97,6 +93,19 @@ def montecarlo(
         estimator="montecarlo",
         k=negatives,
     )
+
+
+def sampled_anchors(emb: EmbeddingSet, m: int, seed: int, at_most: bool = False) -> Tensor:
+    """(m,) original anchor indices, ascending, drawn without replacement; all there are, if fewer, with `at_most`.
+
+    Raises:
+        InputError: more anchors than there are, or fewer than two.
+    """
+    total = emb.n * emb.v
+    m = min(m, total) if at_most else m
+    if not 2 <= m <= total:
+        raise InputError(f"anchors: must be between 2 and the {total} there are, received {m}")
+    return torch.from_numpy(np.sort(np.random.default_rng([seed, 0]).choice(total, m, replace=False)))
 
 
 def _by_tilt(spec: LossSpec) -> list[LossKey]:

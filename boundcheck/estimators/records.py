@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -12,10 +12,11 @@ from torch import Tensor
 
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.hardening import Constant, Hardening
-from boundcheck.inference.influence import standard_error
+from boundcheck.inference.influence import instance_influence, standard_error, top_share
 from boundcheck.inference.intervals import Estimate, Share
-from boundcheck.losses import AnchorLosses, LossKey, LossSpec, instance_weights
+from boundcheck.losses import AnchorLosses, LossKey, LossSpec, instance_weights, weighted_mean
 from boundcheck.population.cumulants import CumulantTable
+from boundcheck.population.leave_out import Tilt
 
 # Nats. Log-sums are good to 1e-5 and a margin is made of four: ties count as met, whatever their rounding.
 TOLERANCE = 4e-5
@@ -66,6 +67,7 @@ class LossTable:
         influence: (n, f) centred influences of the corrected means; None without intervals.
         margins: Assumption 1 at each hardening, the constant first.
         cost: pairs and seconds.
+        rho_variance: tilt -> (a,) variance of rho over pools of this size; empty without a bias correction.
     """
 
     emb: EmbeddingSet
@@ -78,6 +80,7 @@ class LossTable:
     influence: Tensor | None
     margins: Mapping[Hardening, MarginSummary]
     cost: Cost
+    rho_variance: Mapping[Tilt, Tensor] = field(default_factory=dict)
 
     @property
     def keys(self) -> tuple[LossKey, ...]:
@@ -114,7 +117,25 @@ class LossTable:
         value = plugin + float((w[used] * self.correction[used]).sum())
         if self.influence is None:
             return Estimate(value, plugin, float("nan"))
-        return Estimate(value, plugin, standard_error(self.influence[:, used] @ w[used]))
+        influence = self.influence[:, used] @ w[used]
+        return Estimate(value, plugin, standard_error(influence), top_share(influence))
+
+    def most_influential(self, key: LossKey) -> str:
+        """Id of the instance that carries most of the variance of a loss."""
+        assert self.influence is not None, "without intervals there are no influences"
+        return str(self.emb.ids[int(self.influence[:, self.keys.index(key)].abs().argmax())])
+
+    def average(self, value: Tensor) -> Estimate:
+        """The weighted mean over anchors of (a,) numbers, where the data are the population: all that is left to chance
+        is which anchors were sampled."""
+        assert self.spec.self_pairs == "include", "pools that are samples need influences"
+        mean = float(weighted_mean(value[:, None], self.weight[:, None]))
+        others = torch.zeros(self.emb.n, dtype=torch.float64)
+        scale = self.emb.n * self.emb.v / len(value)
+        y = torch.from_numpy(self.emb.y)
+        influence = instance_influence(value, scale * self.weight, self.table.anchors, others, y, self.emb.v, False)
+        unsampled = 1 - len(value) / (self.emb.n * self.emb.v)
+        return Estimate(mean, mean, unsampled**0.5 * standard_error(influence))
 
     def anchors_used(self, key: LossKey) -> int:
         """Anchors at which the loss is defined."""

@@ -26,6 +26,7 @@ class Certificate:
         error_bound: nats, of `margin`. Beyond the rounding of the losses themselves it covers averaging and comparing
             them in float64, sums of a terms: (4 a + 20) 2^-53 max |loss|. A claim that does more arithmetic of its own,
             on top of averages, adds the rounding of that.
+            What a claim takes from losses at finite k is float64 in both evaluations.
         float64_margin: nats, by the exact estimator.
         table_error: nats, the largest difference between the two over all log-sums and per-anchor losses.
         anchors: how many anchors every loss is averaged over, at least.

@@ -51,6 +51,13 @@ def standard_error(influence: Tensor) -> float:
     return float((influence.square().sum() / (n * (n - 1))).sqrt()) if n > 1 else float("nan")
 
 
+def top_share(influence: Tensor) -> float:
+    """Largest share of the variance of an average that one instance carries, from its centred influences, (n,)."""
+    squares = influence.square()
+    total = float(squares.sum())
+    return float(squares.max()) / total if total > 0 else 0.0
+
+
 def kernel_width(values: Tensor) -> float:
     """Silverman's bandwidth for the finite values; 0 where they do not spread."""
     finite = values[torch.isfinite(values)]

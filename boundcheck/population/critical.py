@@ -17,7 +17,7 @@ from torch import Tensor
 
 from boundcheck.hardening import CONSTANT, Exponential
 from boundcheck.population.cumulants import CumulantTable
-from boundcheck.population.plan import Chunk, PairPlan
+from boundcheck.population.plan import Chunk, PairPlan, place
 from boundcheck.population.tiles import DIFF, Tile, visit
 
 TOLERANCE = 1e-5  # nats of rho, what log-sums are good to
@@ -98,15 +98,8 @@ def tilted_rho(plan: PairPlan, anchors: Tensor, beta: Tensor, largest: Tensor) -
         beta: (a,) tilts.
         largest: (a,) the largest other-class logit of each anchor.
     """
-    rows = plan.n * plan.v
-
-    def place(values: Tensor) -> Tensor:
-        placed = values.new_zeros(rows)
-        placed[anchors] = values
-        return placed.to(plan.device, plan.dtype)
-
-    out = torch.zeros(4, rows, dtype=torch.float64, device=plan.device)
-    beta_at, largest_at = place(beta), place(largest)
+    out = torch.zeros(4, plan.n * plan.v, dtype=torch.float64, device=plan.device)
+    beta_at, largest_at = place(plan, anchors, beta), place(plan, anchors, largest)
     visit(plan, lambda: _TiltedSums(plan, beta_at, largest_at, out))
     plain, tilted, plain_t, tilted_t = out.cpu()[:, anchors]
     return (tilted / plain).log() + largest, tilted_t / tilted - plain_t / plain

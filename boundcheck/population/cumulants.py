@@ -8,7 +8,7 @@ logits, and every loss is a difference of two of them (theory section 2). One vi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,9 +16,10 @@ from torch import Tensor
 
 from boundcheck._types import AnchorIndex, LogSums, PerAnchorAndGroup
 from boundcheck.hardening import Hardening, LogTerm, denominator, numerator
-from boundcheck.population.plan import Chunk, PairPlan
-from boundcheck.population.powers import Chain, chain, peak, relative_terms
-from boundcheck.population.tiles import Progress, Tile, visit
+from boundcheck.population.plain_sums import in_range, plain_sums
+from boundcheck.population.plan import PairPlan
+from boundcheck.population.running_sums import running_sums
+from boundcheck.population.tiles import Progress
 
 POOLS = ("same", "diff", "all")
 
@@ -74,47 +75,9 @@ def cumulant_table(plan: PairPlan, terms: Sequence[LogTerm], progress: Progress 
         terms: the summands; any number of them share the visit.
         progress: called as anchors are finished.
     """
-    rows = plan.n * plan.v
-    log_sums = torch.full((rows, 2, len(terms)), -torch.inf, dtype=torch.float64, device=plan.device)
-    largest = torch.full((rows, 2), -torch.inf, dtype=torch.float64, device=plan.device)
-    visit(plan, lambda: _LogSums(plan, tuple(terms), chain(terms), log_sums, largest), progress=progress)
-    anchors = torch.cat([chunk.anchor for chunk in plan.anchors]).sort().values
-    return CumulantTable(tuple(terms), log_sums[anchors].cpu(), largest[anchors].cpu(), anchors.cpu())
-
-
-@dataclass(frozen=True)
-class _LogSums:
-    """Streaming log-sum-exp with a running maximum for each of same and diff.
-
-    One maximum for both groups underflows the smaller one at small temperatures; `all minus same` cancels.
-    """
-
-    plan: PairPlan
-    terms: tuple[LogTerm, ...]
-    order: Chain
-    log_sums: Tensor
-    largest: Tensor
-
-    def __call__(self, anchors: Chunk, tiles: Iterator[Tile]) -> None:
-        tau = self.plan.temperature
-        top = anchors.z.new_full((2, len(anchors)), -torch.inf)  # running maximum of t
-        sums = torch.zeros(2, len(self.terms), len(anchors), dtype=torch.float64, device=self.plan.device)
-        for tile in tiles:
-            for part in tile.parts:
-                group = part.group
-                old = top[group]
-                new = torch.maximum(old, part.keep_finite(tile.t, -torch.inf).amax(1))
-                shift = torch.where(new == -torch.inf, 0.0, new)  # an empty group has no maximum: any shift will do
-                for term, values in relative_terms(tile.t, shift, self.order, part, tau):
-                    row = sums[group, self.terms.index(term)]
-                    factor = (peak(term, old, tau) - peak(term, shift, tau)).exp()
-                    row *= torch.where(row > 0, factor, 0.0)  # an empty sum has no maximum to rescale from
-                    row += values @ tile.candidates.weight if self.plan.weighted else values.sum(1)
-                top[group] = new
-        for group in range(2):
-            empty = top[group] == -torch.inf
-            shift = torch.where(empty, 0.0, top[group])
-            for k, term in enumerate(self.terms):
-                value = sums[group, k].log() + peak(term, shift, tau)
-                self.log_sums[anchors.anchor, group, k] = torch.where(empty, -torch.inf, value)
-            self.largest[anchors.anchor, group] = top[group].to(torch.float64)
+    terms = tuple(terms)
+    sums = plain_sums if in_range(plan, terms) else running_sums
+    log_sums, largest = sums(plan, terms, progress)
+    anchors = torch.cat([chunk.anchor for chunk in plan.anchors])
+    order = anchors.argsort()
+    return CumulantTable(terms, log_sums[order].cpu(), largest[order].cpu(), anchors[order].cpu())

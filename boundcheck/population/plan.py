@@ -1,14 +1,18 @@
-"""Which pairs to visit, and in what pieces: instances sorted by label and cut into chunks that fit a cache.
+"""Which pairs to visit, and in what pieces: instances sorted by class and cut into chunks that fit a cache.
 
-Sorting by label makes nearly every tile (anchor chunk x candidate chunk) wholly same-class or wholly other-class, so
-masks are needed only beside the diagonal. Within a chunk rows are view-major (all first views, then all second
-views, ...), so that summing an instance's views is a sum of contiguous slices.
+Sorting by class, the largest first, and cutting at class borders where classes are large, makes nearly every tile
+(anchor chunk x candidate chunk) wholly same-class or wholly other-class, so masks are needed only beside the diagonal.
+Within a chunk rows are view-major (all first views, then all second views, ...), so that summing an instance's views
+is a sum of contiguous slices.
 """
 
 from __future__ import annotations
 
+import math
 import os
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -16,24 +20,26 @@ from torch import Tensor
 
 SelfPairs = Literal["exclude", "include"]
 
-# Rows of a chunk: a 384 x 768 float32 tile and one buffer of its size stay within a core's share of cache.
-ANCHOR_ROWS = 384
-CANDIDATE_ROWS = 768
+# About how many rows a chunk has: square tiles, so that each serves both its sides, that stay within a core's cache.
+CPU_ROWS = 512
+# Rows come in multiples of this, which vector instructions and matrix products like best.
+LANES = 32
 DEVICE_ROWS = 8192
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Rows of a tile: all views of consecutive instances in label order (or, for sampled anchors, some of them)."""
+    """Rows of a tile: all views of consecutive instances in class order (or, for sampled anchors, some of them)."""
 
     z: Tensor  # (rows, d)
     y: Tensor  # (rows,) class codes
     instance: Tensor  # (rows,) original instance index
     anchor: Tensor  # (rows,) original anchor index, instance * v + view
     weight: Tensor  # (rows,) candidate weight w_b
+    at: slice  # where these rows stand among the rows of all chunks
     start: int  # first instance, in sorted order
     stop: int
-    classes: tuple[int, int]  # lowest and highest class present
+    classes: tuple[int, int]  # first and last class present, in the order of the plan
     instances: tuple[int, int]  # positions in sorted order, [first, last]
 
     def __len__(self) -> int:
@@ -47,12 +53,15 @@ class PairPlan:
     anchors: tuple[Chunk, ...]  # z divided by the temperature
     candidates: tuple[Chunk, ...]
     order: Tensor  # (n,) original instance index of each sorted position
+    symmetric: bool  # the anchor chunks hold the rows of the candidate chunks, one for one
+    reach: float  # no logit is larger in size
     n: int
     v: int
     temperature: float
     self_pairs: SelfPairs
     weighted: bool  # candidate weights are not all one
-    dtype: torch.dtype
+    dtype: torch.dtype  # of the logits
+    mixed: bool  # exponentials may be float32 where 1e-5 nats allow it, though logits are float64
     device: torch.device
     workers: int
 
@@ -60,6 +69,14 @@ class PairPlan:
     def n_anchors(self) -> int:
         """Anchors visited."""
         return sum(len(chunk) for chunk in self.anchors)
+
+    def to(self, dtype: torch.dtype) -> PairPlan:
+        """The same pairs with logits of another precision."""
+        anchors, candidates = (
+            tuple(replace(chunk, z=chunk.z.to(dtype), weight=chunk.weight.to(dtype)) for chunk in chunks)
+            for chunks in (self.anchors, self.candidates)
+        )
+        return replace(self, anchors=anchors, candidates=candidates, dtype=dtype)
 
     @property
     def pairs(self) -> int:
@@ -84,6 +101,7 @@ def plan_pairs(
     self_pairs: SelfPairs = "exclude",
     anchors: Tensor | None = None,
     dtype: torch.dtype = torch.float64,
+    mixed: bool = False,
     device: torch.device | str = "cpu",
     rows: tuple[int, int] | None = None,
     workers: int | None = None,
@@ -98,6 +116,7 @@ def plan_pairs(
         self_pairs: "exclude" leaves the anchor's own instance out of every pool; "include" is the V-statistic.
         anchors: original anchor indices (instance * v + view) to visit; None means all.
         dtype: of the products and exponentials; sums across tiles are always float64.
+        mixed: float32 exponentials of float64 products will do wherever they keep log-sums within 1e-5 nats.
         device: where tiles are computed.
         rows: about how many rows an anchor chunk and a candidate chunk have.
         workers: threads on a CPU.
@@ -108,9 +127,12 @@ def plan_pairs(
     n, v, d = z.shape
     device = torch.device(device)
     on_cpu = device.type == "cpu"
-    anchor_rows, candidate_rows = rows or ((ANCHOR_ROWS, CANDIDATE_ROWS) if on_cpu else (DEVICE_ROWS, DEVICE_ROWS))
+    anchor_rows, candidate_rows = rows or ((CPU_ROWS, CPU_ROWS) if on_cpu else (DEVICE_ROWS, DEVICE_ROWS))
     w = torch.ones(n, dtype=torch.float64) if weights is None else weights.to(torch.float64)
-    order = torch.argsort(y, stable=True)
+    sizes = torch.bincount(y)
+    by_size = torch.argsort(sizes, descending=True, stable=True)  # small classes side by side
+    rank = torch.argsort(by_size)
+    order = torch.argsort(rank[y], stable=True)
     sorted_z = z[order].to(device, dtype)
     sorted_y = y[order]
 
@@ -125,15 +147,17 @@ def plan_pairs(
             instance=instance.to(device),
             anchor=(instance * v + view).to(device),
             weight=weight.to(device, dtype),
+            at=slice(start * v, stop * v),
             start=start,
             stop=stop,
-            classes=(int(sorted_y[start]), int(sorted_y[stop - 1])),
+            classes=(int(rank[sorted_y[start]]), int(rank[sorted_y[stop - 1]])),
             instances=(start, stop - 1),
         )
 
     def cut(target_rows: int, scale: float) -> tuple[Chunk, ...]:
-        step = max(1, target_rows // v)
-        return tuple(chunk(start, min(start + step, n), scale) for start in range(0, n, step))
+        most, unit = max(1, target_rows // v), LANES // math.gcd(LANES, v)
+        cuts = spans(sizes[by_size].tolist(), most, unit if 2 * unit <= most else 1)
+        return tuple(chunk(start, stop, scale) for start, stop in cuts)
 
     candidates = cut(candidate_rows, 1.0)
     if anchors is None:
@@ -141,25 +165,55 @@ def plan_pairs(
     else:
         position = torch.empty(n, dtype=torch.long)
         position[order] = torch.arange(n)
-        anchor_chunks = _some_anchors(z, y, w, anchors, position, anchor_rows, 1 / temperature, dtype, device)
+        anchor_chunks = _some_anchors(z, y, rank, w, anchors, position, anchor_rows, 1 / temperature, dtype, device)
     return PairPlan(
         anchors=anchor_chunks,
         candidates=candidates,
         order=order,
+        symmetric=anchors is None and anchor_rows == candidate_rows,
+        reach=float(z.norm(dim=2).max()) ** 2 / temperature,
         n=n,
         v=v,
         temperature=temperature,
         self_pairs=self_pairs,
         weighted=bool((w != 1).any()),
         dtype=dtype,
+        mixed=mixed,
         device=device,
         workers=(workers or os.cpu_count() or 1) if on_cpu else 1,
     )
 
 
+def spans(sizes: Sequence[int], most: int, unit: int = 1) -> list[tuple[int, int]]:
+    """Consecutive [start, stop) of at most `most` instances; none across the border of a class of more than half that.
+
+    Args:
+        sizes: instances of each class, in the order of the instances.
+        most: instances of a span.
+        unit: spans are multiples of this, but for one odd one in each run of classes that are cut together.
+    """
+    runs: list[int] = []  # a large class each, or small neighbours together
+    small = False
+    for size in sizes:
+        if small and 2 * size <= most:
+            runs[-1] += size
+        else:
+            runs.append(size)
+        small = 2 * size <= most
+    most -= most % unit
+    out, start = [], 0
+    for size in runs:
+        pieces, odd = max(1, -(-size // most)), size % unit
+        edges = [odd * (i > 0) + size // unit * i // pieces * unit for i in range(pieces + 1)]
+        out += [(start + low, start + high) for low, high in pairwise(edges) if low < high]
+        start += size
+    return out
+
+
 def _some_anchors(
     z: Tensor,
     y: Tensor,
+    rank: Tensor,
     w: Tensor,
     anchors: Tensor,
     position: Tensor,
@@ -168,10 +222,10 @@ def _some_anchors(
     dtype: torch.dtype,
     device: torch.device,
 ) -> tuple[Chunk, ...]:
-    """Chunks of sampled anchors, in label order."""
+    """Chunks of sampled anchors, in the order of the plan."""
     v, d = z.shape[1:]
     anchors = anchors[torch.argsort(position[anchors // v], stable=True)]
-    chunks = []
+    chunks, done = [], 0
     for some in torch.split(anchors, rows):
         instance = some // v
         where = position[instance]
@@ -182,10 +236,18 @@ def _some_anchors(
                 instance=instance.to(device),
                 anchor=some.to(device),
                 weight=w[instance].to(device, dtype),
+                at=slice(done, done := done + len(some)),
                 start=-1,
                 stop=-1,
-                classes=(int(y[instance].min()), int(y[instance].max())),
+                classes=(int(rank[y[instance]].min()), int(rank[y[instance]].max())),
                 instances=(int(where.min()), int(where.max())),
             )
         )
     return tuple(chunks)
+
+
+def place(plan: PairPlan, anchors: Tensor, values: Tensor) -> Tensor:
+    """(a, ...) values of anchors (original indices) in n v rows, where a chunk finds them; zeros elsewhere."""
+    placed = values.new_zeros(plan.n * plan.v, *values.shape[1:])
+    placed[anchors] = values
+    return placed.to(plan.device, plan.dtype)

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from boundcheck._types import PerAnchorAndLoss, PerInstanceAndLoss
-from boundcheck.population.plan import Chunk, PairPlan
+from boundcheck.population.plan import Chunk, PairPlan, place
 from boundcheck.population.tiles import Progress, Tile, visit
 
 
@@ -97,13 +97,11 @@ def class_means(
     positives = torch.bincount(y)[label] * v - int(plan.self_pairs == "exclude")
     per_positive = weights / positives.clamp_min(1)[:, None]
 
-    def place(values: Tensor) -> Tensor:
-        placed = values.new_zeros(rows, values.shape[1])
-        placed[anchors] = values
-        return placed.to(plan.device, plan.dtype)
-
     out = torch.zeros(3, rows, len(q), dtype=torch.float64, device=plan.device)
-    rho_at, per_positive_at = place(torch.where(weights > 0, rho, 0.0)), place(per_positive)
+    rho_at, per_positive_at = (
+        place(plan, anchors, torch.where(weights > 0, rho, 0.0)),
+        place(plan, anchors, per_positive),
+    )
     kernels = visit(
         plan,
         lambda: _ClassPositives(plan, rho_at, q, per_positive_at, out),

@@ -30,12 +30,36 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Side:
+    """A tile as the anchors along one of its edges see it."""
+
+    anchors: Chunk
+    candidates: Chunk
+    turned: bool
+
+    @property
+    def rows(self) -> int:
+        """Number of anchors."""
+        return len(self.anchors)
+
+    def face(self, values: Tensor) -> Tensor:
+        """Values of the tile's pairs with this side's anchors as rows."""
+        return values.T if self.turned else values
+
+
+@dataclass(frozen=True)
 class Tile:
     """Logits of one anchor chunk against one candidate chunk; `t` is a buffer that the next tile overwrites."""
 
     t: Tensor  # (a, b)
     candidates: Chunk
     parts: tuple[Part, ...]
+    mirrored: bool = False  # its candidates are to be served as anchors too: no other tile holds these pairs
+
+    def sides(self, anchors: Chunk) -> tuple[Side, ...]:
+        """Whom the tile serves: its anchors, and where it is mirrored its candidates."""
+        side = Side(anchors, self.candidates, turned=False)
+        return (side, Side(self.candidates, anchors, turned=True)) if self.mirrored else (side,)
 
 
 @runtime_checkable
@@ -50,7 +74,12 @@ K = TypeVar("K", bound=Kernel)
 
 
 def visit(
-    plan: PairPlan, new_kernel: Callable[[], K], *, same_only: bool = False, progress: Progress | None = None
+    plan: PairPlan,
+    new_kernel: Callable[[], K],
+    *,
+    same_only: bool = False,
+    mirrored: bool = False,
+    progress: Progress | None = None,
 ) -> list[K]:
     """Run a kernel over all pairs of the plan and return the workers' kernels, whose scratch sums the caller adds up.
 
@@ -60,10 +89,12 @@ def visit(
         plan: what to visit.
         new_kernel: makes one kernel for each worker.
         same_only: skip tiles that hold no same-class pair.
+        mirrored: where the plan is symmetric, form each tile off the diagonal once, for both its sides: half the work.
         progress: called with (anchors done, anchors in all, "anchors").
     """
     workers = max(1, min(plan.workers, len(plan.anchors)))
     lock, done = threading.Lock(), 0
+    largest = max(map(len, plan.anchors)) * max(map(len, plan.candidates))
 
     def work(worker: int) -> K:
         nonlocal done
@@ -71,9 +102,10 @@ def visit(
             # Both settings belong to this thread alone; underflowing exponentials are ten times slower as denormals.
             torch.set_num_threads(1)
             torch.set_flush_denormal(True)
-        kernel = new_kernel()
-        for anchors in plan.anchors[worker::workers]:
-            kernel(anchors, _tiles(plan, anchors, same_only))
+        kernel, buffer = new_kernel(), torch.empty(largest, dtype=plan.dtype, device=plan.device)
+        for row in range(worker, len(plan.anchors), workers):
+            anchors = plan.anchors[row]
+            kernel(anchors, _tiles(plan, row, buffer, same_only, mirrored and plan.symmetric))
             with lock:
                 done += len(anchors)
                 if progress is not None:
@@ -84,17 +116,24 @@ def visit(
         return list(pool.map(work, range(workers)))
 
 
-def _tiles(plan: PairPlan, anchors: Chunk, same_only: bool) -> Iterator[Tile]:
+def _tiles(plan: PairPlan, row: int, buffer: Tensor, same_only: bool, mirrored: bool) -> Iterator[Tile]:
     """The tiles of one row of the plan; diagonal and class-border tiles carry masks, the others none."""
-    widest = max(len(candidates) for candidates in plan.candidates)
-    buffer = torch.empty(len(anchors) * widest, dtype=plan.dtype, device=plan.device)
-    for candidates in plan.candidates:
+    anchors = plan.anchors[row]
+    for column in _half_row(row, len(plan.candidates)) if mirrored else range(len(plan.candidates)):
+        candidates = plan.candidates[column]
         parts = _parts(plan, anchors, candidates)
         if same_only and all(part.group == DIFF for part in parts):
             continue
         t = buffer[: len(anchors) * len(candidates)].view(len(anchors), len(candidates))
         torch.matmul(anchors.z, candidates.z.T, out=t)
-        yield Tile(t, candidates, parts)
+        yield Tile(t, candidates, parts, mirrored and column != row)
+
+
+def _half_row(row: int, chunks: int) -> Iterator[int]:
+    """Half of the chunks, from `row` onwards and around: every unordered pair falls to one row, all rows are alike."""
+    for ahead in range(chunks // 2 + 1):
+        if 2 * ahead < chunks or row < chunks // 2:
+            yield (row + ahead) % chunks
 
 
 def _parts(plan: PairPlan, anchors: Chunk, candidates: Chunk) -> tuple[Part, ...]:

@@ -32,6 +32,12 @@ CAPTIONS = {
         "of untilted negatives. Anchors whose candidates of other classes are all far away have none; they are "
         "counted above the histogram.",
     ),
+    "finite_k": (
+        "How many negatives are infinitely many",
+        "How far each loss at k negatives lies below its limit, over the data's own pools, in nats. Points are "
+        "averages over all draws, none of them made; dashed lines are the second-order prediction, which falls as "
+        "1/k; the darker, the harder. The number of negatives at which a curve meets a level is in the table above.",
+    ),
     "worst_anchors": (
         "The worst anchors for Assumption 1",
         "The anchors of least margin (below zero they break the assumption), with the nearest candidate of their own "

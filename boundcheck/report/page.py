@@ -22,7 +22,7 @@ from boundcheck.report.figures.worst_anchors import picture_array
 from boundcheck.report.format import interval, number, p_value, percent
 from boundcheck.report.mathsvg import math_svg
 from boundcheck.report.overview import mark, overview
-from boundcheck.report.tables import assumption_table, is_text, losses_table
+from boundcheck.report.tables import assumption_table, is_text, k_epsilon_table, losses_table
 from boundcheck.report.words import KIND, VERDICTS, catalogue_entry, hardening_label, headline, q_label, reading, title
 from boundcheck.runs import Run, records
 
@@ -51,6 +51,7 @@ def write_page(run: Run, directory: Path, figures: Sequence[str]) -> Path:
             verdicts=VERDICTS,
             losses=losses_table(run),
             assumption=assumption_table(run),
+            k_epsilon=k_epsilon_table(run),
             figures=[_figure(directory / "figures", name) for name in figures if name != "worst_anchors"],
             crossing=[
                 {"q": q_label(float(item["q"])), "note": item.get("note") or ""}

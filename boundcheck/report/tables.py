@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -77,10 +78,29 @@ def assumption_table(run: Run) -> pd.DataFrame:
     )
 
 
+def k_epsilon_table(run: Run) -> pd.DataFrame:
+    """The number of negatives that is as good as infinitely many, as text; without rows where none was asked for."""
+    rows = run.k_epsilon
+    table = pd.DataFrame(
+        {
+            "Loss": [LOSS_NAME.get(loss, loss) for loss in rows["loss"]],
+            "Hardening": _labels(rows),
+            "Q": rows["q"].map(q_label),
+        },
+        dtype=str,
+    ).drop_duplicates()
+    largest = run.finite_k["k"].max()
+    for epsilon in dict.fromkeys(rows["epsilon"]):
+        counts = rows[rows["epsilon"] == epsilon]["k_epsilon"]
+        table[f"k within {epsilon:g} nats"] = [plain(k) if math.isfinite(k) else f"> {plain(largest)}" for k in counts]
+    return table
+
+
 TABLES: dict[str, Callable[[Run], pd.DataFrame]] = {
     "losses": losses_table,
     "claims": claims_table,
     "assumption": assumption_table,
+    "k_epsilon": k_epsilon_table,
 }
 
 
@@ -89,6 +109,8 @@ def write_tables(run: Run, directory: Path) -> None:
     directory.mkdir(exist_ok=True)
     for name, build in TABLES.items():
         table = build(run)
+        if table.empty:
+            continue
         (directory / f"{name}.tex").write_text(to_tex(table), encoding="utf-8")
         (directory / f"{name}.md").write_text(to_markdown(table), encoding="utf-8")
 

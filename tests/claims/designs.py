@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from boundcheck.claims import CLAIMS, Claim, Evidence, Judgement, judge
+from boundcheck.claims.evidence import gather
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.estimators import loss_spec, run_estimator
-from boundcheck.estimators.crossing import crossings, planner, worst_case_losses
-from boundcheck.estimators.exact import exact
 from boundcheck.losses import LossKey
 
 HOW = ("estimator", "anchors", "negatives", "intervals", "seed")
@@ -51,10 +50,7 @@ def evidence_of(emb: EmbeddingSet, crossing: bool = False, **options: Any) -> Ev
     how = {name: options.pop(name) for name in HOW if name in options}
     spec = loss_spec(emb, **options)
     losses = run_estimator(emb, spec, device="cpu", **how)
-    plan_for = planner(losses, "cpu", "auto")
-    worst = worst_case_losses(losses, plan_for)
-    betas = crossings(losses, plan_for, worst) if crossing else {}
-    return Evidence(losses, worst, betas, lambda some: exact(emb, spec, anchors=some, device="cpu"))
+    return gather(losses, device="cpu", crossing=crossing)
 
 
 def judged(claim: str | Claim, evidence: Evidence) -> list[Judgement]:

@@ -211,3 +211,11 @@ def test_the_catalogue_says_what_a_reader_needs(entry: Claim) -> None:
     assert entry.kind in KINDS
     assert "arXiv" in entry.source and entry.title and entry.statement
     assert all(requirement.name for requirement in entry.requirements)
+
+
+def test_says_when_one_instance_carries_the_variance(evidence: Evidence) -> None:
+    light, heavy = (Estimate(1.0, 1.0, 0.1, top_share=share) for share in (0.15, 0.96))
+    assert one(evidence, dataclasses.replace(finding(1.0), margin=light)).reason == ""
+    judgement = one(evidence, dataclasses.replace(finding(1.0), margin=heavy))
+    assert judgement.verdict == "holds"
+    assert "One instance carries 96% of the variance of the margin" in judgement.reason

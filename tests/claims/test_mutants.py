@@ -12,9 +12,9 @@ import torch
 from pytest import MonkeyPatch
 from torch import Tensor
 
+import boundcheck.estimators.finite as finite
 import boundcheck.losses
 import boundcheck.population.cumulants as cumulants
-import boundcheck.population.leave_out as leave_out
 import boundcheck.population.positives as positives
 import boundcheck.population.tiles as tiles
 from boundcheck.claims import CLAIMS
@@ -112,9 +112,11 @@ def tilt(
         return numerator(h) if h.beta is None else LogTerm(1.0 + above(h.beta))
 
     def mutate(patch: MonkeyPatch) -> None:
-        for module in (cumulants, leave_out):
-            patch.setattr(module, "denominator", wrong_below)
-            patch.setattr(module, "numerator", wrong_above)
+        places = [m for name, m in sys.modules.items() if name.startswith(("boundcheck.population.", finite.__name__))]
+        for module in places:
+            for name, wrong in (("denominator", wrong_below), ("numerator", wrong_above)):
+                if hasattr(module, name):
+                    patch.setattr(module, name, wrong)
 
     return mutate
 
@@ -149,20 +151,23 @@ FOUR = {"hucl_ge_ucl", "hscl_ge_scl", "monotone_in_beta", "debiased_identity"}
 
 # What catches each: the exact claims that it breaks; every one of them also misses the literal definitions.
 MUTANTS: dict[str, tuple[Callable[[MonkeyPatch], None], set[str]]] = {
-    "pools swapped": (patch_log_sum(swapped), {"monotone_in_beta"}),
-    "all is same alone": (patch_log_sum(only_same), set()),
-    "diff is total minus same": (patch_log_sum(total_minus_same), set()),
+    "pools swapped": (patch_log_sum(swapped), {"monotone_in_beta", "finite_k_below_limit"}),
+    "all is same alone": (patch_log_sum(only_same), {"finite_k_below_limit"}),
+    "diff is total minus same": (patch_log_sum(total_minus_same), {"finite_k_below_limit"}),
     "rho not normalised": (patch_rho(unnormalised), FOUR),
-    "rho of the wrong sign": (patch_rho(inverted), FOUR),
+    "rho of the wrong sign": (patch_rho(inverted), FOUR | {"finite_k_below_limit"}),
     "beta times tau": (tilt(lambda beta: TAU * beta), set()),
     "tilt ignored": (tilt(lambda beta: 0.0), set()),
     "tilt missing below": (tilt(lambda beta: beta, lambda beta: 0.0), {"monotone_in_beta"}),
-    "tilt missing above": (tilt(lambda beta: 0.0, lambda beta: beta), FOUR - {"debiased_identity"}),
+    "tilt missing above": (
+        tilt(lambda beta: 0.0, lambda beta: beta),
+        FOUR - {"debiased_identity"} | {"finite_k_below_limit"},
+    ),
     "own instance in the pool": (own_instance, set()),
     "losses take each other's pool": (pools_of_losses, set()),
     "balanced prior ignored": (no_weights, set()),
     "Q ignored": (loss_without_q, set()),
-    "nearest positive alone": (nearest_positive, set()),
+    "nearest positive alone": (nearest_positive, {"finite_k_below_limit"}),
 }
 
 

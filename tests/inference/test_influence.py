@@ -16,6 +16,7 @@ from boundcheck.inference.influence import (
     loss_effect,
     share_effect,
     standard_error,
+    top_share,
 )
 from boundcheck.losses import POOL_OF, LossKey, LossSpec
 from tests.oracles import literal
@@ -211,3 +212,8 @@ def test_density_at_zero_estimates_the_slope_of_a_share():
         assert kernel_width(flat.double()) == 0.0
         assert density_at_zero(flat.double(), 0.0).tolist() == [0.0] * len(flat)
     assert density_at_zero(torch.tensor([math.nan, 0.0, 1.0]).double(), 0.5)[0] == 0.0
+
+
+def test_top_share_is_that_of_the_largest_square() -> None:
+    assert top_share(torch.tensor([3.0, -4.0, 0.0, 1.0])) == pytest.approx(16 / 26)
+    assert top_share(torch.zeros(4)) == 0

@@ -12,31 +12,35 @@ from boundcheck.embeddings import EmbeddingSet
 from boundcheck.hardening import CONSTANT, Exponential, Polynomial, Threshold, denominator, numerator
 from boundcheck.losses import LossSpec
 from boundcheck.population.cumulants import CumulantTable, cumulant_table, terms_for
+from boundcheck.population.plain_sums import plain_sums
 from boundcheck.population.plan import plan_pairs
+from boundcheck.population.running_sums import running_sums
 from tests.oracles import literal
 from tests.oracles.bridge import eta_of, plan_of, problem_of, weight_scale
 from tests.strategies import clouds, embedding_sets
 
 HARDENINGS = (CONSTANT, Exponential(1.0), Exponential(30.0), Threshold(0.3), Polynomial(2.0))
+POWERS = (CONSTANT, Exponential(0.5), Exponential(1.0), Exponential(5.0))  # in range: no running maxima
 TERMS = terms_for(HARDENINGS)
 
 
 def table_of(emb: EmbeddingSet, spec: LossSpec, **options: object) -> CumulantTable:
-    return cumulant_table(plan_of(emb, spec, **options), TERMS)
+    return cumulant_table(plan_of(emb, spec, **options), terms_for(spec.hardenings))
 
 
-@settings(max_examples=30)
+@settings(max_examples=40)
 @given(
     emb=embedding_sets(max_n=12),
     temperature=st.sampled_from([0.05, 0.5, 1.0]),
     self_pairs=st.sampled_from(["exclude", "include"]),
     prior=st.sampled_from(["empirical", "balanced"]),
-    rows=st.sampled_from([None, (7, 5), (1, 1), (4, 100)]),
+    rows=st.sampled_from([None, (7, 5), (1, 1), (6, 6), (4, 100)]),
+    chosen=st.sampled_from([HARDENINGS, POWERS]),
 )
-def test_log_sums_and_rho_follow_the_definition(emb, temperature, self_pairs, prior, rows):
+def test_log_sums_and_rho_follow_the_definition(emb, temperature, self_pairs, prior, rows, chosen):
     # A cosine on the threshold may fall on either side of it.
     cosines = np.einsum("ivd,jud->ivju", emb.z, emb.z)
-    hardenings = [h for h in HARDENINGS if not (isinstance(h, Threshold) and np.isclose(cosines, h.cosine).any())]
+    hardenings = [h for h in chosen if not (isinstance(h, Threshold) and np.isclose(cosines, h.cosine).any())]
     spec = LossSpec(temperature, tuple(hardenings), self_pairs=self_pairs, class_prior=prior)
     problem, table = problem_of(emb, spec), table_of(emb, spec, rows=rows)
     scale = weight_scale(problem)
@@ -64,9 +68,10 @@ def crowd() -> EmbeddingSet:
     return EmbeddingSet(*clouds("imbalanced", n=45, v=2, d=8))
 
 
-@pytest.mark.parametrize("rows", [(7, 5), (2, 6), (64, 2), (500, 500)])
-def test_blocks_and_workers_change_nothing(crowd, rows):
-    spec = LossSpec(0.1, HARDENINGS, class_prior="balanced")
+@pytest.mark.parametrize("hardenings", [HARDENINGS, POWERS])
+@pytest.mark.parametrize("rows", [(7, 5), (2, 6), (64, 2), (12, 12), (500, 500)])
+def test_blocks_and_workers_change_nothing(crowd, rows, hardenings):
+    spec = LossSpec(0.1, hardenings, class_prior="balanced")
     expected, cut = table_of(crowd, spec), table_of(crowd, spec, rows=rows, workers=3)
     torch.testing.assert_close(cut.log_sums, expected.log_sums, atol=1e-10, rtol=0)
     torch.testing.assert_close(cut.largest, expected.largest, atol=1e-12, rtol=0)
@@ -145,6 +150,13 @@ def test_a_logit_on_the_threshold_counts_whole_or_not_at_all(temperature, dtype)
     held = rho[~rho.isnan()]
     assert len(held) > 0
     np.testing.assert_allclose(held, 1 / temperature, rtol=1e-5)
+
+
+def test_running_maxima_and_plain_sums_agree(crowd):
+    plan = plan_of(crowd, LossSpec(0.2, ()), rows=(12, 12), workers=2)
+    terms = terms_for(POWERS)
+    for plain, running in zip(plain_sums(plan, terms, None), running_sums(plan, terms, None), strict=True):
+        torch.testing.assert_close(plain, running, atol=1e-10, rtol=0)
 
 
 def test_large_logits_neither_overflow_nor_vanish():

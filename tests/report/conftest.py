@@ -14,6 +14,8 @@ from boundcheck.report import write_report
 from boundcheck.runs import (
     ASSUMPTION_COLUMNS,
     CLAIM_COLUMNS,
+    FINITE_K_COLUMNS,
+    K_EPSILON_COLUMNS,
     LOSS_COLUMNS,
     WORST_COLUMNS,
     Run,
@@ -63,6 +65,7 @@ def make_run(
     inapplicable: bool = False,
     premise: float = 0.93,
     crossing: float | None = 1.1,
+    ks: Sequence[int] = (1, 10, 100),
 ) -> Run:
     """A run with the given shape; `premise` is the share of anchors that satisfy Assumption 1."""
     rng = np.random.default_rng(0)
@@ -151,7 +154,19 @@ def make_run(
         "warnings": ["the median effective sample size at β = 10 is 12, under 30: read that row with care"],
         "catalogue": CATALOGUE,
     }  # fmt: skip
+    finite_k, k_epsilon = [], []
+    for loss, hardening, beta, q, *_, estimate, _, _, _, _, _ in losses:
+        for k in ks:
+            gap = 0.05 / k
+            finite_k.append([
+                loss, hardening, beta, q, k, estimate - gap, estimate - gap, 0.01, estimate - gap - 0.02,
+                estimate - gap + 0.02, gap, gap * 0.9, gap * 1.1, gap, gap, n,
+            ])  # fmt: skip
+        k_epsilon += [[loss, hardening, beta, q, epsilon, 0.05 / epsilon] for epsilon in (0.01, 0.001) if ks]
+        k_epsilon += [[loss, hardening, beta, q, 1e-9, np.inf] for _ in ks[:1]]
     return Run(
+        finite_k=pd.DataFrame(finite_k, columns=FINITE_K_COLUMNS),
+        k_epsilon=pd.DataFrame(k_epsilon, columns=K_EPSILON_COLUMNS),
         losses=pd.DataFrame(losses, columns=LOSS_COLUMNS),
         claims=pd.DataFrame(claims, columns=CLAIM_COLUMNS),
         assumption=pd.DataFrame(assumption, columns=ASSUMPTION_COLUMNS),
@@ -169,6 +184,7 @@ SHAPES: dict[str, dict[str, object]] = {
     "threshold and poly": {"others": ["threshold:0.5", "poly:2"]},
     "no exponential hardening": {"betas": [], "others": ["threshold:0.5"], "crossing": None},
     "no pictures": {"pictures": False},
+    "no finite k": {"ks": ()},
     "inapplicable": {"inapplicable": True},
     "premise fails": {"premise": 0.4},
     "crossing beyond": {"crossing": 40.0},

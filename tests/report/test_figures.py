@@ -33,7 +33,7 @@ def main_axes(figure: Figure) -> Axes:
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_draws_for_every_shape(any_run: Run, name: str) -> None:
     result = FIGURES[name](any_run)
-    if name == "worst_anchors" and any_run.pictures is None:
+    if (name == "worst_anchors" and any_run.pictures is None) or (name == "finite_k" and any_run.finite_k.empty):
         assert result is None
         return
     assert result is not None

@@ -78,6 +78,13 @@ def test_markdown_has_one_row_for_each_row(run: Run, tmp_path: Path) -> None:
     assert r"a\|b" in to_markdown(pd.DataFrame({"Claim": ["a|b"]}))
 
 
+def test_numbers_of_negatives_beyond_the_largest_k_are_said_so(factory: Factory) -> None:
+    table = TABLES["k_epsilon"](factory(betas=[1.0]))
+    assert list(table.columns)[3:] == ["k within 0.01 nats", "k within 0.001 nats", "k within 1e-09 nats"]
+    assert table.iloc[0].to_list() == ["UCL", "η = 1", "1", "5", "50", "> 100"] and len(table) == 4
+    assert TABLES["k_epsilon"](factory(ks=())).empty
+
+
 def test_finite_negatives_get_a_column(run: Run) -> None:
     finite = run.losses.assign(k=1000.0)
     table = TABLES["losses"](Run(finite, run.claims, run.assumption, run.anchors, run.worst, run.manifest))

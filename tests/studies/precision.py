@@ -54,6 +54,7 @@ def worst_error(emb: EmbeddingSet, temperature: float, beta: float, precision: s
         torch.from_numpy(emb.y),
         temperature=temperature,
         dtype=chosen,
+        mixed=precision == "auto",
         rows=(96, 40),
         workers=1,
     )

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from boundcheck.report.figures.assumption import draw_assumption
 from boundcheck.report.figures.beta_star import draw_beta_star
 from boundcheck.report.figures.crossing import draw_crossing
+from boundcheck.report.figures.finite_k import draw_finite_k
 from boundcheck.report.figures.losses import draw_losses
 from boundcheck.report.figures.margin import draw_margin
 from boundcheck.report.figures.worst_anchors import draw_worst_anchors
@@ -24,6 +25,7 @@ FIGURES: dict[str, Callable[[Run], tuple[Figure, pd.DataFrame] | None]] = {
     "assumption": draw_assumption,
     "margin": draw_margin,
     "beta_star": draw_beta_star,
+    "finite_k": draw_finite_k,
     "worst_anchors": draw_worst_anchors,
 }
 

@@ -1,0 +1,276 @@
+"""Losses at finite k, as exact as the limit: how many negatives are infinite?
+
+    L^(k) = E log(1 + (Q / k) sum_{i <= k} e^{t_ai - t_ap}),    negatives i.i.d. with weights w_b eta(t_ab),
+
+averaged over positives p (the log inside) and anchors, by quadrature: no draw is made.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from boundcheck.embeddings import EmbeddingSet
+from boundcheck.errors import InputError
+from boundcheck.estimators.exact import exact, pair_plan
+from boundcheck.estimators.quadrature import Grid, Positives, grid_for, hit_share, losses_at, slope_at
+from boundcheck.estimators.records import Cost, LossTable
+from boundcheck.hardening import Hardening, LogTerm, denominator, numerator
+from boundcheck.inference.influence import instance_influence, standard_error, top_share
+from boundcheck.inference.intervals import Estimate
+from boundcheck.losses import LossKey, LossSpec, weighted_mean
+from boundcheck.population.cumulants import cumulant_table
+from boundcheck.population.laplace import STEP, PoolTransforms, pool_influence, pool_transforms
+from boundcheck.population.plan import PairPlan
+
+DEFAULT_KS = (1, 10, 100, 1000, 10_000, 100_000)
+FAR = 100
+EPSILONS = (0.1, 0.01, 0.001)  # nats
+
+
+@dataclass(frozen=True)
+class FiniteLosses:
+    """Losses at finite k beside their limit, over the same anchors.
+
+    Attributes:
+        limit: the limit's table.
+        tables: k -> the losses at k, with the limit's log-sums and margins; per-anchor losses are those of the data's
+            own pools.
+        far: (n, f) influences of the losses at a hundred times the largest k, which stand for the limit's in gaps: they
+            are first-order as those at k are, while the limit's own hold the whole effect of leaving an instance out.
+        predicted: (f,) the second-order prediction of k (L - L^(k)): half the mean over anchors and positives of
+            (s cv)^2, with s the slope of the loss in rho and cv the coefficient of variation of e^t in the pool.
+    """
+
+    limit: LossTable
+    tables: Mapping[int, LossTable]
+    far: Tensor | None
+    predicted: Tensor
+
+    @property
+    def ks(self) -> tuple[int, ...]:
+        """Numbers of negatives, in the order asked for."""
+        return tuple(self.tables)
+
+    def gap(self, key: LossKey, k: int) -> Estimate:
+        """Limit minus loss at k, nats, paired."""
+        f, table = self.limit.keys.index(key), self.tables[k]
+        limit, finite = self.limit.loss(key), table.loss(key)
+        value, plugin = limit.value - finite.value, limit.plugin - finite.plugin
+        if self.far is None or table.influence is None:
+            return Estimate(value, plugin, math.nan)
+        influence = self.far[:, f] - table.influence[:, f]
+        return Estimate(value, plugin, standard_error(influence), top_share(influence))
+
+    def k_epsilon(self, key: LossKey, epsilon: float) -> float:
+        """Least k at which the averaged loss lies within epsilon nats of its limit, over the data's own pools.
+
+        Between neighbouring k log gap is taken as linear in log k, as it is for large k (slope -1); inf where the
+        largest k does not reach epsilon.
+        """
+        if not epsilon > 0:
+            raise InputError(f"epsilon: must be > 0 nats, received {epsilon:g}; the usual is 0.01")
+        ks = sorted(self.ks)
+        gaps = [self.gap(key, k).plugin for k in ks]
+        j = next((j for j, gap in enumerate(gaps) if gap <= epsilon), None)
+        if j is None or j == 0:
+            return math.inf if j is None else float(ks[0])
+        low, high = math.log(ks[j - 1]), math.log(ks[j])
+        fall = math.log(gaps[j - 1] / epsilon) / math.log(gaps[j - 1] / max(gaps[j], 1e-300))
+        return float(math.ceil(math.exp(low + (high - low) * fall) - 1e-9))
+
+    def to_frame(self, confidence: float = 0.95) -> pd.DataFrame:
+        """One row per loss and k, nats: estimate with its interval, gap to the limit, second-order prediction."""
+        rows = []
+        for f, key in enumerate(self.limit.keys):
+            for k in self.ks:
+                finite, gap = self.tables[k].loss(key), self.gap(key, k)
+                low, high = finite.interval(confidence)
+                gap_low, gap_high = gap.interval(confidence)
+                rows.append(
+                    dict(
+                        loss=key.loss,
+                        hardening=key.hardening.family,
+                        beta=np.nan if key.hardening.beta is None else key.hardening.beta,
+                        q=key.q,
+                        k=k,
+                        estimate=finite.value,
+                        plugin=finite.plugin,
+                        se=finite.se,
+                        ci_low=low,
+                        ci_high=high,
+                        gap=gap.value,
+                        gap_low=gap_low,
+                        gap_high=gap_high,
+                        gap_plugin=gap.plugin,
+                        gap_predicted=float(self.predicted[f]) / k,
+                        n_anchors=self.limit.anchors_used(key),
+                    )
+                )
+        return pd.DataFrame(rows)
+
+    def k_epsilon_frame(self, epsilons: Sequence[float] = EPSILONS) -> pd.DataFrame:
+        """One row per loss and epsilon (nats): the number of negatives that is as good as infinitely many."""
+        return pd.DataFrame(
+            [
+                dict(
+                    loss=key.loss,
+                    hardening=key.hardening.family,
+                    beta=np.nan if key.hardening.beta is None else key.hardening.beta,
+                    q=key.q,
+                    epsilon=epsilon,
+                    k_epsilon=self.k_epsilon(key, epsilon),
+                )
+                for key in self.limit.keys
+                for epsilon in epsilons
+            ]
+        )
+
+    def _repr_html_(self) -> str:
+        return str(self.to_frame().to_html(index=False, float_format="{:.4f}".format, na_rep=""))
+
+
+def finite_losses(
+    emb: EmbeddingSet,
+    spec: LossSpec,
+    ks: Sequence[int] = DEFAULT_KS,
+    *,
+    anchors: Tensor | None = None,
+    intervals: bool = True,
+    device: str = "auto",
+    precision: str = "auto",
+) -> FiniteLosses:
+    """The losses of a specification at several k.
+
+    Args:
+        emb: embeddings and labels.
+        spec: the variant of the losses.
+        ks: numbers of negatives, each at least 1.
+        anchors: original anchor indices to average over; None means all. Memory grows with anchors x losses x k.
+        intervals: False leaves influences out.
+        device: where tiles are computed.
+        precision: of the products.
+
+    Raises:
+        InputError: a k is below 1, or none is given.
+    """
+    ks = tuple(dict.fromkeys(ks))
+    if not ks or min(ks) < 1:
+        raise InputError(f"negatives: expected whole numbers >= 1, received {list(ks)}")
+    start = time.perf_counter()
+    plan = pair_plan(emb, spec, anchors=anchors, device=device, precision=precision)
+    limit = exact(emb, spec, intervals=intervals, anchors=anchors, device=device, precision=precision)
+    q = [1.0 if math.isinf(q) else q for q in spec.q]
+    every = (*ks, FAR * max(ks)) if intervals else ks
+    grid = grid_for(limit, plan, max(every), min(q), min(ks) / max(q))
+    transforms = pool_transforms(plan, limit.table, spec.all_hardenings, grid.log_u, grid.nodes)
+    positives = Positives(limit, plan, grid)
+    at = {(q, k): positives.transform(k / q) for q in spec.q if not math.isinf(q) for k in every}
+    columns = [
+        [losses_at(limit, key, transforms.of(key.tilt), at.get((key.q, k)), k, grid) for k in every]
+        for key in limit.keys
+    ]
+    value = torch.stack([torch.stack(column, 1) for column in columns], 1)
+    influence = None
+    if intervals:
+        influence = _influence(limit, plan, transforms, positives, at, value, every, grid)
+    curvature = _curvature_bias(limit)
+    tables = {
+        k: replace(
+            limit,
+            k=k,
+            losses=replace(limit.losses, value=value[:, :, j]),
+            correction=limit.correction - curvature / k,
+            influence=None if influence is None else influence[:, :, j],
+            cost=Cost(limit.cost.pairs, time.perf_counter() - start),
+        )
+        for j, k in enumerate(ks)
+    }
+    far = None if influence is None else influence[:, :, -1]
+    return FiniteLosses(limit, tables, far, _second_order(limit, plan))
+
+
+def _curvature_bias(limit: LossTable) -> Tensor:
+    """(f,) minus the part of the limit's bias that comes from the curvature of the loss in the mean of e^t, nats.
+
+    k draws from a sample of m vary by 1/k + 1/m - 1/(km): at k the sample's part is (1 - 1/k) times the limit's; what
+    the tilt's own normalisation adds to the bias is the same at every k.
+    """
+    losses, variance = limit.losses, limit.rho_variance
+    if not variance:
+        return torch.zeros(len(limit.keys), dtype=torch.float64)
+    square = losses.slope - losses.curvature  # mean over positives of sigmoid^2
+    bias = torch.stack([square[:, f] * variance[key.tilt] / 2 for f, key in enumerate(limit.keys)], 1)
+    return weighted_mean(bias, losses.weight)
+
+
+def _influence(
+    limit: LossTable,
+    plan: PairPlan,
+    transforms: PoolTransforms,
+    positives: Positives,
+    at: dict[tuple[float, int], Tensor],
+    value: Tensor,
+    ks: Sequence[int],
+    grid: Grid,
+) -> Tensor:
+    """(n, f, k) influences as anchor, as negative, as positive."""
+    emb, spec, keys = limit.emb, limit.spec, limit.keys
+    y = torch.from_numpy(emb.y)
+    shape = (emb.n, len(keys), len(ks))
+    weight = limit.losses.weight
+    others = torch.zeros(shape, dtype=torch.float64)
+    if spec.self_pairs == "exclude":
+        slope = torch.stack(
+            [
+                slope_at(transforms.of(key.tilt), at.get((key.q, k)), k) * weight[:, [f]]
+                for f, key in enumerate(keys)
+                for k in ks
+            ],
+            1,
+        ).nan_to_num(0.0)
+        tilts = [key.tilt for key in keys for _ in ks]
+        others = pool_influence(plan, transforms, tilts, slope, grid.log_u).view(shape)
+        for (q, k), transform in at.items():
+            columns = [f for f, key in enumerate(keys) if key.q == q]
+            hit = torch.stack([-STEP * hit_share(transforms.of(keys[f].tilt), k) * weight[:, [f]] for f in columns], 1)
+            others[:, columns, ks.index(k)] += positives.influence(k / q, transform, hit.nan_to_num(0.0))
+    unsampled = 1 - len(limit.table.anchors) / (emb.n * emb.v) if limit.spec.self_pairs == "include" else 1.0
+    out = torch.empty(shape, dtype=torch.float64)
+    for f in range(len(keys)):
+        for j in range(len(ks)):
+            out[:, f, j] = instance_influence(
+                value[:, f, j], weight[:, f], limit.table.anchors, others[:, f, j], y, emb.v,
+                spec.class_prior == "balanced" and spec.self_pairs == "exclude",
+            )  # fmt: skip
+    return math.sqrt(unsampled) * out
+
+
+def _second_order(limit: LossTable, plan: PairPlan) -> Tensor:
+    """(f,) limit of k (L - L^(k)) as k grows, see `FiniteLosses.predicted`."""
+    hardenings = limit.spec.all_hardenings
+    terms = tuple(dict.fromkeys(t for h in hardenings for t in (denominator(h), numerator(h), _square(h))))
+    table = cumulant_table(plan, terms)
+    slopes = limit.losses.slope - limit.losses.curvature  # mean over positives of sigmoid^2
+    out = []
+    for f, key in enumerate(limit.keys):
+        pool, h = key.tilt.pool, key.hardening
+        log_ratio = (
+            table.log_sum(pool, _square(h))
+            + table.log_sum(pool, denominator(h))
+            - 2 * table.log_sum(pool, numerator(h))
+        )
+        out.append(weighted_mean((slopes[:, f] * torch.expm1(log_ratio) / 2)[:, None], limit.losses.weight[:, [f]]))
+    return torch.cat(out)
+
+
+def _square(hardening: Hardening) -> LogTerm:
+    """The term eta(t) e^{2t}."""
+    return LogTerm(2 + (hardening.beta or 0.0)) if hardening.family in ("constant", "exp") else LogTerm(2.0, hardening)

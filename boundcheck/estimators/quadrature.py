@@ -1,0 +1,138 @@
+"""The loss at finite k of every anchor, by quadrature over the Laplace transforms of its pool and of its positives.
+
+With D the pool's transform and P the positives' at u k / Q (see `population.laplace`),
+
+    L^(k)(a) = log 2 sum_g (1 - P(u_g k / Q)) (1 - (1 - D(u_g))^k),
+
+nodes below u_0 by their geometric series; at Q = inf, E log mean e^t - t_ap by Frullani's integral for the logarithm.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from boundcheck.estimators.exact import pair_plan
+from boundcheck.estimators.records import LossTable
+from boundcheck.hardening import CONSTANT
+from boundcheck.losses import LossKey
+from boundcheck.population.laplace import STEP, pool_transforms
+from boundcheck.population.plan import PairPlan
+from boundcheck.population.positive_transforms import augmentation_transform, class_influence, class_transform
+
+# What the nodes left out at the lower end may amount to, nats.
+LEFT_OUT = 1e-8
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Nodes u_g = 2^g u_0 of every anchor."""
+
+    log_u: Tensor  # (a,) log u_0
+    nodes: int
+
+
+def grid_for(limit: LossTable, plan: PairPlan, most: int, least_q: float, least_ratio: float) -> Grid:
+    """Nodes from where the integrand is linear in u to where e^{-e^x} vanishes, x = log u + log(k / Q) + t_ap.
+
+    Below u_0 the sum is a geometric series up to (k u E e^t) max(k u E e^t, e^x).
+
+    Args:
+        limit: the limit's table, for rho.
+        plan: the pairs.
+        most: the largest k.
+        least_q: the least Q.
+        least_ratio: the least k / Q.
+    """
+    spec, table = limit.spec, limit.table
+    radius = float(torch.from_numpy(limit.emb.z).norm(dim=2).max()) ** 2 / spec.temperature
+    rho = torch.stack([table.rho(key.tilt.pool, key.hardening) for key in limit.keys], 1).nan_to_num(-radius).amax(1)
+    # Class positives of one view are the pool's; other views of the anchor's instance may lie anywhere.
+    highest = table.largest_logit("same") if spec.positives == "class" and plan.v == 1 else torch.full_like(rho, radius)
+    steep = rho + torch.maximum(rho, highest - math.log(least_q))
+    log_u = 0.5 * math.log(LEFT_OUT) - math.log(most) - 0.5 * steep
+    last = 3.0 - math.log(least_ratio) + radius  # e^{-e^3} = 2e-9, at the least t_ap
+    return Grid(log_u, math.ceil(float((last - log_u).max()) / STEP) + 1)
+
+
+@dataclass(frozen=True)
+class Positives:
+    """The positives' transforms, whatever the positives are."""
+
+    limit: LossTable
+    plan: PairPlan
+    grid: Grid
+
+    @property
+    def count(self) -> Tensor:
+        """(a,) class positives of each anchor."""
+        y = torch.from_numpy(self.limit.emb.y)
+        size = torch.bincount(y)[y[self.limit.table.anchors // self.plan.v]] * self.plan.v
+        return size - int(self.plan.self_pairs == "exclude")
+
+    def transform(self, ratio: float) -> Tensor:
+        """(a, g) P(u_g k / Q) at ratio = k / Q."""
+        log_u = self.grid.log_u + math.log(ratio)
+        anchors = self.limit.table.anchors
+        if self.limit.spec.positives == "augmentation":
+            z = torch.from_numpy(self.limit.emb.z)
+            return augmentation_transform(z, anchors, self.plan.temperature, log_u, self.grid.nodes)
+        return class_transform(self.plan, anchors, self.count, log_u, self.grid.nodes)
+
+    def influence(self, ratio: float, transform: Tensor, slope: Tensor) -> Tensor:
+        """(n, f) see `class_influence`; zero for augmentations, which are the anchor's own."""
+        if self.limit.spec.positives == "augmentation":
+            return torch.zeros(self.plan.n, slope.shape[1], dtype=torch.float64)
+        log_u = self.grid.log_u + math.log(ratio)
+        return class_influence(self.plan, self.limit.table.anchors, transform, self.count, slope, log_u)
+
+
+def hit_share(deficit: Tensor, k: int) -> Tensor:
+    """1 - (1 - D)^k without loss for small D."""
+    return -torch.expm1(k * torch.log1p(-deficit.clamp_max(1 - 1e-15)))
+
+
+def losses_at(limit: LossTable, key: LossKey, deficit: Tensor, positive: Tensor | None, k: int, grid: Grid) -> Tensor:
+    """(a,) one loss at one k; NaN where the limit is undefined."""
+    hit = hit_share(deficit, k)
+    if positive is None:
+        rho = limit.table.rho(key.tilt.pool, key.hardening)
+        log_v = rho[:, None] + math.log(k) + grid.log_u[:, None] + STEP * torch.arange(grid.nodes)
+        return limit.per_anchor(key) + STEP * (hit + torch.expm1(-log_v.exp())).sum(1)
+    value = STEP * (((1 - positive) * hit).sum(1) + k * deficit[:, 0])
+    return torch.where(torch.isnan(limit.per_anchor(key)), torch.nan, value)
+
+
+def slope_at(deficit: Tensor, positive: Tensor | None, k: int) -> Tensor:
+    """(a, g) derivative of the loss at k with respect to D(u_g); the first node stands for those below as well."""
+    survive = torch.exp((k - 1) * torch.log1p(-deficit.clamp_max(1 - 1e-15)))
+    slope = STEP * k * survive * (1.0 if positive is None else 1 - positive)
+    slope[:, 0] += STEP * k
+    return slope
+
+
+def summed_losses(limit: LossTable, ks: Sequence[int], *, device: str = "auto", precision: str = "auto") -> Tensor:
+    """E log(1 + sum_{i <= k} e^{t_ai - t_ap}) with untilted negatives from the pool `all`: Q = k, as in Bao 2022.
+
+    Args:
+        limit: any table of the variant; its anchors and log-sums are used.
+        ks: numbers of negatives, each at least 1.
+        device: where tiles are computed.
+        precision: of the products.
+
+    Returns:
+        (a, k) per-anchor losses over the data's own pools, nats.
+    """
+    every = len(limit.table.anchors) == limit.emb.n * limit.emb.v
+    plan = pair_plan(
+        limit.emb, limit.spec, anchors=None if every else limit.table.anchors, device=device, precision=precision
+    )
+    key = next(key for key in limit.keys if key.loss == "ucl")
+    grid = grid_for(limit, plan, max(ks), least_q=float(min(ks)), least_ratio=1.0)
+    transforms = pool_transforms(plan, limit.table, (CONSTANT,), grid.log_u, grid.nodes)
+    positive = Positives(limit, plan, grid).transform(1.0)
+    return torch.stack([losses_at(limit, key, transforms.of(key.tilt), positive, k, grid) for k in ks], 1)

@@ -1,0 +1,117 @@
+"""The Laplace transform of e^t over the positives of an anchor: P(u) = mean over positives p of 1 - e^{-u e^{t_ap}}.
+
+Positives as in `positives.py`; nodes as in `laplace.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from boundcheck.population.laplace import STEP, doublings, in_original_order
+from boundcheck.population.plan import Chunk, PairPlan, place
+from boundcheck.population.tiles import Tile, visit
+
+
+def augmentation_transform(z: Tensor, anchors: Tensor, temperature: float, log_u: Tensor, nodes: int) -> Tensor:
+    """(a, g) over the other views of each anchor's instance.
+
+    Args:
+        z: (n, v, d) embeddings, v >= 2.
+        anchors: (a,) original anchor indices.
+        temperature: tau.
+        log_u: (a,) log u of the first node.
+        nodes: how many, each u twice the last.
+    """
+    v = z.shape[1]
+    z = z.to(torch.float64)
+    instance, view = anchors // v, anchors % v
+    own = z[instance, view]
+    others = torch.stack([(own * z[instance, (view + k) % v]).sum(1) for k in range(1, v)], 1) / temperature
+    log_v = others[:, :, None] + log_u[:, None, None] + STEP * torch.arange(nodes, dtype=torch.float64)
+    return -torch.expm1(-log_v.exp()).mean(1)
+
+
+def class_transform(plan: PairPlan, anchors: Tensor, count: Tensor, log_u: Tensor, nodes: int) -> Tensor:
+    """(a, g) over every other view with the anchor's label; one visit to the same-class tiles.
+
+    Args:
+        plan: the pairs; with self_pairs="include" the anchor is a positive of its own.
+        anchors: (a,) original anchor indices.
+        count: (a,) positives of each anchor.
+        log_u: (a,) log u of the first node.
+        nodes: how many.
+    """
+    out = torch.zeros(nodes, plan.n * plan.v, dtype=torch.float64, device=plan.device)
+    start = place(plan, anchors, log_u)
+
+    visit(plan, lambda: _PositiveSums(plan, start, out), same_only=True)
+    return out[:, anchors.to(plan.device)].cpu().T / torch.where(count > 0, count, torch.nan)[:, None]
+
+
+def class_influence(
+    plan: PairPlan, anchors: Tensor, transform: Tensor, count: Tensor, slope: Tensor, log_u: Tensor
+) -> Tensor:
+    """(n, f) influence of every instance, as a positive of others, on sums over anchors of functions of P.
+
+    Args:
+        plan: the pairs.
+        anchors: (a,) original anchor indices.
+        transform: (a, g) P.
+        count: (a,) positives of each anchor.
+        slope: (a, f, g) derivative of the anchor's summand with respect to P(u_g).
+        log_u: (a,) log u of the first node.
+    """
+    per_positive = slope / count.clamp_min(1)[:, None, None]
+    centre = (per_positive * transform.nan_to_num(0.0)[:, None]).sum(2)
+    start, slopes, centres = (place(plan, anchors, values) for values in (log_u, per_positive, centre))
+    kernels = visit(plan, lambda: _PositiveColumns(plan, start, slopes, centres), same_only=True)
+    return in_original_order(plan, [kernel.columns for kernel in kernels])
+
+
+@dataclass(frozen=True)
+class _PositiveSums:
+    """Sums over positives of y_g."""
+
+    plan: PairPlan
+    start: Tensor
+    out: Tensor  # (g, n v)
+
+    def __call__(self, anchors: Chunk, tiles: Iterator[Tile]) -> None:
+        sums = self.out.new_zeros(len(self.out), len(anchors))
+        for tile in tiles:
+            positive = _positive(self.plan, anchors, tile).to(self.plan.dtype)
+            for g, y in enumerate(doublings(tile.t, self.start[anchors.anchor], len(sums))):
+                sums[g] += (positive * y).sum(1)
+        self.out[:, anchors.anchor] = sums
+
+
+class _PositiveColumns:
+    """Column sums over the positives that are views of other instances."""
+
+    def __init__(self, plan: PairPlan, start: Tensor, slope: Tensor, centre: Tensor) -> None:
+        self.plan, self.start, self.slope, self.centre = plan, start, slope, centre
+        self.columns = torch.zeros(slope.shape[1], plan.n, dtype=torch.float64, device=plan.device)
+
+    def __call__(self, anchors: Chunk, tiles: Iterator[Tile]) -> None:
+        rows = anchors.anchor
+        slope, centre = self.slope[rows], self.centre[rows]
+        for tile in tiles:
+            b = tile.candidates
+            positive = _positive(self.plan, anchors, tile) & (anchors.instance[:, None] != b.instance)
+            weight = positive.to(self.plan.dtype)
+            total = -(centre.T @ weight)
+            for g, y in enumerate(doublings(tile.t, self.start[rows], slope.shape[2])):
+                total += slope[:, :, g].T @ (weight * y)
+            self.columns[:, b.start : b.stop] += total.view(len(total), self.plan.v, -1).sum(1).to(torch.float64)
+
+
+def _positive(plan: PairPlan, anchors: Chunk, tile: Tile) -> Tensor:
+    """(a, b) which candidates have the anchor's label and are not the anchor, unless self pairs are included."""
+    positive = anchors.y[:, None] == tile.candidates.y
+    if plan.self_pairs == "exclude":
+        positive &= anchors.anchor[:, None] != tile.candidates.anchor
+    return positive

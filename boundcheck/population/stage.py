@@ -1,0 +1,134 @@
+"""What the second visit needs to know beforehand: shares' scales and the factors of its sums, from the first visit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from boundcheck.hardening import Hardening, LogTerm, denominator, numerator
+from boundcheck.population.cumulants import POOLS, CumulantTable
+from boundcheck.population.functionals import Functional, Tilt
+from boundcheck.population.plan import PairPlan
+from boundcheck.population.powers import peak
+from boundcheck.population.tiles import DIFF, SAME
+
+# Largest |gamma t| at which e^{gamma t} over its sum can be formed in one product.
+LARGEST = {torch.float32: 64.0, torch.float64: 600.0}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What all kernels of a visit share. Rows are in the order of the plan."""
+
+    plan: PairPlan
+    table: CumulantTable
+    functionals: tuple[Functional, ...]
+    plain: bool  # powers of e^t stay in range: a tile serves both its sides
+    row_of: Tensor  # (rows,) of the table
+
+    @cached_property
+    def tilts(self) -> tuple[Tilt, ...]:
+        """Distinct tilts."""
+        return tuple(dict.fromkeys(f.tilt for f in self.functionals))
+
+    @cached_property
+    def hardenings(self) -> tuple[Hardening, ...]:
+        """Distinct hardenings."""
+        return tuple(dict.fromkeys(tilt.hardening for tilt in self.tilts))
+
+    @cached_property
+    def terms(self) -> tuple[LogTerm, ...]:
+        """Distinct terms."""
+        return tuple(dict.fromkeys(term for h in self.hardenings for term in (numerator(h), denominator(h))))
+
+    @cached_property
+    def anchors(self) -> Tensor:
+        """(rows,) original anchor index."""
+        return torch.cat([chunk.anchor for chunk in self.plan.anchors])
+
+    @cached_property
+    def weight(self) -> Tensor:
+        """(n,) float64 weight of each instance as a candidate, in the order of the plan."""
+        chunks = self.plan.candidates
+        return torch.cat([chunk.weight[: chunk.stop - chunk.start] for chunk in chunks]).to(torch.float64)
+
+    def groups_of(self, pool: str) -> tuple[int, ...]:
+        """The groups of candidates that a pool is made of."""
+        return (SAME, DIFF) if pool == "all" else (POOLS.index(pool),)
+
+    def log_sum(self, pool: str, term: LogTerm) -> Tensor:
+        """(rows,) float64."""
+        return self.table.log_sum(pool, term)[self.row_of].to(self.plan.device)
+
+    def ratio(self, group: int, pool: str, term: LogTerm) -> Tensor:
+        """(rows,) what a share of the group's sum is multiplied with to be one of the pool's."""
+        own, whole = self.log_sum(POOLS[group], term), self.log_sum(pool, term)
+        return torch.where(own == -torch.inf, 0.0, (own - whole).exp())
+
+    def columns(self, group: int, hardening: Hardening) -> list[int]:
+        """The functionals of a hardening whose pools hold the group."""
+        return [
+            i
+            for i, f in enumerate(self.functionals)
+            if f.tilt.hardening == hardening and group in self.groups_of(f.tilt.pool)
+        ]
+
+    @cached_property
+    def top(self) -> Tensor:
+        """(2, rows) largest logit of each group, 0 where it is empty."""
+        top = self.table.largest[self.row_of].T.to(self.plan.device, self.plan.dtype)
+        return torch.where(top == -torch.inf, 0.0, top)
+
+    @cached_property
+    def scale(self) -> Tensor:
+        """(2, terms, rows): turns a tile's terms into shares of their group; zero where the group is empty."""
+        out = []
+        for group in (SAME, DIFF):
+            for term in self.terms:
+                log_sum = self.log_sum(POOLS[group], term)
+                reference = 0.0 if self.plain else peak(term, self.top[group], self.plan.temperature)
+                out.append(torch.where(log_sum == -torch.inf, 0.0, (reference - log_sum).exp()))
+        return torch.stack(out).view(2, len(self.terms), -1).to(self.plan.dtype)
+
+    @cached_property
+    def factors(self) -> list[dict[int, list[tuple[Tensor, Tensor, Tensor]]]]:
+        """Of each group, chunk of anchors (its first row) and hardening: the factors of x and y, (columns, rows), and
+        those of x^2, xy and y^2 side by side, (columns, 3 rows), in the effects."""
+        out = []
+        for group in (SAME, DIFF):
+            whole = [self._factors(group, h) for h in self.hardenings]
+            out.append(
+                {chunk.at.start: [_side_by_side(f[:, :, chunk.at]) for f in whole] for chunk in self.plan.anchors}
+            )
+        return out
+
+    def _factors(self, group: int, hardening: Hardening) -> Tensor:
+        out = torch.zeros(5, len(self.columns(group, hardening)), len(self.row_of), dtype=torch.float64)
+        for k, i in enumerate(self.columns(group, hardening)):
+            f = self.functionals[i]
+            x, y = (self.ratio(group, f.tilt.pool, term(hardening)).cpu() for term in (numerator, denominator))
+            slope, half = f.slope[self.row_of.cpu()], f.curvature[self.row_of.cpu()] / 2
+            out[:, k] = torch.stack(
+                [slope * x, -slope * y, (slope / 2 - half) * x * x, 2 * half * x * y, -(slope / 2 + half) * y * y]
+            )
+        return out.to(self.plan.device, self.plan.dtype)
+
+
+def _side_by_side(factors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    return factors[0], factors[1], factors[2:].transpose(0, 1).flatten(1)
+
+
+def set_stage(plan: PairPlan, table: CumulantTable, functionals: Sequence[Functional]) -> Stage:
+    """Choose the precision and the path: second-order effects need less precision than log-sums."""
+    anchors = torch.cat([chunk.anchor for chunk in plan.anchors]).cpu()
+    row_of = torch.searchsorted(table.anchors, anchors)
+    stage = Stage(plan, table, tuple(functionals), False, row_of)
+    reach = max(term.gamma for term in stage.terms) * plan.reach
+    if plan.mixed and reach <= LARGEST[torch.float32]:
+        plan = plan.to(torch.float32)
+    plain = all(term.eta is None for term in stage.terms) and reach <= LARGEST[plan.dtype]
+    return Stage(plan, table, tuple(functionals), plain, row_of)

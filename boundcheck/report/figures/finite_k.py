@@ -1,0 +1,55 @@
+"""How fast the losses reach their limit in the number of negatives."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from boundcheck.report.style import LOSS_COLOUR, LOSS_NAME, PAGE, paper
+from boundcheck.report.words import hardening_label, q_label
+from boundcheck.runs import Run, records
+
+_POOLS = (("ucl", "hucl"), ("scl", "hscl"))
+_LEAST = 5e-6  # nats: below, a gap is the quadrature's error
+
+
+@paper()
+def draw_finite_k(run: Run) -> tuple[Figure, pd.DataFrame] | None:
+    """Limit less loss over k, log-log: one panel for the pool of all negatives and one for other classes, per Q.
+
+    Args:
+        run: The run.
+    """
+    rows = run.finite_k
+    if rows.empty:
+        return None
+    qs = list(dict.fromkeys(rows["q"]))
+    figure = Figure(figsize=(PAGE, 0.3 + 2.4 * len(qs)), layout="constrained")
+    panels = figure.subplots(len(qs), 2, sharex=True, sharey=True, squeeze=False)
+    for line, q in zip(panels, qs, strict=True):
+        for ax, losses in zip(line, _POOLS, strict=True):
+            _draw_pool(ax, rows[(rows["q"] == q) & rows["loss"].isin(losses)], losses[1])
+            if len(qs) > 1:
+                ax.set_title(f"Q = {q_label(q)}")
+        line[0].set_ylabel("limit − loss (nats)")
+    for ax in panels[-1]:
+        ax.set_xlabel("negatives k")
+    return figure, rows
+
+
+def _draw_pool(ax: Axes, rows: pd.DataFrame, hard: str) -> None:
+    """A curve for every hardening of one pool, from light to dark."""
+    curves = list(rows.groupby(["hardening", "beta"], sort=False, dropna=False))
+    palette = sns.light_palette(LOSS_COLOUR[hard], len(curves) + 2)[2:]
+    for ((hardening, _), curve), colour in zip(curves, palette, strict=True):
+        name = LOSS_NAME[curve["loss"].iloc[0]]
+        label = name if hardening == "constant" else f"{name}, {hardening_label(str(hardening), curve['beta'].iloc[0])}"
+        seen = curve[curve["gap_plugin"] > _LEAST]
+        ax.loglog(seen["k"], seen["gap_plugin"], "o", color=colour, label=label)
+        k = np.geomspace(curve["k"].min(), curve["k"].max(), 50)
+        predicted = float(next(records(curve)).gap_predicted) * float(curve["k"].iloc[0]) / k
+        ax.loglog(k[predicted > _LEAST], predicted[predicted > _LEAST], "--", color=colour, linewidth=0.8)
+    ax.legend(loc="lower left")

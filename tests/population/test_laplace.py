@@ -1,0 +1,99 @@
+"""Losses at finite k against enumeration of every draw, and their influences against deletion."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from boundcheck.embeddings import EmbeddingSet
+from boundcheck.estimators import loss_spec
+from boundcheck.estimators.finite import FiniteLosses, finite_losses
+from boundcheck.population.laplace import doublings
+from tests.oracles import literal
+from tests.oracles.bridge import eta_of, problem_of
+
+
+def cloud(n: int, views: int, d: int = 4, seed: int = 0) -> EmbeddingSet:
+    rng = np.random.default_rng(seed)
+    y = np.arange(n) % 3
+    return EmbeddingSet(rng.standard_normal((n, views, d)) + np.eye(3, d)[y][:, None], y)
+
+
+def found(emb: EmbeddingSet, ks: tuple[int, ...], **options: object) -> FiniteLosses:
+    return finite_losses(emb, loss_spec(emb, **options), ks, device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("views", "options"),
+    [
+        (1, {"positives": "class"}),
+        (1, {"positives": "class", "self_pairs": "include", "temperature": 0.1}),
+        (2, {"positives": "augmentation", "class_prior": "balanced"}),
+        (2, {"positives": "class", "temperature": 0.1}),
+    ],
+    ids=str,
+)
+def test_the_quadrature_is_the_mean_over_every_draw(views: int, options: dict[str, object]) -> None:
+    emb = cloud(5, views)
+    ks = (1, 2, 3) if views == 1 else (1, 2)
+    losses = found(emb, ks, betas=[2.0], hardening=["exp", "poly:2"], q=[1.0, 3.0, math.inf], **options)
+    problem = problem_of(emb, losses.limit.spec)
+    for key, k in itertools.product(losses.limit.keys, ks):
+        eta = eta_of(key.hardening, losses.limit.spec.temperature)
+        values = losses.tables[k].per_anchor(key)
+        for a in range(0, emb.n * views, 2):
+            anchor = (a // views, a % views)
+            if not literal.positives(problem, anchor, losses.limit.spec.positives):
+                assert math.isnan(float(values[a]))
+                continue
+            expected = mean_over_draws(problem, anchor, key.tilt.pool, eta, key.q, k, losses.limit.spec.positives)
+            assert float(values[a]) == pytest.approx(expected, abs=5e-6), (key, k, anchor)
+
+
+def mean_over_draws(
+    problem: literal.Problem, a: literal.Anchor, pool: str, eta: literal.LogEta, q: float, k: int, positives: str
+) -> float:
+    """E log(1 + Q mean of k draws of e^(t - t_p)), averaged over the positives, by enumeration."""
+    candidates, at = literal.pool(problem, a, pool), literal.positives(problem, a, positives)
+    t = np.array([problem.logit(a, b) for b in candidates])
+    p = np.array([problem.weight(b[0]) * math.exp(eta(x)) for b, x in zip(candidates, t, strict=True)])
+    p /= p.sum()
+    total = 0.0
+    for draw in itertools.product(range(len(t)), repeat=k):
+        chosen = list(draw)
+        mean = np.exp(t[chosen]).mean()
+        losses = [literal.loss_term(q, math.log(mean), problem.logit(a, b)) for b in at]
+        total += p[chosen].prod() * float(np.mean(losses))
+    return total
+
+
+def test_one_exponential_serves_every_node() -> None:
+    t = torch.linspace(-6, 2, 40, dtype=torch.float64).view(2, 20)
+    log_u = torch.tensor([-3.0, 0.5], dtype=torch.float64)
+    for g, y in enumerate(doublings(t, log_u, 12)):
+        assert torch.allclose(y, -torch.expm1(-(2**g) * (t + log_u[:, None]).exp()), rtol=1e-12)
+
+
+def test_large_k_is_the_limit_and_the_second_order_prediction_leads_there() -> None:
+    losses = found(cloud(60, 2), (10, 1000, 100_000), betas=[1.0], positives="class")
+    for f, key in enumerate(losses.limit.keys):
+        gaps = [losses.gap(key, k).plugin for k in losses.ks]
+        assert gaps[0] > gaps[1] > gaps[2] and gaps[2] < 1e-4
+        assert gaps[1] * 1000 == pytest.approx(float(losses.predicted[f]), rel=0.02)
+
+
+@pytest.mark.parametrize("positives", ["augmentation", "class"])
+def test_standard_errors_agree_with_the_jackknife(positives: str) -> None:
+    emb = cloud(30, 2, seed=3)
+    losses = found(emb, (1, 20), betas=[1.0], positives=positives)
+    options = {"betas": [1.0], "positives": positives}
+    without = [found(emb.subset(np.delete(np.arange(30), x)), (1, 20), **options) for x in range(30)]
+    for key, k in itertools.product(losses.limit.keys, (1, 20)):
+        deleted = np.array([other.tables[k].loss(key).plugin for other in without])
+        se = math.sqrt(29 / 30 * ((deleted - deleted.mean()) ** 2).sum())
+        assert losses.tables[k].loss(key).se == pytest.approx(se, rel=0.15), (key, k)
+        gaps = np.array([other.gap(key, k).plugin for other in without])
+        se = math.sqrt(29 / 30 * ((gaps - gaps.mean()) ** 2).sum())
+        assert losses.gap(key, k).se == pytest.approx(se, rel=0.4), (key, k)  # deletion is second-order large here
