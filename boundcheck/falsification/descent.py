@@ -33,7 +33,7 @@ def descend(
         aim: index of the finding to attack.
         rng: for those directions.
         deadline: on `time.perf_counter`'s clock.
-        steps: at most.
+        steps: at most; one is taken even past the deadline.
 
     Returns:
         The best point on the way, None where the claim does not apply at the start, and the steps taken.
@@ -44,7 +44,7 @@ def descend(
     best: Point | None = None
     least, since = np.inf, 0
     for step in range(steps):
-        if time.perf_counter() > deadline:
+        if step and time.perf_counter() > deadline:
             return best, step
         z = x / x.norm(dim=2, keepdim=True)
         point = problem.point(_placed(emb, z), aim, z)
