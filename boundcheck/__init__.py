@@ -20,13 +20,12 @@ if TYPE_CHECKING:
     from boundcheck.encoders import load_checkpoint as load_checkpoint
     from boundcheck.encoders import shipped_checkpoint as shipped_checkpoint
     from boundcheck.errors import BoundcheckError as BoundcheckError
-    from boundcheck.estimators import LossTable as LossTable
     from boundcheck.estimators import estimate as estimate
     from boundcheck.estimators import finite_k as finite_k
     from boundcheck.extraction import extract as extract
+    from boundcheck.falsification import falsify as falsify
     from boundcheck.hardening import CONSTANT as CONSTANT
     from boundcheck.report import render as render
-    from boundcheck.sweeps import Sweep as Sweep
     from boundcheck.sweeps import sweep as sweep
     from boundcheck.training import train as train
     from boundcheck.verification import Verification as Verification
@@ -43,12 +42,11 @@ _HOME = {
     "load_checkpoint": "encoders",
     "shipped_checkpoint": "encoders",
     "BoundcheckError": "errors",
-    "LossTable": "estimators",
     "estimate": "estimators",
     "finite_k": "estimators",
     "extract": "extraction",
+    "falsify": "falsification",
     "render": "report",
-    "Sweep": "sweeps",
     "sweep": "sweeps",
     "train": "training",
     "Verification": "verification",

@@ -31,13 +31,10 @@ def manifest_of(
     """Everything run.json holds but the command line."""
     emb = losses.emb
     return {
-        "boundcheck": importlib.metadata.version("boundcheck"),
+        **environment(),
         "command": [],
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "config": dict(config),
         "seed": config["seed"],
-        "versions": software(),
-        "platform": hardware(),
         "data": {
             "name": emb.meta.get("dataset", emb.meta.get("source", "embeddings")),
             "sha256": emb.digest,
@@ -60,22 +57,25 @@ def manifest_of(
         },
         "crossing": [{"q": q, "beta": None if math.isinf(b) else b, "note": _note(b)} for q, b in crossing.items()],
         "warnings": warnings_of(losses),
-        "catalogue": catalogue_of(claims),
+        "catalogue": catalogue(claims),
     }
 
 
-def catalogue_of(claims: Sequence[Claim]) -> dict[str, dict[str, str]]:
-    """What a report says of each claim."""
+def environment() -> dict[str, Any]:
+    """The versions and the machine behind a run's numbers, and when they were made."""
     return {
-        claim.id: {
-            "title": claim.title,
-            "statement": claim.statement,
-            "source": claim.source,
-            "kind": claim.kind,
-            "premise": claim.premise,
-        }
-        for claim in claims
+        "boundcheck": importlib.metadata.version("boundcheck"),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {"python": platform.python_version()}
+        | {name: importlib.metadata.version(name) for name in ("torch", "numpy", "scipy", "pandas")},
+        "platform": hardware(),
     }
+
+
+def catalogue(claims: Sequence[Claim]) -> dict[str, dict[str, str]]:
+    """What a reader must know of each claim, by id."""
+    fields = ("title", "statement", "source", "kind", "premise")
+    return {claim.id: {field: str(getattr(claim, field)) for field in fields} for claim in claims}
 
 
 def _checkpoint(meta: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -87,12 +87,6 @@ def _checkpoint(meta: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _note(beta: float) -> str:
     return "even the worst-case loss stays below UCL" if math.isinf(beta) else "averaged H-SCL reaches UCL (plug-in)"
-
-
-def software() -> dict[str, str]:
-    """Versions of what computes."""
-    names = ("torch", "numpy", "scipy", "pandas")
-    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in names}
 
 
 def hardware() -> dict[str, Any]:

@@ -9,6 +9,7 @@ import secrets
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -139,27 +140,20 @@ def save_run(
     Raises:
         FileError: The directory is in use, or cannot be written.
     """
-
-    def write_all(unfinished: Path) -> None:
+    with run_directory(directory, overwrite) as unfinished:
         _write_numbers(run, unfinished)
         for write in also:
             write(run, unfinished)
+    return Path(directory)
 
-    return write_directory(directory, write_all, overwrite)
 
-
-def write_directory(
-    directory: str | os.PathLike[str], write: Callable[[Path], object], overwrite: bool = False
-) -> Path:
-    """A directory with run.json in it that appears whole or not at all.
+@contextmanager
+def run_directory(directory: str | os.PathLike[str], overwrite: bool = False) -> Iterator[Path]:
+    """Yields an empty directory to fill, run.json among its files, which takes its name when the body succeeds.
 
     Args:
         directory: Where; missing parents are made.
-        write: Fills the directory, which has a temporary name while it does.
         overwrite: Replace a run that is already there. Anything but a run is never replaced.
-
-    Returns:
-        The directory.
 
     Raises:
         FileError: The directory is in use, or cannot be written.
@@ -170,14 +164,13 @@ def write_directory(
     try:
         with atomic_path(target) as unfinished:
             unfinished.mkdir()
-            write(unfinished)
+            yield unfinished
             if target.exists():
                 target.rename(retired)
     finally:
         if retired.exists() and not target.exists():
             retired.rename(target)
         shutil.rmtree(retired, ignore_errors=True)
-    return target
 
 
 def load_run(directory: str | os.PathLike[str]) -> Run:
@@ -235,7 +228,7 @@ def _write_numbers(run: Run, directory: Path) -> None:
 
 
 def write_manifest(manifest: Mapping[str, Any], directory: Path) -> None:
-    """Write run.json."""
+    """Write run.json in strict JSON: NaN becomes null, infinities "inf" and "-inf"."""
     text = json.dumps(_plain(manifest), indent=2, ensure_ascii=False, allow_nan=False)
     (directory / "run.json").write_text(text + "\n", encoding="utf-8")
 

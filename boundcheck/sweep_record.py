@@ -16,8 +16,8 @@ from boundcheck.runs import (
     LOSS_COLUMNS,
     read_manifest,
     read_table,
+    run_directory,
     typed,
-    write_directory,
     write_manifest,
 )
 
@@ -59,15 +59,13 @@ def save_sweep(
     also: Sequence[Callable[[SweepRecord, Path], object]] = (),
 ) -> Path:
     """Save a sweep as one directory that appears whole or not at all; arguments and errors as of `save_run`."""
-
-    def write_all(unfinished: Path) -> None:
+    with run_directory(directory, overwrite) as unfinished:
         write_manifest(record.manifest, unfinished)
         for name, file in _FILES.items():
             getattr(record, name).to_csv(unfinished / file, index=False)
         for write in also:
             write(record, unfinished)
-
-    return write_directory(directory, write_all, overwrite)
+    return Path(directory)
 
 
 def is_sweep(directory: Path) -> bool:

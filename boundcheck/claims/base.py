@@ -130,6 +130,8 @@ class Finding:
             statement is about averages alone.
         share: share of anchors with slack >= 0.
         premise_share: share of anchors at which the premise holds; None for a claim without one.
+        premise_slack: (a,) how far the premise is met at every anchor, NaN where undefined: it holds where >= 0. A
+            search for counterexamples follows its gradient; None leaves it the share alone.
         note: what a reader must know beside the numbers.
     """
 
@@ -143,6 +145,7 @@ class Finding:
     share: Share | None = None
     premise_share: float | None = None
     note: str = ""
+    premise_slack: Tensor | None = None
 
 
 @dataclass(frozen=True)

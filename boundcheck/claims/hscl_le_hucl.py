@@ -23,4 +23,5 @@ def hscl_le_hucl(evidence: Evidence) -> Iterator[Finding]:
         for h in evidence.tilts:
             lhs, rhs = evidence.key("hscl", h, q), evidence.key("hucl", h, q)
             finding = evidence.compare(h, q, lhs, rhs, premise_share=evidence.premise(h))
-            yield replace(finding, share=evidence.losses.margins[h].share)
+            margins = evidence.losses.margins[h]
+            yield replace(finding, share=margins.share, premise_slack=margins.margin)

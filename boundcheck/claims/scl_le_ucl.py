@@ -23,4 +23,5 @@ def scl_le_ucl(evidence: Evidence) -> Iterator[Finding]:
     for q in evidence.q:
         lhs, rhs = evidence.key("scl", CONSTANT, q), evidence.key("ucl", CONSTANT, q)
         finding = evidence.compare(CONSTANT, q, lhs, rhs, premise_share=evidence.premise(CONSTANT))
-        yield replace(finding, share=evidence.losses.margins[CONSTANT].share)
+        margins = evidence.losses.margins[CONSTANT]
+        yield replace(finding, share=margins.share, premise_slack=margins.margin)

@@ -13,7 +13,7 @@ import click
 from boundcheck import __version__
 from boundcheck.errors import BoundcheckError, unknown_name
 
-COMMANDS = ("verify", "embed", "train", "sweep", "reproduce", "claims", "datasets", "report")
+COMMANDS = ("verify", "embed", "train", "sweep", "falsify", "reproduce", "claims", "datasets", "report")
 
 
 class _Commands(click.Group):

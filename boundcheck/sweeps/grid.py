@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import inspect
 import math
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +18,7 @@ from boundcheck.errors import InputError, unknown_name
 from boundcheck.estimators import DEFAULT_BETAS
 from boundcheck.hardening import parse_hardening
 from boundcheck.inference.multiplicity import holm
-from boundcheck.manifest import catalogue_of, hardware, peak_memory_gb, software
+from boundcheck.manifest import catalogue, environment, peak_memory_gb
 from boundcheck.population.tiles import Progress
 from boundcheck.runs import Run
 from boundcheck.sweep_record import SWEEP_COLUMNS, SweepRecord
@@ -175,13 +173,10 @@ def _record(cells: Sequence[Cell], claims: Sequence[Claim], config: Mapping[str,
     tables["claims"]["p_holm"] = holm(tables["claims"]["p_value"].to_numpy(float))
     fresh = [cell for cell in cells if not cell.reused]
     manifest = {
-        "boundcheck": importlib.metadata.version("boundcheck"),
+        **environment(),
         "command": [],
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "config": {**config, "claims": [claim.id for claim in claims]},
         "seed": config["seed"],
-        "versions": software(),
-        "platform": hardware(),
         "encoders": [_encoder(cell) for cell in cells if cell.temperature == cells[0].temperature],
         "cells": [_cell(cell) for cell in cells],
         "family": int(tables["claims"]["p_value"].notna().sum()),
@@ -194,7 +189,7 @@ def _record(cells: Sequence[Cell], claims: Sequence[Claim], config: Mapping[str,
         },
         "notes": notes,
         "warnings": _warnings(cells),
-        "catalogue": catalogue_of(claims),
+        "catalogue": catalogue(claims),
     }
     return SweepRecord(**tables, manifest=manifest)
 

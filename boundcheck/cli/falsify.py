@@ -1,0 +1,76 @@
+"""`boundcheck falsify`: search for points that violate a claim."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from boundcheck.cli.parameters import COUNT, FORMAT, NOT_NEGATIVE, POSITIVE, OneOf, Q, Several
+from boundcheck.cli.progress import note, reporting
+from boundcheck.cli.samples import FILE, run_options
+from boundcheck.cli.verify import refuse_out
+
+
+@click.command("falsify")
+@click.argument("claim")
+@click.option("--classes", type=COUNT, default="3", show_default=True, help="C, kept while shrinking.")
+@click.option("--points", type=COUNT, help="Instances at the start.  [default: 8 for each class]")
+@click.option("--dim", type=COUNT, default="8", show_default=True, help="Dimension of the embeddings.")
+@click.option("--views", type=COUNT, default="1", show_default=True, help="Views of each instance.")
+@click.option("--temperature", type=POSITIVE, default="0.5", show_default=True)
+@click.option("--beta", type=Several(NOT_NEGATIVE), default="1", show_default=True, help="A tilt, or a list of them.")
+@click.option("--hardening", default="exp", show_default=True, help="List of exp, threshold:T, poly:P.")
+@click.option("--q", type=Several(Q), default="1", show_default=True, help="List of Q; inf for the decoupled loss.")
+@click.option("--positives", type=OneOf(["auto", "augmentation", "class"]), default="auto", show_default=True)
+@click.option("--self-pairs", type=OneOf(["exclude", "include"]), default="exclude", show_default=True)
+@click.option("--class-prior", type=OneOf(["empirical", "balanced"]), default="empirical", show_default=True)
+@click.option(
+    "--premise",
+    type=OneOf(["free", "hold", "fail"]),
+    default="free",
+    show_default=True,
+    help="free: report it; hold: search only where it holds; fail: search for where it fails.",
+)
+@click.option("--seconds", type=POSITIVE, default="30", show_default=True, help="Budget of the search.")
+@click.option("--out", type=FILE, help="Folder of the result.  [default: results/falsify-CLAIM]")
+@click.option("--overwrite", is_flag=True, help="Replace an earlier run in --out.")
+@click.option("--format", "form", type=FORMAT, default="table", show_default=True)
+@run_options
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    claim: str,
+    beta: tuple[float, ...],
+    hardening: str,
+    out: Path | None,
+    overwrite: bool,
+    form: str,
+    quiet: bool,
+    **options: Any,
+) -> int:
+    """Searches for points on the sphere that violate CLAIM, by gradient descent from many starts.
+
+    A find is shrunk to few points, evaluated again at 50 digits and saved as counterexample.npz; the exit code is
+    then 1. Nothing found is reported with the effort spent, never as proof; the exit code is then 0.
+    """
+    if out is not None:
+        refuse_out(out, overwrite)
+    from boundcheck.falsification import search
+    from boundcheck.runs import free_directory
+
+    with reporting(quiet) as progress:
+        names = tuple(name.strip() for name in hardening.split(","))
+        result = search(claim, beta=beta, hardening=names, progress=progress, **options)
+    arguments = ["boundcheck", *ctx.obj]
+    place = result.save(out or free_directory(Path("results") / f"falsify-{claim}"), overwrite, arguments)
+    if form == "json":
+        document = json.loads((place / "run.json").read_text(encoding="utf-8"))
+        click.echo(json.dumps({"out": str(place), **document}, ensure_ascii=False, allow_nan=False))
+    else:
+        click.echo(repr(result))
+    note(f"saved: {place}", quiet)
+    return 0 if result.counterexample is None else 1

@@ -1,0 +1,108 @@
+"""A counterexample as a record: its text, its page, its files."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import boundcheck as bc
+from boundcheck.errors import FileError
+from boundcheck.falsification import Counterexample, Effort, Search
+from boundcheck.falsification.picture import draw
+
+
+@pytest.fixture(scope="module")
+def counterexample() -> Counterexample:
+    result = bc.falsify("hscl_le_hucl", classes=2, points=6, dim=3, seconds=300, seed=3)
+    assert result is not None
+    return result
+
+
+@pytest.fixture(scope="module")
+def nothing(counterexample: Counterexample) -> Search:
+    return Search(counterexample.problem, Effort(3, 1200, 4.0, 0.25), None, counterexample.config)
+
+
+def test_text(counterexample: Counterexample) -> None:
+    text = repr(counterexample)
+    sizes = ", ".join(map(str, counterexample.embeddings.class_counts))
+    assert text.startswith(
+        "Counterexample to hscl_le_hucl (H-SCL is at most H-UCL) at beta = 1, Q = 1, temperature 0.5"
+    )
+    for said in (
+        f"3 in 2 classes of {sizes}, shrunk from 6; dimension 3",
+        f"{counterexample.margin:.6f} nats at 50 digits",
+        "Assumption 1 (rho_same >= rho_diff): at 0.00% of anchors",
+        "pools without the anchor's own instance, class positives, empirical class prior",
+        f"{counterexample.effort.steps:,} steps",
+    ):
+        assert said in text
+
+
+def test_text_of_nothing_found(nothing: Search) -> None:
+    text = repr(nothing)
+    assert "No counterexample to hscl_le_hucl" in text
+    assert "3 restarts, 1,200 steps, 4.0 s; the least margin reached is 0.25 nats" in text
+    assert text.endswith("This is the effort spent, not a proof.")
+    nowhere = dataclasses.replace(nothing, effort=Effort(1, 1, 1.0, math.nan))
+    assert "applied to none of the configurations tried" in repr(nowhere) and "nan" not in repr(nowhere)
+
+
+def test_html(counterexample: Counterexample) -> None:
+    page = counterexample._repr_html_()
+    assert page.count("<img") == 1 and "data:image/png;base64," in page
+    shown = [float(cell) for cell in re.findall(r"<td>(-?\d\.\d{3})</td>", page)]
+    np.testing.assert_allclose(shown, counterexample.cosines.flatten(), atol=5.1e-4)
+
+
+def test_saved_bit_for_bit(counterexample: Counterexample, tmp_path: Path) -> None:
+    place = counterexample.save(tmp_path / "found", command=["boundcheck", "falsify"])
+    assert sorted(path.name for path in place.iterdir()) == ["counterexample.npz", "run.json"]
+    loaded = bc.load_embeddings(place / "counterexample.npz")
+    assert loaded.digest == counterexample.embeddings.digest
+    run = json.loads((place / "run.json").read_text())
+    assert run["found"] is True and run["claim"] == "hscl_le_hucl" and run["seed"] == 3
+    assert run["command"] == ["boundcheck", "falsify"] and run["platform"]["cores"] >= 1
+    assert run["data"]["sha256"] == loaded.digest and run["data"]["points_before_shrinking"] == 6
+    assert run["result"]["margin"] == counterexample.margin < 0
+    assert run["result"]["verdict"] == "violated" and run["certificate"]["confirmed"] is True
+    with pytest.raises(FileError, match="already holds a run"):
+        counterexample.save(place)
+    counterexample.save(place, overwrite=True)
+
+
+def test_a_saved_counterexample_can_be_verified(counterexample: Counterexample, tmp_path: Path) -> None:
+    emb = bc.load_embeddings(counterexample.save(tmp_path / "found") / "counterexample.npz")
+    losses = bc.estimate(emb, temperature=0.5, betas=[1.0], intervals=False, precision="float64").to_frame()
+    plugin = losses.set_index("loss").plugin
+    assert plugin.hucl - plugin.hscl == pytest.approx(counterexample.margin, abs=1e-12)
+
+
+def test_the_effort_is_saved_without_a_find(nothing: Search, tmp_path: Path) -> None:
+    place = nothing.save(tmp_path / "none")
+    assert [path.name for path in place.iterdir()] == ["run.json"]
+    run = json.loads((place / "run.json").read_text())
+    assert run["found"] is False
+    assert run["effort"] == {"restarts": 3, "steps": 1200, "seconds": 4.0, "least_margin": 0.25}
+
+
+@pytest.mark.parametrize("d", [2, 5])
+def test_picture(d: int) -> None:
+    """Every point inside the circle, coinciding ones written out; the plane is named where it is not all there is."""
+    rng = np.random.default_rng(0)
+    z = rng.standard_normal((6, 1, d))
+    z[1] = z[4] = z[0]
+    emb = bc.EmbeddingSet(z, [0, 0, 1, 1, 2, 2])
+    (ax,) = draw(emb).axes
+    drawn = np.concatenate([line.get_xydata() for line in ax.lines[1:]])
+    assert len(drawn) == 6 and (np.linalg.norm(drawn, axis=1) <= 1.01).all()
+    assert [text.get_text() for text in ax.texts] == ["0×2, 2"]
+    assert ("squared length" in ax.get_xlabel()) == (d > 2)
+    if d == 2:
+        np.testing.assert_allclose(np.linalg.norm(drawn, axis=1), 1)
