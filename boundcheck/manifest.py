@@ -16,12 +16,10 @@ from typing import Any
 import torch
 
 from boundcheck.claims import Claim
-from boundcheck.estimators.records import LossTable
+from boundcheck.estimators.records import TOO_LOW_ESS, LossTable
 from boundcheck.inference.intervals import HEAVY_INFLUENCE
 
 LOW_ESS = 30.0
-# Below this most intervals missed the limits of known populations (tests/studies/coverage.py, beta = 10).
-TOO_LOW_ESS = 10.0
 FEW_INSTANCES = 100
 
 
@@ -152,7 +150,7 @@ def warnings_of(losses: LossTable) -> list[str]:
             )
         if summary.ess is None:
             continue
-        median = float(summary.ess[torch.isfinite(summary.ess)].median())
+        median = summary.median_ess
         if median < LOW_ESS:
             warnings.append(
                 f"{name}: the tilt rests on a median of {median:.1f} effective negatives (fewer than {LOW_ESS:.0f}); "

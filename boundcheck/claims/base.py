@@ -16,7 +16,7 @@ from torch import Tensor
 
 from boundcheck.errors import InputError, unknown_name
 from boundcheck.estimators.finite import FiniteLosses
-from boundcheck.estimators.records import TOLERANCE, LossTable, share_of
+from boundcheck.estimators.records import TOLERANCE, TOO_LOW_ESS, LossTable, share_of
 from boundcheck.hardening import CONSTANT, Constant, Exponential, Hardening
 from boundcheck.inference.intervals import Estimate, Share
 from boundcheck.losses import LossKey
@@ -237,16 +237,36 @@ def judge(claim: Claim, evidence: Evidence, confidence: float) -> list[Judgement
     findings = list(claim.evaluate(evidence))
     if not findings:
         return [Judgement(claim, None, "inapplicable", "no hardening or Q among those asked for concerns this claim")]
-    return [_judge_one(claim, finding, confidence) for finding in findings]
+    return [
+        _judge_one(claim, finding, confidence, _too_few_effective(finding, evidence.losses)) for finding in findings
+    ]
 
 
-def _judge_one(claim: Claim, finding: Finding, confidence: float) -> Judgement:
+def _too_few_effective(finding: Finding, losses: LossTable) -> str:
+    """What a tilt that leaves a handful of its negatives makes of the interval; empty where it leaves enough.
+
+    A pool that is small by itself, such as that of a collapsed few, is not the tilt's doing.
+    """
+    tilts = (m for h, m in losses.margins.items() if (h.family, h.beta) == (finding.hardening, finding.beta))
+    ess = next((summary.median_ess for summary in tilts), math.nan)
+    counts = losses.emb.class_counts
+    if not ess < min(TOO_LOW_ESS, (counts.sum() - counts.max()) / 2):
+        return ""
+    return (
+        f"The tilt rests on a median of {ess:.1f} effective negatives: below {TOO_LOW_ESS:.0f} intervals cover far "
+        "less than they say, so nothing is decided."
+    )
+
+
+def _judge_one(claim: Claim, finding: Finding, confidence: float, too_few: str) -> Judgement:
     if math.isnan(finding.margin.value):
         return Judgement(claim, finding, "inapplicable", finding.note or "undefined at every anchor")
     if claim.kind == "exact":
         return _judge_exact(claim, finding)
     if math.isnan(finding.margin.se):
         return Judgement(claim, finding, "undecided", "no interval was computed")
+    if too_few:
+        return Judgement(claim, finding, "undecided", " ".join(part for part in (too_few, finding.note) if part))
     low, high = finding.margin.interval(confidence)
     verdict: Verdict = "undecided"
     if low >= -TOLERANCE:

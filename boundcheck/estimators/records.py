@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -21,6 +22,10 @@ from boundcheck.population.leave_out import Tilt
 
 # Nats. Log-sums are good to 1e-5 and a margin is made of four: ties count as met, whatever their rounding.
 TOLERANCE = 4e-5
+
+# Below this median number of effective negatives intervals cover far less than they say, and always on the same side
+# (results/validation/coverage.csv, beta = 10).
+TOO_LOW_ESS = 10.0
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,12 @@ class MarginSummary:
     margin: Tensor
     share: Share
     ess: Tensor | None
+
+    @property
+    def median_ess(self) -> float:
+        """Over the anchors at which the tilted pool is not empty; NaN without intervals."""
+        finite = self.ess[torch.isfinite(self.ess)] if self.ess is not None else torch.empty(0)
+        return float(finite.median()) if len(finite) else math.nan
 
 
 @dataclass(frozen=True)
@@ -208,7 +219,6 @@ class LossTable:
     def _row(self, summary: MarginSummary, confidence: float) -> dict[str, object]:
         low, high = summary.share.interval(confidence)
         finite = summary.margin[torch.isfinite(summary.margin)]
-        ess = summary.ess
         return dict(
             hardening=summary.hardening.family,
             beta=_number(summary.hardening.beta),
@@ -217,7 +227,7 @@ class LossTable:
             share_high=high,
             median_margin=float(finite.median()) if len(finite) else np.nan,
             min_margin=float(finite.min()) if len(finite) else np.nan,
-            median_ess=float(ess[torch.isfinite(ess)].median()) if ess is not None else np.nan,
+            median_ess=summary.median_ess,
             n_anchors=len(finite),
             n_undefined=len(summary.margin) - len(finite),
         )

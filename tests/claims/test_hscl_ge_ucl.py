@@ -49,7 +49,7 @@ def test_the_crossing_does_not_depend_on_the_tilts_asked_for(betas: list[float])
 
 
 def test_no_tilt_is_needed_where_the_other_class_is_nearer() -> None:
-    (judgement,) = judged("hscl_ge_ucl", evidence_of(shared_places(), crossing=True, betas=[1]))
+    (judgement,) = judged("hscl_ge_ucl", evidence_of(shared_places(200), crossing=True, betas=[1], temperature=1))
     assert judgement.verdict == "holds" and "no tilt is needed" in judgement.reason
 
 
