@@ -29,6 +29,7 @@ from boundcheck.estimators import (
 )
 from boundcheck.estimators.closed import population_limits
 from boundcheck.estimators.crossing import beta_star, planner
+from boundcheck.estimators.minibatch import minibatch_frame
 from boundcheck.inference.multiplicity import holm
 from boundcheck.manifest import manifest_of
 from boundcheck.population.tiles import Progress
@@ -274,7 +275,9 @@ def verify(
         manifest=manifest_of(losses, config, evidence.crossing, chosen) | {"choice": choice},
     )
     if finite is not None:
-        run = replace(run, finite_k=finite.to_frame(confidence), k_epsilon=finite.k_epsilon_frame())
+        batches = minibatch_frame(finite.limit, ks, seed)
+        table = finite.to_frame(confidence).merge(batches, "left", ["loss", "hardening", "beta", "q", "k"])
+        run = replace(run, finite_k=table, k_epsilon=finite.k_epsilon_frame())
     if limits is not None:
         run = replace(run, population=_beside(limits, losses, confidence))
     return Verification(run, losses)

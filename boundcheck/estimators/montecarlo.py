@@ -9,6 +9,7 @@ are compared with all candidates: the limit, unbiased over anchors.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from boundcheck.estimators.records import Cost, LossTable
 from boundcheck.hardening import denominator
 from boundcheck.losses import LossKey, LossSpec, anchor_losses, instance_weights
 from boundcheck.population.cumulants import cumulant_table, terms_for
+from boundcheck.population.functionals import Tilt
 from boundcheck.population.leave_out import leave_one_out
 from boundcheck.population.tiles import Progress
 
@@ -117,9 +119,20 @@ def _by_tilt(spec: LossSpec) -> list[LossKey]:
 
 
 def _drawn_rho(emb: EmbeddingSet, spec: LossSpec, anchors: Tensor, key: LossKey, k: int, seed: int) -> Tensor:
-    """log mean of e^t over k negatives drawn from the tilted pool of each anchor, (a,); NaN for an empty pool.
+    """log mean of e^t over k negatives drawn from the tilted pool of each anchor, (a,); NaN for an empty pool."""
+    draws = drawn_logits(emb, spec, anchors, key.tilt, k, seed)
+    return torch.cat([torch.logsumexp(t, 1) - np.log(k) for _, t in draws])
+
+
+def drawn_logits(
+    emb: EmbeddingSet, spec: LossSpec, anchors: Tensor, tilt: Tilt, k: int, seed: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Logits of k negatives of each anchor, drawn i.i.d. from its tilted pool; in blocks of anchors.
 
     The uniforms depend on (seed, anchor block) alone, so that the losses' gaps profit from common random numbers.
+
+    Yields:
+        Anchors (rows,) and logits (rows, k); NaN where the pool is empty.
     """
     n, v, d = emb.z.shape
     z = torch.from_numpy(emb.z).reshape(-1, d).to(torch.float64)
@@ -127,12 +140,11 @@ def _drawn_rho(emb: EmbeddingSet, spec: LossSpec, anchors: Tensor, key: LossKey,
     weight = instance_weights(y, spec.class_prior).log().repeat_interleave(v)
     instance = torch.arange(n).repeat_interleave(v)
     label = y.repeat_interleave(v)
-    out = []
     for block, rows in enumerate(torch.split(anchors, BLOCK)):
         uniforms = torch.from_numpy(np.random.default_rng([seed, 1, block]).random((len(rows), k)))
         t = z[rows] @ z.T / spec.temperature
-        log_p = denominator(key.hardening).log(t, spec.temperature) + weight
-        excluded = label[rows][:, None] == label if key.tilt.pool == "diff" else torch.zeros_like(t, dtype=torch.bool)
+        log_p = denominator(tilt.hardening).log(t, spec.temperature) + weight
+        excluded = label[rows][:, None] == label if tilt.pool == "diff" else torch.zeros_like(t, dtype=torch.bool)
         if spec.self_pairs == "exclude":
             excluded = excluded | (instance[rows][:, None] == instance)
         log_p = log_p.masked_fill(excluded, -torch.inf)
@@ -140,7 +152,4 @@ def _drawn_rho(emb: EmbeddingSet, spec: LossSpec, anchors: Tensor, key: LossKey,
         cdf = (log_p - torch.where(top == -torch.inf, 0.0, top)).exp().cumsum(1)
         # Scaling by the last value keeps u below the total, so that the draw is never past the last candidate.
         drawn = torch.searchsorted(cdf, uniforms * cdf[:, -1:], right=True).clamp_max(n * v - 1)
-        chosen = torch.gather(t, 1, drawn)
-        rho = torch.logsumexp(chosen, 1) - np.log(k)
-        out.append(torch.where(top[:, 0] == -torch.inf, torch.nan, rho))
-    return torch.cat(out)
+        yield rows, torch.where(top == -torch.inf, torch.nan, torch.gather(t, 1, drawn))

@@ -36,7 +36,9 @@ CAPTIONS = {
         "How many negatives are infinitely many",
         "How far each loss at k negatives lies below its limit, over the data's own pools, in nats. Points are "
         "averages over all draws, none of them made; dashed lines are the second-order prediction, which falls as "
-        "1/k; the darker, the harder. The number of negatives at which a curve meets a level is in the table above.",
+        "1/k; the darker, the harder. Crosses are what training on mini-batches computes, which draws without the tilt "
+        "and weighs within the batch, where it is above its own error. The number of negatives at which the points "
+        "meet a level is in the table above.",
     ),
     "bounds": (
         "The mean classifier and its bounds",

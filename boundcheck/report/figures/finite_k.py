@@ -46,9 +46,13 @@ def _draw_pool(ax: Axes, rows: pd.DataFrame, hard: str) -> None:
     palette = sns.light_palette(LOSS_COLOUR[hard], len(curves) + 2)[2:]
     for ((hardening, _), curve), colour in zip(curves, palette, strict=True):
         name = LOSS_NAME[curve["loss"].iloc[0]]
+        limit = (curve["plugin"] + curve["gap_plugin"]).iloc[0]
         label = name if hardening == "constant" else f"{name}, {hardening_label(str(hardening), curve['beta'].iloc[0])}"
         seen = curve[curve["gap_plugin"] > _LEAST]
         ax.loglog(seen["k"], seen["gap_plugin"], "o", color=colour, label=label)
+        batch = curve.assign(minibatch=limit - curve["minibatch"])
+        batch = batch[batch["minibatch"] > np.maximum(_LEAST, 2 * batch["minibatch_se"])]
+        ax.loglog(batch["k"], batch["minibatch"], "x", color=colour)
         k = np.geomspace(curve["k"].min(), curve["k"].max(), 50)
         predicted = float(next(records(curve)).gap_predicted) * float(curve["k"].iloc[0]) / k
         ax.loglog(k[predicted > _LEAST], predicted[predicted > _LEAST], "--", color=colour, linewidth=0.8)

@@ -1,0 +1,107 @@
+"""What a mini-batch makes of the losses: negatives drawn untilted, the tilt put in by weights within the batch.
+
+    L_B^(k) = E log(1 + Q sum_i eta(t_ai) e^{t_ai - t_ap} / sum_i eta(t_ai)),    i over k i.i.d. draws from the pool
+
+is what the H-SCL authors' training code computes (Jiang 2022, following Robinson et al. 2021). The draws of L^(k) come
+from the tilted pool; here the ratio of two sums stands for the tilted mean, which is biased: of k negatives a hard tilt
+keeps a few, so the loss lies below that of its limit, and the further the harder the tilt.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from boundcheck.estimators.montecarlo import BLOCK, drawn_logits
+from boundcheck.estimators.records import LossTable
+from boundcheck.hardening import CONSTANT, denominator, numerator
+from boundcheck.losses import weighted_mean
+from boundcheck.population.functionals import Tilt
+
+LARGEST_BATCH = 1000
+DRAWS = 256  # negatives per anchor, at least, over all repeats
+
+
+def minibatch_frame(limit: LossTable, ks: Sequence[int], seed: int = 0) -> pd.DataFrame:
+    """L_B^(k) over the anchors of a table, by Monte Carlo over draws and positives.
+
+    Args:
+        limit: the limit's table.
+        ks: numbers of negatives; those above 1,000 are left out.
+        seed: of the draws.
+
+    Returns:
+        One row per loss and k: loss, hardening, beta, q, k, minibatch and minibatch_se (nats; the error that the draws
+        leave, over these anchors).
+    """
+    rows = []
+    for k in (k for k in ks if k <= LARGEST_BATCH):
+        repeats = max(4, math.ceil(DRAWS / k))
+        positive = _positives(limit, repeats, seed)
+        rho = {
+            pool: _ratio_rho(limit, pool, k, repeats, seed)
+            for pool in dict.fromkeys(key.tilt.pool for key in limit.keys)
+        }
+        for f, key in enumerate(limit.keys):
+            x = rho[key.tilt.pool][limit.spec.all_hardenings.index(key.hardening)] - positive  # (a, repeats)
+            values = x if math.isinf(key.q) else softplus(x + math.log(key.q))
+            weight = limit.losses.weight[:, [f]]
+            share = weight / weight.sum()
+            spread = torch.where(weight > 0, share * values.std(1, keepdim=True), 0.0).square().sum() / repeats
+            rows.append(
+                dict(
+                    loss=key.loss,
+                    hardening=key.hardening.family,
+                    beta=np.nan if key.hardening.beta is None else key.hardening.beta,
+                    q=key.q,
+                    k=k,
+                    minibatch=float(weighted_mean(values.mean(1, keepdim=True), weight)),
+                    minibatch_se=float(spread.sqrt()),
+                )
+            )
+    return pd.DataFrame(rows, columns=["loss", "hardening", "beta", "q", "k", "minibatch", "minibatch_se"])
+
+
+def _ratio_rho(limit: LossTable, pool: str, k: int, repeats: int, seed: int) -> Tensor:
+    """(h, a, repeats) log of the weighted mean of e^t within each batch."""
+    spec = limit.spec
+    out = []
+    for _, drawn in drawn_logits(limit.emb, spec, limit.table.anchors, Tilt(pool, CONSTANT), k * repeats, seed):
+        t = drawn.view(len(drawn), repeats, k)
+        out.append(
+            torch.stack(
+                [
+                    numerator(h).log(t, spec.temperature).logsumexp(2)
+                    - denominator(h).log(t, spec.temperature).logsumexp(2)
+                    for h in spec.all_hardenings
+                ]
+            )
+        )
+    return torch.cat(out, 1)
+
+
+def _positives(limit: LossTable, repeats: int, seed: int) -> Tensor:
+    """(a, repeats) logits of positives drawn uniformly from each anchor's; NaN where it has none."""
+    emb, spec, anchors = limit.emb, limit.spec, limit.table.anchors
+    z = torch.from_numpy(emb.z).reshape(-1, emb.d).to(torch.float64)
+    label = torch.from_numpy(emb.y).repeat_interleave(emb.v)
+    instance = torch.arange(emb.n).repeat_interleave(emb.v)
+    generator = torch.Generator().manual_seed(seed)
+    out = []
+    for rows in torch.split(anchors, BLOCK):
+        of = instance if spec.positives == "augmentation" else label
+        positive = (of[rows][:, None] == of).to(torch.float64)
+        if spec.positives == "augmentation" or spec.self_pairs == "exclude":
+            positive[torch.arange(len(rows)), rows] = 0
+        lonely = positive.sum(1) == 0
+        positive[lonely] = 1
+        drawn = torch.multinomial(positive, repeats, replacement=True, generator=generator)
+        t = torch.gather(z[rows] @ z.T / spec.temperature, 1, drawn)
+        out.append(torch.where(lonely[:, None], torch.nan, t))
+    return torch.cat(out)
