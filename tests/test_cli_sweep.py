@@ -97,7 +97,8 @@ def test_options_reach_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
         "temperatures": (0.1, 1.0), "betas": (0.0, 3.0), "q": (2.0, float("inf")),
         "hardening": ("exp", "threshold:0.5"), "positives": "class", "self_pairs": "include",
         "class_prior": "balanced", "claims": ("hscl_le_hucl",), "estimator": "montecarlo", "anchors": 7,
-        "negatives": 9, "confidence": 0.9, "seed": 4, "device": "cpu", "precision": "float64", "dataset": "digits",
+        "negatives": (9,), "until_decided": False,
+        "max_anchors": None, "confidence": 0.9, "seed": 4, "device": "cpu", "precision": "float64", "dataset": "digits",
         "split": "train", "views": 3, "data_dir": Path("d"), "arch": "convnet", "cells": Path("c"), "progress": None,
     }  # fmt: skip
 

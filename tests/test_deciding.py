@@ -65,9 +65,7 @@ def test_the_error_about_the_data_is_what_sampling_anchors_leaves(sample):
     assert bc.estimate(sample, betas=[], device="cpu", intervals=False).sampling_error(keys) == 0
 
 
-@pytest.mark.parametrize(
-    "options", [dict(anchors=50), dict(negatives=3), dict(estimator="exact"), dict(estimator="closed")]
-)
+@pytest.mark.parametrize("options", [dict(anchors=50), dict(estimator="exact"), dict(estimator="closed")])
 def test_it_samples_by_itself(sample, options):
     with pytest.raises(InputError, match="until_decided: samples anchors of embeddings by itself"):
         bc.verify(sample, until_decided=True, **options)

@@ -34,9 +34,13 @@ ASSUMPTION = (
 )
 
 
+ROOMY = clusters(per_class=40, spread=0.6)  # enough effective negatives at these tilts
+OPTIONS: dict[str, Any] = {"betas": [1, 2], "q": [1, math.inf], "temperature": 1.0}
+
+
 @pytest.fixture(scope="module")
 def three_families() -> bc.Verification:
-    return bc.verify(clusters(spread=0.6), betas=[1, 5], hardening=FAMILIES, q=[1, math.inf], temperature=0.3)
+    return bc.verify(ROOMY, hardening=FAMILIES, **OPTIONS)
 
 
 def violated(verification: bc.Verification) -> pd.DataFrame:
@@ -53,7 +57,7 @@ def test_columns_are_the_contract_s(three_families: bc.Verification, tmp_path: P
     assert sorted(run.claims) == sorted(CLAIM.split()) == sorted(CLAIM_COLUMNS)
     assert list(run.assumption) == ASSUMPTION.split() == ASSUMPTION_COLUMNS
     assert list(run.worst) == WORST_COLUMNS
-    assert {"id", "view", "label", "beta_star", "margin[exp:5]", "ess[poly:2]", "hscl[threshold:0.2,q=inf]"} <= set(
+    assert {"id", "view", "label", "beta_star", "margin[exp:2]", "ess[poly:2]", "hscl[threshold:0.2,q=inf]"} <= set(
         run.anchors
     )
 
@@ -100,15 +104,15 @@ def test_margins_shares_and_claims_agree(three_families: bc.Verification) -> Non
 
 def test_three_families_in_one_run_do_not_disturb_each_other(three_families: bc.Verification) -> None:
     """A tilt that is undefined at some anchors, or at all, changes nothing for the others."""
-    emb, options = clusters(spread=0.6), {"betas": [1, 5], "q": [1, math.inf], "temperature": 0.3}
-    alone = bc.verify(emb, **options).run
-    with_empty = bc.verify(emb, hardening=["exp", "threshold:1"], **options).run
+    alone = bc.verify(ROOMY, **OPTIONS).run
+    with_empty = bc.verify(ROOMY, hardening=["exp", "threshold:1"], **OPTIONS).run
     for other in (three_families.run, with_empty):
         for name in ("losses", "claims", "assumption"):
             mine, theirs = getattr(alone, name), getattr(other, name)
             kept = theirs[theirs.hardening.isin(mine.hardening)].reset_index(drop=True)
-            columns = mine.columns.drop("p_holm", errors="ignore")  # the family of tests is larger
-            pd.testing.assert_frame_equal(kept[columns], mine[columns], rtol=1e-9, atol=1e-12)
+            # The family of tests is larger; reasons quote slack, which may differ by rounding.
+            columns = mine.columns.drop(["p_holm", "reason"], errors="ignore")
+            pd.testing.assert_frame_equal(kept[columns], mine[columns], rtol=1e-4, atol=1e-5)
 
 
 def test_every_claim_has_a_result(three_families: bc.Verification) -> None:
@@ -133,7 +137,7 @@ def test_a_frame_is_a_copy(three_families: bc.Verification) -> None:
 
 
 def test_a_violated_theorem_fails_the_run_and_says_its_premise_failed() -> None:
-    found = bc.verify(shared_places(), betas=[1, 5])
+    found = bc.verify(shared_places(200), betas=[1, 2], temperature=1)
     assert found.claims["hscl_le_hucl"].verdict == "violated"
     assert "the premise fails" in found.claims["hscl_le_hucl"].frame.reason[0]
     assert found.failed() and found.failed("undecided") and not found.failed("never")

@@ -132,7 +132,7 @@ def test_a_sample_of_a_known_population_is_reported_beside_its_limits(tmp_path):
     assert "Exact limits of the population" in page
     assert (tmp_path / "run" / "tables" / "population.md").exists()
     unknown = bc.verify(population.sample(), betas=[1.0], claims="scl_le_ucl", device="cpu")
-    assert unknown.run.population is None
+    assert unknown.run.population.empty
 
 
 @pytest.mark.parametrize(

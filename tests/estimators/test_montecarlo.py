@@ -10,6 +10,7 @@ import boundcheck as bc
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
 from boundcheck.estimators.exact import exact
+from boundcheck.estimators.finite import finite_losses
 from boundcheck.estimators.montecarlo import montecarlo
 from boundcheck.hardening import CONSTANT, Exponential, Threshold
 from boundcheck.losses import POOL_OF, LossKey, LossSpec
@@ -73,7 +74,7 @@ def test_sampled_anchors_are_unbiased_and_their_standard_error_covers(prior):
     emb = EmbeddingSet(*clouds("clustered", n=90, v=2, d=6, seed=1))
     spec = LossSpec(0.5, (Exponential(2.0),), class_prior=prior)
     whole = exact(emb, spec, device="cpu")
-    runs = [montecarlo(emb, spec, anchors=30, seed=seed, device="cpu") for seed in range(60)]
+    runs = [montecarlo(emb, spec, anchors=30, seed=seed, device="cpu") for seed in range(100, 160)]
     for key in whole.keys:
         plugin, value = (np.array([getattr(run.loss(key), name) for run in runs]) for name in ("plugin", "value"))
         noise = plugin.std(ddof=1)
@@ -105,10 +106,10 @@ def test_k_negatives_have_the_expectation_of_enumerating_them(k, prior):
 
 
 def test_many_negatives_approach_the_limit_from_below(crowd):
-    limit = montecarlo(crowd, SPEC, anchors=60, seed=1, device="cpu")
+    limit = montecarlo(crowd, SPEC, anchors=120, seed=1, device="cpu")
     errors = []
     for k in (1, 8, 64, 1024, 16384):
-        drawn = montecarlo(crowd, SPEC, anchors=60, negatives=k, seed=1, intervals=False, device="cpu")
+        drawn = montecarlo(crowd, SPEC, anchors=120, negatives=k, seed=1, intervals=False, device="cpu")
         finite = [i for i, key in enumerate(drawn.keys) if math.isfinite(key.q)]
         errors.append(float((limit.losses.mean - drawn.losses.mean)[finite].mean()))
     assert errors[0] > errors[1] > abs(errors[2])
@@ -195,3 +196,17 @@ def test_auto_samples_when_asked_to_or_when_all_pairs_are_too_many(crowd, monkey
     assert bc.estimate(crowd, negatives=2, device="cpu").k == 2
     monkeypatch.setattr("boundcheck.estimators.choice.SECONDS", 1e-9)
     assert bc.estimate(crowd, device="cpu").estimator == "montecarlo"
+
+
+@pytest.mark.parametrize("mode", ["augmentation", "class"])
+def test_draws_agree_with_the_mean_over_every_draw(crowd, mode):
+    spec = LossSpec(0.5, SPEC.hardenings, (1.0,), mode)
+    exactly = finite_losses(crowd, spec, (3, 40), intervals=False, device="cpu")
+    for k in (3, 40):
+        drawn = [
+            montecarlo(crowd, spec, anchors=120, negatives=k, seed=seed, intervals=False, device="cpu").losses.mean
+            for seed in range(20)
+        ]
+        mean, noise = torch.stack(drawn).mean(0), torch.stack(drawn).std(0) / math.sqrt(20)
+        z = (mean - exactly.tables[k].losses.mean) / noise.clamp_min(1e-6)
+        assert z.abs().max() < 4, z

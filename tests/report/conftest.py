@@ -177,7 +177,7 @@ def make_run(
         anchors=pd.DataFrame(anchors),
         worst=pd.DataFrame(worst, columns=WORST_COLUMNS),
         manifest=manifest,
-        population=pd.DataFrame(limits, columns=POPULATION_COLUMNS) if population else None,
+        population=pd.DataFrame(limits if population else [], columns=POPULATION_COLUMNS),
         pictures=images,
     )
 
