@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import torch
 
-from boundcheck.claims import Claim, Judgement, choose_claims, judge
+from boundcheck.claims import Claim, choose_claims, judge
 from boundcheck.claims.evidence import gather
 from boundcheck.data import ImageSet
 from boundcheck.deciding import until_decided as sample_until_decided
@@ -30,11 +29,11 @@ from boundcheck.estimators import (
 from boundcheck.estimators.closed import population_limits
 from boundcheck.estimators.crossing import beta_star, planner
 from boundcheck.estimators.minibatch import minibatch_frame
-from boundcheck.inference.multiplicity import holm
 from boundcheck.manifest import manifest_of
 from boundcheck.population.tiles import Progress
 from boundcheck.report import summary_html, write_report
-from boundcheck.runs import CLAIM_COLUMNS, WORST_COLUMNS, Run, hardening_key, save_run
+from boundcheck.runs import WORST_COLUMNS, Run, save_run
+from boundcheck.tabulate import anchors_frame, claims_frame, limits_frame
 from boundcheck.worst import pictures_of, worst_anchors
 
 FAIL_ON = ("violated", "undecided", "never")
@@ -268,9 +267,9 @@ def verify(
         losses=pd.concat(
             [table.to_frame(confidence) for table in (losses, *(finite.tables.values() if finite else ()))]
         ),
-        claims=_claims_frame(judgements, losses, confidence),
+        claims=claims_frame(judgements, losses, confidence),
         assumption=losses.assumption_frame(confidence),
-        anchors=_anchors_frame(losses, critical),
+        anchors=anchors_frame(losses, critical),
         worst=worst.reindex(columns=WORST_COLUMNS),
         manifest=manifest_of(losses, config, evidence.crossing, chosen) | {"choice": choice},
     )
@@ -279,16 +278,8 @@ def verify(
         table = finite.to_frame(confidence).merge(batches, "left", ["loss", "hardening", "beta", "q", "k"])
         run = replace(run, finite_k=table, k_epsilon=finite.k_epsilon_frame())
     if limits is not None:
-        run = replace(run, population=_beside(limits, losses, confidence))
+        run = replace(run, population=limits_frame(limits, losses, confidence))
     return Verification(run, losses)
-
-
-def _beside(limits: pd.DataFrame, losses: LossTable, confidence: float) -> pd.DataFrame:
-    """The exact limits with the estimates beside them, with the columns of population.csv."""
-    columns = ["estimate", "se", "ci_low", "ci_high"]
-    shares = [(s.share.value, s.share.se, *s.share.interval(confidence)) for s in losses.margins.values()]
-    estimates = np.concatenate([losses.to_frame(confidence)[columns].to_numpy(), np.array(shares)])
-    return limits.assign(**dict(zip(columns, estimates.T, strict=True)))
 
 
 def failed(claims: pd.DataFrame, on: str) -> bool:
@@ -297,62 +288,3 @@ def failed(claims: pd.DataFrame, on: str) -> bool:
         raise unknown_name("fail_on", on, FAIL_ON)
     bad = {"violated": {"violated"}, "undecided": {"violated", "undecided"}, "never": set()}[on]
     return bool(claims.verdict[claims.kind != "scenario"].isin(bad).any())
-
-
-def _claims_frame(judgements: list[Judgement], losses: LossTable, confidence: float) -> pd.DataFrame:
-    adjusted = holm(np.array([judgement.p_value for judgement in judgements]))
-    rows = [_claim_row(j, p_holm, losses, confidence) for j, p_holm in zip(judgements, adjusted, strict=True)]
-    return pd.DataFrame(rows, columns=CLAIM_COLUMNS)
-
-
-def _claim_row(judgement: Judgement, p_holm: float, losses: LossTable, confidence: float) -> dict[str, object]:
-    row: dict[str, object] = {"claim": judgement.claim.id, "kind": judgement.claim.kind, "hardening": ""}
-    finding = judgement.finding
-    if finding is not None:
-        low, high = finding.margin.interval(confidence)
-        row |= {
-            "hardening": finding.hardening or "",
-            "beta": finding.beta,
-            "q": finding.q,
-            "lhs": finding.lhs,
-            "rhs": finding.rhs,
-            "margin": finding.margin.value,
-            "se": finding.margin.se,
-            "ci_low": low,
-            "ci_high": high,
-            "premise_share": finding.premise_share,
-        }
-        if finding.share is not None:
-            share_low, share_high = finding.share.interval(confidence)
-            row |= {"share_holding": finding.share.value, "share_low": share_low, "share_high": share_high}
-        slack = finding.slack
-        row["n_anchors"] = len(losses.table.anchors) if slack is None else int((~torch.isnan(slack)).sum())
-    return row | {
-        "p_value": judgement.p_value,
-        "p_holm": p_holm,
-        "verdict": judgement.verdict,
-        "reason": judgement.reason,
-    }
-
-
-def _anchors_frame(losses: LossTable, critical: torch.Tensor) -> pd.DataFrame:
-    anchors = losses.table.anchors.numpy()
-    emb = losses.emb
-    instance = anchors // emb.v
-    columns: dict[str, object] = {
-        "id": emb.ids[instance],
-        "view": anchors % emb.v,
-        "label": np.array(emb.classes)[emb.y[instance]],
-        "beta_star": torch.where(torch.isinf(critical), torch.nan, critical).numpy(),
-    }
-    for h, summary in losses.margins.items():
-        name = hardening_key(h.family, np.nan if h.beta is None else h.beta)
-        columns[f"margin[{name}]"] = summary.margin.numpy()
-        if summary.ess is not None:
-            columns[f"ess[{name}]"] = summary.ess.numpy()
-    for f, key in enumerate(losses.keys):
-        name = hardening_key(key.hardening.family, np.nan if key.hardening.beta is None else key.hardening.beta)
-        columns[f"{key.loss}[{name},q={key.q:g}]"] = losses.losses.value[:, f].numpy()
-    frame = pd.DataFrame(columns)
-    # Seven digits are more than any of these values has; half the size for large runs.
-    return frame.astype({name: np.float32 for name in frame if frame[name].dtype == np.float64})

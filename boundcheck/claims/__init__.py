@@ -21,13 +21,14 @@ from boundcheck.claims.arora_upper import arora_upper
 from boundcheck.claims.ash_upper import ash_upper
 from boundcheck.claims.bao_lower import bao_lower
 from boundcheck.claims.bao_upper import bao_upper
-from boundcheck.claims.base import Claim, Evidence, Finding, Judgement, Requirement, judge
+from boundcheck.claims.base import Claim, Evidence, Finding, Requirement
 from boundcheck.claims.debiased_identity import debiased_identity
 from boundcheck.claims.finite_k_below_limit import finite_k_below_limit
 from boundcheck.claims.hscl_ge_scl import hscl_ge_scl
 from boundcheck.claims.hscl_ge_ucl import hscl_ge_ucl
 from boundcheck.claims.hscl_le_hucl import hscl_le_hucl
 from boundcheck.claims.hucl_ge_ucl import hucl_ge_ucl
+from boundcheck.claims.judging import Judgement, judge
 from boundcheck.claims.monotone_in_beta import monotone_in_beta
 from boundcheck.claims.nozawa_sato_upper import nozawa_sato_upper
 from boundcheck.claims.scl_ge_collapse import scl_ge_collapse

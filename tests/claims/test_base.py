@@ -12,8 +12,8 @@ import torch
 
 import boundcheck as bc
 from boundcheck.claims import CLAIMS, Claim, Evidence, Finding, Judgement, choose_claims, judge
-from boundcheck.claims.base import TOLERANCE
 from boundcheck.errors import InputError
+from boundcheck.estimators.records import TOLERANCE
 from boundcheck.hardening import CONSTANT, Exponential
 from boundcheck.inference.intervals import Estimate
 from tests.claims.designs import clusters, evidence_of, judged

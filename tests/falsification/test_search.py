@@ -11,9 +11,9 @@ from torch import Tensor
 
 import boundcheck as bc
 from boundcheck.claims import CLAIMS, Evidence, Finding
-from boundcheck.claims.base import TOLERANCE
 from boundcheck.claims.requirements import BALANCED, SELF_INCLUDED
 from boundcheck.errors import InputError
+from boundcheck.estimators.records import TOLERANCE
 from boundcheck.falsification import Counterexample, search
 from boundcheck.hardening import Hardening
 from boundcheck.population.cumulants import CumulantTable

@@ -1,0 +1,81 @@
+"""The tables of a run: verdicts, anchors and known limits as frames with the columns of their files."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import torch
+
+from boundcheck.claims import Judgement
+from boundcheck.estimators import LossTable
+from boundcheck.inference.multiplicity import holm
+from boundcheck.runs import CLAIM_COLUMNS, hardening_key
+
+
+def claims_frame(judgements: list[Judgement], losses: LossTable, confidence: float) -> pd.DataFrame:
+    """One row per claim, hardening and Q with the columns of claims.csv; p-values adjusted over all of them."""
+    adjusted = holm(np.array([judgement.p_value for judgement in judgements]))
+    rows = [_claim_row(j, p_holm, losses, confidence) for j, p_holm in zip(judgements, adjusted, strict=True)]
+    return pd.DataFrame(rows, columns=CLAIM_COLUMNS)
+
+
+def _claim_row(judgement: Judgement, p_holm: float, losses: LossTable, confidence: float) -> dict[str, object]:
+    row: dict[str, object] = {"claim": judgement.claim.id, "kind": judgement.claim.kind, "hardening": ""}
+    finding = judgement.finding
+    if finding is not None:
+        low, high = finding.margin.interval(confidence)
+        row |= {
+            "hardening": finding.hardening or "",
+            "beta": finding.beta,
+            "q": finding.q,
+            "lhs": finding.lhs,
+            "rhs": finding.rhs,
+            "margin": finding.margin.value,
+            "se": finding.margin.se,
+            "ci_low": low,
+            "ci_high": high,
+            "premise_share": finding.premise_share,
+        }
+        if finding.share is not None:
+            share_low, share_high = finding.share.interval(confidence)
+            row |= {"share_holding": finding.share.value, "share_low": share_low, "share_high": share_high}
+        slack = finding.slack
+        row["n_anchors"] = len(losses.table.anchors) if slack is None else int((~torch.isnan(slack)).sum())
+    return row | {
+        "p_value": judgement.p_value,
+        "p_holm": p_holm,
+        "verdict": judgement.verdict,
+        "reason": judgement.reason,
+    }
+
+
+def anchors_frame(losses: LossTable, critical: torch.Tensor) -> pd.DataFrame:
+    """One row per anchor with the columns of anchors.parquet; `critical` is (a,) beta*, inf where there is none."""
+    anchors = losses.table.anchors.numpy()
+    emb = losses.emb
+    instance = anchors // emb.v
+    columns: dict[str, object] = {
+        "id": emb.ids[instance],
+        "view": anchors % emb.v,
+        "label": np.array(emb.classes)[emb.y[instance]],
+        "beta_star": torch.where(torch.isinf(critical), torch.nan, critical).numpy(),
+    }
+    for h, summary in losses.margins.items():
+        name = hardening_key(h.family, np.nan if h.beta is None else h.beta)
+        columns[f"margin[{name}]"] = summary.margin.numpy()
+        if summary.ess is not None:
+            columns[f"ess[{name}]"] = summary.ess.numpy()
+    for f, key in enumerate(losses.keys):
+        name = hardening_key(key.hardening.family, np.nan if key.hardening.beta is None else key.hardening.beta)
+        columns[f"{key.loss}[{name},q={key.q:g}]"] = losses.losses.value[:, f].numpy()
+    frame = pd.DataFrame(columns)
+    # Seven digits are more than any of these values has; half the size for large runs.
+    return frame.astype({name: np.float32 for name in frame if frame[name].dtype == np.float64})
+
+
+def limits_frame(limits: pd.DataFrame, losses: LossTable, confidence: float) -> pd.DataFrame:
+    """The exact limits with the estimates beside them, with the columns of population.csv."""
+    columns = ["estimate", "se", "ci_low", "ci_high"]
+    shares = [(s.share.value, s.share.se, *s.share.interval(confidence)) for s in losses.margins.values()]
+    estimates = np.concatenate([losses.to_frame(confidence)[columns].to_numpy(), np.array(shares)])
+    return limits.assign(**dict(zip(columns, estimates.T, strict=True)))
