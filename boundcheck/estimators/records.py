@@ -22,6 +22,8 @@ from boundcheck.population.leave_out import Tilt
 
 # Nats. Log-sums are good to 1e-5 and a margin is made of four: ties count as met, whatever their rounding.
 TOLERANCE = 4e-5
+# Largest logits are no sums: they are as good as a float32 product, whatever the temperature.
+COSINE_TOLERANCE = 1e-6
 
 # Below this median number of effective negatives intervals cover far less than they say, and always on the same side
 # (results/validation/coverage.csv, beta = 10).
@@ -237,7 +239,8 @@ class LossTable:
         margin = self.table.largest_logit("same") - self.table.largest_logit("diff")
         margin = torch.where(torch.isfinite(margin), margin, torch.nan)
         constant = next(h for h in self.margins if isinstance(h, Constant))
-        share = share_of(margin, self.weight, self.table.anchors, self.emb.v, self.exhaustive)
+        tolerance = COSINE_TOLERANCE * float(np.square(self.emb.z).sum(2).max()) / self.spec.temperature
+        share = share_of(margin, self.weight, self.table.anchors, self.emb.v, self.exhaustive, tolerance)
         row = self._row(MarginSummary(constant, margin, share, None), confidence)
         return row | dict(hardening="exp", beta=np.inf, median_ess=1.0)
 
@@ -251,13 +254,15 @@ class LossTable:
         return str(self.to_frame().to_html(index=False, float_format="{:.4f}".format, na_rep=""))
 
 
-def share_of(margin: Tensor, weight: Tensor, anchors: Tensor, v: int, exhaustive: bool) -> Share:
+def share_of(
+    margin: Tensor, weight: Tensor, anchors: Tensor, v: int, exhaustive: bool, tolerance: float = TOLERANCE
+) -> Share:
     """Weighted share of defined anchors with margin >= 0 up to rounding; the standard error clusters views."""
     defined = ~torch.isnan(margin)
     w = torch.where(defined, weight, 0.0)
     if not defined.any():
         return Share(float("nan"), float("nan"), 0)
-    met = (margin >= -TOLERANCE).to(w.dtype)
+    met = (margin >= -tolerance).to(w.dtype)
     value = float((w * met).sum() / w.sum())
     instance = anchors // v
     n = len(torch.unique(instance[defined]))

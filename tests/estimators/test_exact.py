@@ -171,3 +171,19 @@ def test_the_exact_estimator_does_not_sample(crowd):
         run_estimator(crowd, spec, estimator="bootstrap")
     with pytest.raises(InputError, match="precision"):
         run_estimator(crowd, spec, precision="float16")
+
+
+def test_the_nearest_neighbours_do_not_depend_on_the_temperature():
+    """Margins of nearly collapsed sets are small in nats, but not ties."""
+    rng = np.random.default_rng(0)
+    y = np.arange(120) % 3
+    z = np.ones((120, 1, 8)) + 0.02 * (rng.standard_normal((120, 1, 8)) + 0.5 * np.eye(3, 8)[y][:, None])
+    emb = EmbeddingSet(z.astype(np.float32), y)
+    cosine = emb.z[:, 0].astype(np.float64) @ emb.z[:, 0].T.astype(np.float64)
+    np.fill_diagonal(cosine, -np.inf)
+    same = y[:, None] == y
+    share = np.mean(np.where(same, cosine, -np.inf).max(1) >= np.where(same, -np.inf, cosine).max(1))
+    assert 0.3 < share < 0.9
+    for temperature in (0.05, 0.5, 1.0):
+        frame = bc.estimate(emb, temperature=temperature, betas=[1], device="cpu").assumption_frame()
+        assert float(frame[frame.beta == np.inf].share_holding.iloc[0]) == pytest.approx(share, abs=0.02)
