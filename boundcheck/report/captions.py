@@ -62,7 +62,7 @@ CAPTIONS = {
         "Verdicts",
         "One panel for each claim, the gravest verdict over all Q: ✓ holds, ✗ violated, (✗) violated although nothing "
         "is contradicted (the premise fails, or the claim is a scenario), ? undecided, – inapplicable. Nothing is "
-        "drawn where the claim says nothing.",
+        "drawn where the claim says nothing; claims that apply nowhere have no panel.",
     ),
     "worst_anchors": (
         "The worst anchors for Assumption 1",

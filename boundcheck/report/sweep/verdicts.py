@@ -31,12 +31,14 @@ _WORDS = {
 
 @paper()
 def draw_verdicts(record: SweepRecord) -> tuple[Figure, pd.DataFrame] | None:
-    """The gravest verdict over Q by claim, encoder, temperature and hardening.
+    """The gravest verdict over Q by claim, encoder, temperature and hardening; claims that apply nowhere are left out.
 
     Args:
         record: The sweep.
     """
-    panels = [_Panel.of(record, str(claim), rows) for claim, rows in record.claims.groupby("claim", sort=False)]
+    applicable = record.claims.groupby("claim").verdict.transform(lambda verdicts: (verdicts != "inapplicable").any())
+    claims = record.claims[applicable] if applicable.any() else record.claims
+    panels = [_Panel.of(record, str(claim), rows) for claim, rows in claims.groupby("claim", sort=False)]
     lines = _lines(panels)
     height = 0.6 + len(lines) * (0.75 + _ROW * panels[0].grid.height)
     figure = Figure(figsize=(1.3 + _LINE, height), layout="constrained")
