@@ -319,7 +319,9 @@ def typed(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     """The columns in order: text without missing values, numbers as numbers."""
     return pd.DataFrame(
         {
-            name: frame[name].astype(object).fillna("").astype(str) if name in TEXT_COLUMNS else pd.to_numeric(frame[name])
+            name: frame[name].astype(object).fillna("").astype(str)
+            if name in TEXT_COLUMNS
+            else pd.to_numeric(frame[name])
             for name in columns
         }
     )

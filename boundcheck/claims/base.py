@@ -211,7 +211,9 @@ def claim(
 def weaker(findings: Mapping[str, Finding]) -> Finding:
     """Of the findings of several losses, by name, the one of smaller margin; its slack is the least at every anchor."""
     name = min(findings, key=lambda loss: findings[loss].margin.plugin)
-    slack = torch.stack([f.slack for f in findings.values() if f.slack is not None]).amin(0)
+    slacks = torch.stack([f.slack for f in findings.values() if f.slack is not None])
+    slack = slacks.nan_to_num(nan=math.inf).amin(0)  # a loss that is undefined at an anchor leaves the others
+    slack = torch.where(torch.isnan(slacks).all(0), math.nan, slack)
     note = f"lhs and rhs are those of {name}, the smaller step; slack counts both losses."
     return replace(findings[name], slack=slack, note=" ".join(part for part in (note, findings[name].note) if part))
 

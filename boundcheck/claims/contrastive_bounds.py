@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,11 @@ from torch import Tensor
 
 from boundcheck.claims.base import Evidence, Finding
 from boundcheck.estimators.mean_classifier import anchor_labels, class_logits
+from boundcheck.estimators.records import TOLERANCE
 
 # Numbers of negatives K, summed: the range of Bao 2022, Figure 1, and beyond.
 KS = (1, 4, 16, 64, 256, 1024, 4096)
+QUADRATURE = 5e-6  # nats: what `summed_losses` may err by at an anchor
 LARGEST = 100.0  # log of the largest factor that is not taken for infinite
 
 
@@ -34,20 +37,24 @@ def upper_bounds(evidence: Evidence, line: Callable[[int], tuple[float, float] |
     supervised, contrastive = mean_classifier_loss(evidence), evidence.summed(KS)
     for j, k in enumerate(KS):
         if (pair := line(k)) is not None:
-            yield _finding(evidence, k, supervised, pair[0] * contrastive[:, j] + pair[1])
+            yield _finding(evidence, k, supervised, pair[0] * contrastive[:, j] + pair[1], pair[0] * QUADRATURE)
 
 
 def lower_bounds(evidence: Evidence, offset: Callable[[int], float]) -> Iterator[Finding]:
     """Findings for L_cont + offset <= mean-classifier cross-entropy."""
     supervised, contrastive = mean_classifier_loss(evidence), evidence.summed(KS)
     for j, k in enumerate(KS):
-        yield _finding(evidence, k, contrastive[:, j] + offset(k), supervised)
+        yield _finding(evidence, k, contrastive[:, j] + offset(k), supervised, QUADRATURE)
 
 
-def _finding(evidence: Evidence, k: int, lhs: Tensor, rhs: Tensor) -> Finding:
+def _finding(evidence: Evidence, k: int, lhs: Tensor, rhs: Tensor, error: float) -> Finding:
+    """The averages' finding; an `error` of the numbers beyond the rounding tolerance counts as a standard error."""
     low, high = evidence.losses.average(lhs).value, evidence.losses.average(rhs).value
     note = f"Q = K = {k} negatives, summed."
-    return Finding(None, None, float(k), low, high, evidence.losses.average(rhs - lhs), note=note)
+    margin = evidence.losses.average(rhs - lhs)
+    if error > TOLERANCE:
+        margin = replace(margin, se=math.hypot(margin.se, error))
+    return Finding(None, None, float(k), low, high, margin, note=note)
 
 
 def line_through_collisions(log_factor: float, collision: float, slope: float = 1.0) -> tuple[float, float] | None:

@@ -56,7 +56,7 @@ def _too_few_effective(finding: Finding, losses: LossTable) -> str:
     if not ess < min(TOO_LOW_ESS, (counts.sum() - counts.max()) / 2):
         return ""
     return (
-        f"The tilt rests on a median of {ess:.1f} effective negatives: below {TOO_LOW_ESS:.0f} intervals cover far "
+        f"The tilt rests on a median of {ess:.1f} effective negatives: below {TOO_LOW_ESS:.0f} intervals may cover far "
         "less than they say, so nothing is decided."
     )
 

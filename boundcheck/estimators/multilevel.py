@@ -87,9 +87,9 @@ def multilevel(
         rng = np.random.default_rng([seed, 4, block])
         for row in range(begin, min(begin + BLOCK, m)):
             at = int(candidates.position[chosen[row]])
-            positives = candidates.positive_logits(at, rng)
-            if len(positives):
-                for k in range(2):
+            for k in range(2):  # independent in their positives too, so that the difference is all their noise
+                positives = candidates.positive_logits(at, rng)
+                if len(positives):
                     twice[row, k], cost = candidates.draw(at, positives, rng)
                     pairs += cost
         if progress is not None:

@@ -56,7 +56,7 @@ def grid_for(limit: LossTable, plan: PairPlan, most: int, least_q: float, least_
     steep = rho + torch.maximum(rho, highest - math.log(least_q))
     log_u = 0.5 * math.log(LEFT_OUT) - math.log(most) - 0.5 * steep
     last = 3.0 - math.log(least_ratio) + radius  # e^{-e^3} = 2e-9, at the least t_ap
-    return Grid(log_u, math.ceil(float((last - log_u).max()) / STEP) + 1)
+    return Grid(log_u, max(1, math.ceil(float((last - log_u).max()) / STEP) + 1))
 
 
 @dataclass(frozen=True)

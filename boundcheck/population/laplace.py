@@ -5,9 +5,9 @@ For negatives drawn i.i.d. from a pool tilted by eta, with phi(u) = E e^{-u e^t}
     E log(1 + c sum_{i <= k} e^{t_i}) = integral over x of (1 - phi(c e^x)^k) exp(-e^x) dx
 
 (from log(1 + X) = integral of (1 - e^{-sX}) e^{-s} / s ds, the draws being independent, with s = e^x). The integrand is
-analytic in the strip |Im x| < pi / 2, so the trapezoidal rule errs by about exp(-pi^2 / h): 1.1e-6 nats at h = log 2.
+analytic in the strip |Im x| < pi / 2, so the trapezoidal rule errs by about exp(-pi^2 / h): 1e-6 nats at h = log 2.
 That step makes a table of D(u) = 1 - phi(u) at u_g = 2^g u_0 cheap: y_g = 1 - e^{-u_g e^t} obeys
-y_{g+1} = y_g (2 - y_g), so a pair costs one exponential, however many nodes. D is kept, not phi: phi^k needs its
+y_{g+1} = y_g (2 - y_g), so a pair costs one exponential for 32 nodes. D is kept, not phi: phi^k needs its
 relative precision.
 """
 
@@ -27,6 +27,7 @@ from boundcheck.population.powers import Chain, chain, peak, relative_terms
 from boundcheck.population.tiles import DIFF, SAME, Part, Tile, visit
 
 STEP = 0.6931471805599453  # log 2
+FRESH = 32  # nodes between exponentials
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,12 @@ def doublings(t: Tensor, log_u: Tensor, nodes: int) -> Iterator[Tensor]:
         log_u: (a,) log u of the first node.
         nodes: how many.
     """
-    y = torch.expm1(-(t + log_u[:, None]).exp_()).neg_()
-    rest = torch.empty_like(y)
+    y, rest = torch.empty_like(t), torch.empty_like(t)
     for node in range(nodes):
-        if node:
+        if node % FRESH:
             y.mul_(torch.sub(2.0, y, out=rest))
+        else:  # what has underflowed to zero would stay there
+            torch.add(t, log_u[:, None] + node * STEP, out=y).exp_().neg_().expm1_().neg_()
         yield y
 
 
@@ -173,10 +175,11 @@ def _mass(table: CumulantTable, group: int, hardening: Hardening, plan: PairPlan
 
 
 def _share(table: CumulantTable, group: int, tilt: Tilt, plan: PairPlan) -> Tensor:
-    """What turns relative weights into shares of the tilted pool; 0 where the pool is empty."""
+    """What turns relative weights into shares of the tilted pool; 0 where the group or the pool is empty."""
     term = denominator(tilt.hardening)
     total = table.log_sum(tilt.pool, term)
-    return torch.where(total == -torch.inf, 0.0, (peak(term, _top(table, group, plan), plan.temperature) - total).exp())
+    empty = (total == -torch.inf) | (table.log_sum(POOLS[group], term) == -torch.inf)
+    return torch.where(empty, 0.0, (peak(term, _top(table, group, plan), plan.temperature) - total).exp())
 
 
 @dataclass(frozen=True)

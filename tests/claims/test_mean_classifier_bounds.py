@@ -116,3 +116,11 @@ def test_a_thousand_coupons_are_stable() -> None:
     assert coverage[1000] == pytest.approx(math.lgamma(1001) - 1000 * math.log(1000), rel=1e-12)
     assert coverage[999] == -math.inf and coverage[20_000] == pytest.approx(-1000 * math.exp(-20.01), rel=1e-3)
     assert (np.diff(coverage[1000:]) >= 0).all()
+
+
+@pytest.mark.parametrize("claim", IDS)
+def test_factors_that_magnify_rounding_do_not_violate(claim: str) -> None:
+    """At collapse L_cont meets its least value, and the older bounds multiply whatever the quadrature errs by."""
+    emb = EmbeddingSet(*collapsed(20, 4, 2))
+    judgements = judged(claim, evidence_of(emb, betas=[], temperature=0.03, **POPULATION))
+    assert "violated" not in {j.verdict for j in judgements}

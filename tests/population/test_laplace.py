@@ -58,13 +58,13 @@ def mean_over_draws(
     """E log(1 + Q mean of k draws of e^(t - t_p)), averaged over the positives, by enumeration."""
     candidates, at = literal.pool(problem, a, pool), literal.positives(problem, a, positives)
     t = np.array([problem.logit(a, b) for b in candidates])
-    p = np.array([problem.weight(b[0]) * math.exp(eta(x)) for b, x in zip(candidates, t, strict=True)])
-    p /= p.sum()
+    log_p = np.array([math.log(problem.weight(b[0])) + eta(x) for b, x in zip(candidates, t, strict=True)])
+    p = np.exp(log_p - literal.log_sum(log_p))
     total = 0.0
     for draw in itertools.product(range(len(t)), repeat=k):
         chosen = list(draw)
-        mean = np.exp(t[chosen]).mean()
-        losses = [literal.loss_term(q, math.log(mean), problem.logit(a, b)) for b in at]
+        log_mean = literal.log_sum(t[chosen]) - math.log(k)
+        losses = [literal.loss_term(q, log_mean, problem.logit(a, b)) for b in at]
         total += p[chosen].prod() * float(np.mean(losses))
     return total
 
@@ -97,3 +97,29 @@ def test_standard_errors_agree_with_the_jackknife(positives: str) -> None:
         gaps = np.array([other.gap(key, k).plugin for other in without])
         se = math.sqrt(29 / 30 * ((gaps - gaps.mean()) ** 2).sum())
         assert losses.gap(key, k).se == pytest.approx(se, rel=0.4), (key, k)  # deletion is second-order large here
+
+
+@pytest.mark.parametrize("self_pairs", ["exclude", "include"])
+def test_logits_of_hundreds_do_not_underflow(self_pairs: str) -> None:
+    """Rows of norm 20 at temperature 0.5: what is zero at the first node must not stay zero."""
+    rng = np.random.default_rng(0)
+    emb = EmbeddingSet(20 * cloud(24, 1).z * rng.uniform(0.9, 1.1, (24, 1, 1)), np.arange(24) % 3, normalize=False)
+    options = {"betas": [1.0], "positives": "class", "self_pairs": self_pairs}
+    finite = finite_losses(emb, loss_spec(emb, **options), (1, 1000), intervals=False, device="cpu")
+    problem = problem_of(emb, finite.limit.spec)
+    for key in finite.limit.keys:
+        for a in (0, 7, 16):
+            eta = eta_of(key.hardening, 0.5)
+            expected = mean_over_draws(problem, (a, 0), key.tilt.pool, eta, key.q, 1, "class")
+            assert float(finite.tables[1].per_anchor(key)[a]) == pytest.approx(expected, abs=1e-4)
+        steps = torch.stack([*(t.per_anchor(key) for t in finite.tables.values()), finite.limit.per_anchor(key)])
+        assert float(steps.diff(dim=0).min()) > -1e-4
+
+
+def test_a_class_of_one_spoils_no_standard_error() -> None:
+    y = np.array([0, 0, 0, 1, 1, 1, 2, 2, 2, 3])
+    simplex = np.eye(4) - 0.25
+    emb = EmbeddingSet(np.repeat(simplex[y][:, None], 2, axis=1), y)
+    losses = found(emb, (1, 10), temperature=0.01, betas=[30.0])
+    for key, k in itertools.product(losses.limit.keys, (1, 10)):
+        assert math.isfinite(losses.tables[k].loss(key).se) and math.isfinite(losses.gap(key, k).se), (key, k)
