@@ -37,7 +37,7 @@ def test_larger_samples_are_covered_as_promised():
         assert low <= found.coverage <= 0.98, found
         # Where a margin is exactly zero, a twentieth of the verdicts err, half of them on either side.
         assert max(found.missed_low, found.missed_high) <= 0.06, found
-    text = summary(table, 1.0)
+    text = summary(table)
     assert "| moderate | 2,000 |" in text
     assert f"{REPLICATES} samples a cell" in text
 

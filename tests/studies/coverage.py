@@ -152,15 +152,15 @@ def study(name: str, n: int, replicates: int, processes: int = 1, truths: int | 
     return table.reset_index().assign(population=name, n=n, replicates=replicates, seed=SEED)
 
 
-def summary(table: pd.DataFrame, seconds: float) -> str:
+def summary(table: pd.DataFrame) -> str:
     """The cells in Markdown: least and greatest coverage, the error rates, and what lies outside 93 to 97 %."""
     losses = table[table.quantity != "share"]
     samples = int(table.replicates.iloc[0])
     lines = [
         "# Coverage of the 95 % intervals",
         "",
-        f"By `python -m tests.studies.coverage --out results/validation`: {samples} samples a cell, seed {SEED}, "
-        f"{hardware()}, {seconds:.0f} s for the cells computed in the last call. The numbers are in `coverage.csv`.",
+        f"By `python -m tests.studies.coverage --out results/validation`: {samples} samples a cell, seed {SEED}, on "
+        f"{hardware()['cores']} cores of an {hardware()['cpu']}. The numbers are in `coverage.csv`.",
         f"With {samples} samples a coverage of 95 % has a standard error of {100 * np.sqrt(0.0475 / samples):.1f} %.",
         "",
         "| population | n | losses and gaps | share | below the target, worst gap | violated, hscl_le_hucl |",
@@ -209,7 +209,6 @@ def main() -> None:
     parser.add_argument("--populations", nargs="+", choices=POPULATIONS, default=list(POPULATIONS))
     parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args()
-    start = time.perf_counter()
     cells = options.out / "cells"
     cells.mkdir(parents=True, exist_ok=True)
     tables = []
@@ -226,7 +225,7 @@ def main() -> None:
     first = ["population", "n", "quantity", "beta"]
     table = table[first + [name for name in table if name not in first]]
     table.round(6).to_csv(options.out / "coverage.csv", index=False)
-    text = summary(table, time.perf_counter() - start)
+    text = summary(table)
     (options.out / "coverage.md").write_text(text, encoding="utf-8")
     print(text)
 
