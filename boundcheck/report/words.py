@@ -19,7 +19,7 @@ KIND = {
 VERDICTS = {
     "holds": "the interval of the gap lies at or above zero",
     "violated": "the interval of the gap lies below zero",
-    "undecided": "the interval of the gap contains zero",
+    "undecided": "the interval of the gap contains zero, or too few effective negatives carry it",
     "inapplicable": "the data do not meet a requirement of the claim",
 }
 SYMBOL = {"holds": "✓", "violated": "✗", "undecided": "?", "inapplicable": "–"}
