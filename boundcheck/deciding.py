@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -94,4 +95,9 @@ def until_decided(
 def _undecided(losses: LossTable, claims: Sequence[Claim], confidence: float, device: str, precision: str) -> int:
     evidence = gather(losses, device=device, precision=precision, crossing=False)
     counted = [claim for claim in claims if claim.kind != "exact"]
-    return sum(j.verdict == "undecided" for claim in counted for j in judge(claim, evidence, confidence))
+    # Without a p-value nothing was tested: too few effective negatives, which more anchors do not change.
+    return sum(
+        j.verdict == "undecided" and not math.isnan(j.p_value)
+        for claim in counted
+        for j in judge(claim, evidence, confidence)
+    )

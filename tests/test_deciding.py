@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 import boundcheck as bc
+from boundcheck.claims import choose_claims, judge
+from boundcheck.claims.evidence import gather
 from boundcheck.deciding import until_decided
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
@@ -76,3 +78,13 @@ def test_a_budget_needs_something_to_spend_it_on(sample):
         bc.verify(sample, max_anchors=50)
     with pytest.raises(InputError, match="max_anchors: must be at least 2, received 1"):
         bc.verify(sample, until_decided=True, max_anchors=1)
+
+
+def test_it_does_not_wait_for_what_anchors_cannot_decide(sample):
+    """A tilt that leaves a handful of negatives leaves them at any number of anchors."""
+    claims = choose_claims("hscl_le_hucl")
+    spec = loss_spec(sample, betas=[1.0, 80.0])
+    losses, stopping = until_decided(sample, spec, claims, device="cpu")
+    verdicts = {j.finding.beta: j.verdict for j in judge(claims[0], gather(losses, device="cpu"), 0.95)}
+    assert verdicts == {1.0: "holds", 80.0: "undecided"}
+    assert stopping.looks[-1][1] == 0 and len(losses.table.anchors) < sample.n * sample.v
