@@ -7,7 +7,7 @@ from boundcheck.inference.intervals import HEAVY_INFLUENCE
 from tests.studies.coverage import BETAS, study, summary
 from tests.studies.heavy_tails import heavy_tails
 
-REPLICATES = 400
+REPLICATES, FEWER = 400, 250
 
 
 def row(table: pd.DataFrame, quantity: str, beta: float) -> pd.Series:
@@ -31,15 +31,15 @@ def test_small_samples_are_corrected_and_covered():
 
 @pytest.mark.slow
 def test_larger_samples_are_covered_as_promised():
-    table = study("moderate", 2000, REPLICATES, processes=2)
+    table = study("moderate", 1000, FEWER, processes=2)
     for _, found in table[(table.quantity != "share") & (table.beta < 10)].iterrows():
         low = 0.91 if found.beta == 5 else 0.92
         assert low <= found.coverage <= 0.98, found
         # Where a margin is exactly zero, a twentieth of the verdicts err, half of them on either side.
         assert max(found.missed_low, found.missed_high) <= 0.06, found
     text = summary(table)
-    assert "| moderate | 2,000 |" in text
-    assert f"{REPLICATES} samples a cell" in text
+    assert "| moderate | 1,000 |" in text
+    assert f"{FEWER} samples a cell" in text
 
 
 def test_a_variance_that_rests_on_one_draw_goes_with_intervals_that_cover_less():
