@@ -34,7 +34,8 @@ def test_larger_samples_are_covered_as_promised():
     table = study("moderate", 1000, FEWER, processes=2)
     for _, found in table[(table.quantity != "share") & (table.beta < 10)].iterrows():
         low = 0.91 if found.beta == 5 else 0.92
-        assert low <= found.coverage <= 0.98, found
+        # The widest interval covers 97.9 % of 1,000 samples (results/validation/coverage.csv); 250 scatter by 1 %.
+        assert low <= found.coverage <= 0.99, found
         # Where a margin is exactly zero, a twentieth of the verdicts err, half of them on either side.
         assert max(found.missed_low, found.missed_high) <= 0.06, found
     text = summary(table)
