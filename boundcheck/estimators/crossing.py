@@ -13,7 +13,8 @@ from boundcheck.estimators.exact import pair_plan
 from boundcheck.estimators.records import LossTable
 from boundcheck.hardening import CONSTANT, Exponential
 from boundcheck.losses import LossKey, LossSpec, anchor_losses, weighted_mean
-from boundcheck.population.critical import MAX_BETA, critical_hardness, tilted_rho
+from boundcheck.population.critical import MAX_BETA, critical_hardness
+from boundcheck.population.cumulants import cumulant_table, terms_for
 from boundcheck.population.plan import PairPlan
 
 BETA_TOLERANCE = 1e-3
@@ -72,34 +73,31 @@ def _crossing(
         return float(weighted_mean(values[:, None], weight))
 
     def excess(beta: float) -> float:
-        anchors = losses.table.anchors
-        plan = plan_for(anchors, beta)
-        rho, _ = tilted_rho(plan, anchors, torch.full_like(weight[:, 0], beta), losses.table.largest_logit("diff"))
-        return mean(_losses_at(losses, plan, [scl], rho[:, None])[:, 0]) - target
+        if beta not in known:
+            h = Exponential(beta)
+            plan = plan_for(losses.table.anchors, beta)
+            rho = cumulant_table(plan, terms_for([h])).rho("diff", h)
+            known[beta] = mean(_losses_at(losses, plan, [scl], rho[:, None])[:, 0]) - target
+        return known[beta]
 
-    low = 0.0
-    if losses.loss(scl).plugin >= target:
+    known = {0.0: losses.loss(scl).plugin - target}
+    for h in losses.spec.hardenings:
+        if isinstance(h, Exponential):
+            known[h.beta] = losses.loss(LossKey("hscl", h, q)).plugin - target
+    if known[0.0] >= 0:
         return 0.0
     if mean(worst_case[scl]) <= target:
         return math.inf
-    for h in sorted((h for h in losses.spec.hardenings if isinstance(h, Exponential)), key=lambda h: h.beta):
-        if losses.loss(LossKey("hscl", h, q)).plugin >= target:
-            return _root(excess, low, h.beta)
-        low = h.beta
+    low = 0.0
+    for high in sorted(known):
+        if known[high] >= 0:
+            return float(brentq(excess, low, high, xtol=BETA_TOLERANCE))
+        low = high
     high = 2 * low + 1
     while excess(high) < 0:
         low, high = high, 2 * high
         if high > MAX_BETA:
             return math.inf
-    return _root(excess, low, high)
-
-
-def _root(excess: Callable[[float], float], low: float, high: float) -> float:
-    """Where a non-decreasing function crosses zero; an end whose sign rounding has turned is the crossing itself."""
-    if excess(low) >= 0:
-        return low
-    if excess(high) <= 0:
-        return high
     return float(brentq(excess, low, high, xtol=BETA_TOLERANCE))
 
 

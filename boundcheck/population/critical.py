@@ -17,8 +17,9 @@ from torch import Tensor
 
 from boundcheck.hardening import CONSTANT, Exponential
 from boundcheck.population.cumulants import CumulantTable
+from boundcheck.population.plain_sums import compiled
 from boundcheck.population.plan import Chunk, PairPlan, place
-from boundcheck.population.tiles import DIFF, Tile, visit
+from boundcheck.population.tiles import DIFF, Part, Tile, visit
 
 TOLERANCE = 1e-5  # nats of rho, what log-sums are good to
 MAX_STEPS = 40
@@ -115,17 +116,29 @@ class _TiltedSums:
     out: Tensor
 
     def __call__(self, anchors: Chunk, tiles: Iterator[Tile]) -> None:
-        beta, largest = self.beta[anchors.anchor, None], self.largest[anchors.anchor, None]
+        sums_of = _compiled_sums if compiled(self.plan) else _sums
+        beta, largest = self.beta[anchors.anchor], self.largest[anchors.anchor]
         sums = self.out.new_zeros(4, len(anchors))
         for tile in tiles:
             for part in tile.parts:
-                if part.group != DIFF:
-                    continue
-                s = part.keep_finite(tile.t - largest, -torch.inf)
-                plain = (s * beta).exp()
-                plain = part.keep_finite(plain, 0.0) * tile.candidates.weight
-                s = part.keep_finite(s, 0.0)
-                tilted = plain * s.exp()
-                for k, values in enumerate((plain, tilted, plain * s, tilted * s)):
-                    sums[k] += values.sum(1)
+                if part.group == DIFF:
+                    sums += sums_of(self.plan, tile, part, beta, largest)
         self.out[:, anchors.anchor] = sums
+
+
+def _compiled_sums(plan: PairPlan, tile: Tile, part: Part, beta: Tensor, largest: Tensor) -> Tensor:
+    from boundcheck.population.loops import tilted_sums  # compiles: only where pairs are visited
+
+    # s is as exact as the logits, and e^s falls off faster than float32 loses the places of s.
+    dtype = torch.float32 if plan.mixed else plan.dtype
+    weight = tile.candidates.weight.to(dtype).numpy()
+    mask, tilts = part.mask(tile.t).numpy(), beta.to(dtype).numpy()
+    return torch.from_numpy(tilted_sums(tile.t.numpy(), mask, tilts, largest.numpy(), weight))
+
+
+def _sums(plan: PairPlan, tile: Tile, part: Part, beta: Tensor, largest: Tensor) -> Tensor:
+    s = part.keep_finite(tile.t - largest[:, None], -torch.inf)
+    plain = part.keep_finite((s * beta[:, None]).exp(), 0.0) * tile.candidates.weight
+    s = part.keep_finite(s, 0.0)
+    tilted = plain * s.exp()
+    return torch.stack([plain, tilted, plain * s, tilted * s]).sum(2)

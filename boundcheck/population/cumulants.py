@@ -16,7 +16,7 @@ from torch import Tensor
 
 from boundcheck._types import AnchorIndex, LogSums, PerAnchorAndGroup
 from boundcheck.hardening import Hardening, LogTerm, denominator, numerator
-from boundcheck.population.plain_sums import in_range, plain_sums
+from boundcheck.population.plain_sums import compiled, in_range, plain_sums
 from boundcheck.population.plan import PairPlan
 from boundcheck.population.running_sums import running_sums
 from boundcheck.population.tiles import Progress
@@ -76,7 +76,7 @@ def cumulant_table(plan: PairPlan, terms: Sequence[LogTerm], progress: Progress 
         progress: called as anchors are finished.
     """
     terms = tuple(terms)
-    sums = plain_sums if in_range(plan, terms) else running_sums
+    sums = plain_sums if compiled(plan) and in_range(plan, terms) else running_sums
     log_sums, largest = sums(plan, terms, progress)
     anchors = torch.cat([chunk.anchor for chunk in plan.anchors])
     order = anchors.argsort()

@@ -7,17 +7,22 @@ candidates (same or diff); those in the pool of all are smaller by a ratio that 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from boundcheck.hardening import denominator, numerator
 from boundcheck.population.heavy import MOST_WAITING, HeavyShares
 from boundcheck.population.plan import Chunk
-from boundcheck.population.powers import Powers, chain, relative_terms
+from boundcheck.population.powers import chain, relative_terms, steps
 from boundcheck.population.stage import Stage
 from boundcheck.population.tiles import DIFF, SAME, Part, Side, Tile
+
+# (t, part, side) -> (hardenings, 3, a) sums of squares, (columns, instances) effects, (a,) largest logits
+SumsOf: TypeAlias = Callable[[Tensor, Part, Side], tuple[Tensor, Tensor, Tensor]]
 
 MOST_LOST = 1e-4  # relative error of an effect by its roundings, far below its statistical error
 
@@ -34,70 +39,61 @@ class Effects:
     def __init__(self, stage: Stage, least: Tensor) -> None:
         plan = stage.plan
         self.stage = stage
-        self.order = chain(stage.terms, plan.dtype, MOST_LOST)
-        self.powers = Powers(stage.terms, self.order, keep=True) if stage.plain else None
         self.squares = least.new_zeros(2, len(stage.hardenings), 3, plan.n_anchors, dtype=torch.float64)
         self.columns = least.new_zeros(len(stage.functionals), plan.n, dtype=torch.float64)
         self.heavy = HeavyShares(stage, least, self.columns)
-        self.pairs = [(stage.terms.index(numerator(h)), stage.terms.index(denominator(h))) for h in stage.hardenings]
-        self.wanted = [[i for h in stage.hardenings for i in stage.columns(group, h)] for group in (SAME, DIFF)]
-        self._storage = least.new_empty(0)
+        self.sums_of = compiled_sums(stage) if stage.plain else partial(relative_sums, stage)
 
     def __call__(self, anchors: Chunk, tiles: Iterator[Tile]) -> None:
         """Add the tiles of one row of the plan."""
         for tile in tiles:
-            powers = None if self.powers is None else self.powers.together(tile.t)
-            for part in tile.parts:
-                t = part.keep_finite(tile.t, -torch.inf)
-                terms = self._relative(anchors, tile.t, part) if powers is None else part.keep_finite(powers, 0.0)
-                for side in tile.sides(anchors):
-                    self._add(part.group, terms, side)
-                    self.heavy.collect(t, part.group, side)
+            for side in tile.sides(anchors):
+                where = slice(side.candidates.start, side.candidates.stop)
+                t = side.face(tile.t).contiguous()
+                for part in tile.parts:
+                    part = side.part(part)
+                    squares, effects, largest = self.sums_of(t, part, side)
+                    self.squares[part.group, :, :, side.anchors.at] += squares
+                    self.columns[self.stage.wanted[part.group], where] += effects
+                    self.heavy.collect(t, largest, part, side)
         self.heavy.settle(MOST_WAITING)
 
-    def _relative(self, anchors: Chunk, t: Tensor, part: Part) -> Tensor:
-        top = self.stage.top[part.group, anchors.at]
-        values = dict(relative_terms(t, top, self.order, part, self.stage.plan.temperature))
-        return torch.stack([values[term] for term in self.stage.terms])
 
-    def _add(self, group: int, terms: Tensor, side: Side) -> None:
-        """The sums of one group's shares for one side of a tile, from its (terms, a, b) values."""
-        where = slice(side.candidates.start, side.candidates.stop)
-        shares, products = self._buffers(len(terms), side, where.stop - where.start)
-        self._share(group, terms, side, shares)
-        squares = shares.new_empty(len(self.pairs), 3, side.rows)
-        effects = []
-        all_factors = self.stage.factors[group][side.anchors.at.start]
-        for h, ((n, d), (of_x, of_y, of_products)) in enumerate(zip(self.pairs, all_factors, strict=True)):
-            x, y = shares[n], shares[d]
-            for product, first, second in zip(products, (x, x, y), (x, y, y), strict=True):
-                torch.mul(first, second, out=product)
-            torch.sum(products, 2, out=squares[h])
-            effect = of_products @ products.flatten(0, 1)
-            effects.append(effect.addmm_(of_x, x).addmm_(of_y, y))
-        self.squares[group, :, :, side.anchors.at] += squares
-        self.columns[self.wanted[group], where] += torch.cat(effects)
+def compiled_sums(stage: Stage) -> SumsOf:
+    """Of powers of e^t that stay in range, on a CPU."""
+    from boundcheck.population.loops import effect_sums  # compiles: only where pairs are visited
 
-    def _share(self, group: int, terms: Tensor, side: Side, out: Tensor) -> None:
-        """Share of each instance in its group's sum, (terms, a, instances)."""
-        v, m = self.stage.plan.v, out.shape[2]
-        values = terms.transpose(1, 2) if side.turned else terms
-        if v == 1:
-            torch.mul(values, self.stage.scale[group, :, side.anchors.at, None], out=out)
-        else:
-            torch.add(values[:, :, :m], values[:, :, m : 2 * m], out=out)
-            for view in range(2, v):
-                out += values[:, :, view * m : (view + 1) * m]
-            out *= self.stage.scale[group, :, side.anchors.at, None]
-        if self.stage.plan.weighted:
-            out *= side.candidates.weight[:m]
+    order = steps(stage.terms, chain(stage.terms, stage.plan.dtype, MOST_LOST), stage.plan.dtype)
+    scale, factors = stage.scale.numpy(), [of_group.numpy() for of_group in stage.factors]
+    pairs = [np.array(stage.pairs(group), np.int64) for group in (SAME, DIFF)]
 
-    def _buffers(self, terms: int, side: Side, m: int) -> tuple[Tensor, Tensor]:
-        """(terms, a, m) and (3, a, m), in the memory order of the tile."""
-        a = side.rows
-        if self._storage.numel() < (terms + 3) * a * m:
-            self._storage = self._storage.new_empty((terms + 3) * a * m)
-        first, second = self._storage[: terms * a * m], self._storage[terms * a * m : (terms + 3) * a * m]
-        if side.turned:
-            return first.view(terms, m, a).transpose(1, 2), second.view(m, 3, a).permute(1, 2, 0)
-        return first.view(terms, a, m), second.view(3, a, m)
+    def sums_of(t: Tensor, part: Part, side: Side) -> tuple[Tensor, Tensor, Tensor]:
+        at, weight = side.anchors.at, side.candidates.weight[: side.candidates.stop - side.candidates.start].numpy()
+        group = part.group
+        sums = effect_sums(
+            t.numpy(), part.mask(t).numpy(), order, weight, scale[group, at], pairs[group], factors[group][at]
+        )
+        squares, effects, largest = map(torch.from_numpy, sums)
+        return squares, effects, largest
+
+    return sums_of
+
+
+def relative_sums(stage: Stage, t: Tensor, part: Part, side: Side) -> tuple[Tensor, Tensor, Tensor]:
+    """Of any terms, anywhere: relative to the largest logit of each row."""
+    group, at, v = part.group, side.anchors.at, stage.plan.v
+    order = chain(stage.terms, stage.plan.dtype, MOST_LOST)
+    values = dict(relative_terms(t, stage.top[group, at], order, part, stage.plan.temperature))
+    shares = {  # (a, instances)
+        term: values[term].view(len(t), v, -1).sum(1)
+        * stage.scale[group, at, k, None]
+        * side.candidates.weight[: side.candidates.stop - side.candidates.start]
+        for k, term in enumerate(stage.terms)
+    }
+    squares, effects = [], []
+    for n, d, first, last in stage.pairs(group):
+        x, y = shares[stage.terms[n]], shares[stage.terms[d]]
+        products = torch.stack([x, y, x * x, x * y, y * y])  # (5, a, instances)
+        squares.append(products[2:].sum(2))
+        effects.append(torch.einsum("acp,pam->cm", stage.factors[group][at, first:last], products))
+    return torch.stack(squares), torch.cat(effects), part.keep_finite(t, -torch.inf).amax(1)

@@ -15,7 +15,7 @@ from boundcheck.hardening import Hardening, LogTerm, denominator, numerator
 from boundcheck.population.cumulants import POOLS
 from boundcheck.population.plan import PairPlan
 from boundcheck.population.stage import Stage
-from boundcheck.population.tiles import DIFF, SAME, Side
+from boundcheck.population.tiles import DIFF, SAME, Part, Side
 
 # Below this share log(1 - x) = -x - x^2 / 2 to within x^3 / 3 < 3e-6; the few larger shares are taken exactly.
 HEAVY = 0.02
@@ -42,20 +42,22 @@ class HeavyShares:
         self._waiting: list[tuple[int, Tensor, Tensor, Tensor]] = []
         self._count = 0
 
-    def collect(self, t: Tensor, group: int, side: Side) -> None:
+    def collect(self, t: Tensor, largest: Tensor, part: Part, side: Side) -> None:
         """Gather the pairs of a tile whose shares may be heavy.
 
         Args:
-            t: the tile's logits, -inf outside the group.
-            group: of its candidates.
+            t: (a, b) the tile's logits, seen from this side.
+            largest: (a,) the largest of each row within the part.
+            part: which pairs count, likewise.
             side: the anchors concerned.
         """
+        group = part.group
         least = self.least[group, side.anchors.at]
-        t = side.face(t)
-        rows = (t.amax(1) >= least).nonzero()[:, 0]
+        rows = (largest >= least).nonzero()[:, 0]
         if len(rows) == 0:
             return
-        views = t[rows].view(len(rows), self.stage.plan.v, -1)  # (rows, v, instances)
+        views = t[rows] if part.drop is None else t[rows].masked_fill(part.drop[rows], -torch.inf)
+        views = views.view(len(rows), self.stage.plan.v, -1)  # (rows, v, instances)
         row, column = (views.amax(1) >= least[rows, None]).nonzero().unbind(1)
         pair = rows[row] + side.anchors.at.start, column + side.candidates.start, views[row, :, column]
         self._waiting.append((group, *pair))

@@ -1,24 +1,30 @@
 """Plain sums of e^{gamma t}, where no logit is so large that they leave the range of their precision.
 
 Without maxima of each row a tile's exponentials serve both its sides: every unordered pair is visited once. Row sums
-belong to the anchors, column sums to the candidates. Sums within a tile are in the precision of the tile, sums across
-tiles in float64.
+belong to the anchors, column sums to the candidates.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from boundcheck.hardening import LogTerm
 from boundcheck.population.plan import Chunk, PairPlan
-from boundcheck.population.powers import Powers, chain
+from boundcheck.population.powers import chain, steps
 from boundcheck.population.tiles import Progress, Tile, visit
 
 # Largest |gamma t| at which e^{gamma t} and the sum of a tile of them are normal numbers.
 LARGEST = {torch.float32: 78.0, torch.float64: 680.0}
+
+
+def compiled(plan: PairPlan) -> bool:
+    """Whether the loops of `loops.py` can run: on a CPU, where Numba is installed."""
+    return plan.device.type == "cpu" and find_spec("numba") is not None
 
 
 def in_range(plan: PairPlan, terms: tuple[LogTerm, ...]) -> bool:
@@ -37,41 +43,40 @@ def plain_sums(plan: PairPlan, terms: tuple[LogTerm, ...], progress: Progress | 
         (a, 2, g) log-sums and (a, 2) largest logits, float64.
     """
     kernels = visit(plan, lambda: _PlainSums(plan, terms), mirrored=True, progress=progress)
-    sums = torch.stack([kernel.sums for kernel in kernels]).sum(0)
-    largest = torch.stack([kernel.largest for kernel in kernels]).amax(0)
-    return sums.log().permute(2, 0, 1).contiguous(), largest.T.to(torch.float64).contiguous()
+    sums = np.sum([kernel.sums for kernel in kernels], axis=0)
+    largest = np.max([kernel.largest for kernel in kernels], axis=0)
+    log_sums = torch.from_numpy(sums).log().permute(2, 0, 1).contiguous()
+    return log_sums, torch.from_numpy(largest).T.to(torch.float64).contiguous()
 
 
 class _PlainSums:
     """Sums of every power, and the largest logit, of all rows of the plan."""
 
     def __init__(self, plan: PairPlan, terms: tuple[LogTerm, ...]) -> None:
-        self.weighted, self.count = plan.weighted, len(terms)
-        self.dtype = torch.float32 if plan.mixed and _reach(plan, terms) <= LARGEST[torch.float32] else plan.dtype
-        self.powers = Powers(terms, chain(terms, self.dtype))
-        self.sums = torch.zeros(2, len(terms), plan.n_anchors, dtype=torch.float64, device=plan.device)
-        self.largest = torch.full((2, plan.n_anchors), -torch.inf, dtype=plan.dtype, device=plan.device)
+        from boundcheck.population.loops import add_powers  # compiles: only where pairs are visited
+
+        dtype = torch.float32 if plan.mixed and _reach(plan, terms) <= LARGEST[torch.float32] else plan.dtype
+        self.add, self.dtype, self.steps = add_powers, dtype, steps(terms, chain(terms, dtype), dtype)
+        self.sums = np.zeros((2, len(terms), plan.n_anchors))
+        self.largest = np.full((2, plan.n_anchors), -np.inf, _numpy(plan.dtype))
 
     def __call__(self, anchors: Chunk, tiles: Iterator[Tile]) -> None:
         for tile in tiles:
-            sides, logits = tile.sides(anchors), tile.t.to(self.dtype)
-            partial = [[logits.new_empty(self.count, side.rows) for side in sides] for _ in tile.parts]
+            rows, columns = (chunk.weight.to(self.dtype).numpy() for chunk in (anchors, tile.candidates))
             for part in tile.parts:
-                t = part.keep_finite(tile.t, -torch.inf)
-                for side in sides:
-                    top = self.largest[part.group, side.anchors.at]
-                    torch.maximum(top, side.face(t).amax(1), out=top)
-            for k, values in self.powers(logits):
-                for part, of_sides in zip(tile.parts, partial, strict=True):
-                    kept = part.keep_finite(values, 0.0)
-                    for side, sums in zip(sides, of_sides, strict=True):
-                        self._add_up(side.face(kept), side.candidates.weight.to(self.dtype), sums[k])
-            for part, of_sides in zip(tile.parts, partial, strict=True):
-                for side, sums in zip(sides, of_sides, strict=True):
-                    self.sums[part.group, :, side.anchors.at] += sums
+                self.add(
+                    tile.t.numpy(),
+                    part.mask(tile.t).numpy(),
+                    self.steps,
+                    anchors.at.start,
+                    tile.candidates.at.start,
+                    rows,
+                    columns,
+                    tile.mirrored,
+                    self.sums[part.group],
+                    self.largest[part.group],
+                )
 
-    def _add_up(self, values: Tensor, weight: Tensor, out: Tensor) -> None:
-        if self.weighted:
-            torch.mv(values, weight, out=out)
-        else:
-            torch.sum(values, 1, out=out)
+
+def _numpy(dtype: torch.dtype) -> type[np.floating]:
+    return np.float32 if dtype == torch.float32 else np.float64

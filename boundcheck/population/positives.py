@@ -13,11 +13,13 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
 from boundcheck._types import PerAnchorAndLoss, PerInstanceAndLoss
+from boundcheck.population.plain_sums import LARGEST, compiled
 from boundcheck.population.plan import Chunk, PairPlan, place
 from boundcheck.population.tiles import Progress, Tile, visit
 
@@ -102,12 +104,9 @@ def class_means(
         place(plan, anchors, torch.where(weights > 0, rho, 0.0)),
         place(plan, anchors, per_positive),
     )
-    kernels = visit(
-        plan,
-        lambda: _ClassPositives(plan, rho_at, q, per_positive_at, out),
-        same_only=True,
-        progress=progress,
-    )
+    plain = compiled(plan) and _reach(plan, rho_at, q) <= LARGEST[plan.dtype]
+    kernel = _PlainPositives if plain else _ClassPositives
+    kernels = visit(plan, lambda: kernel(plan, rho_at, q, per_positive_at, out), same_only=True, progress=progress)
     defined = torch.where(weights > 0, positives[:, None], torch.nan)
     value, slope, curvature = (out.cpu()[:, anchors] / defined).unbind(0)
     influence = torch.empty(plan.n, len(q), dtype=torch.float64)
@@ -117,6 +116,45 @@ def class_means(
     of_class = at_mean.new_zeros(int(y.max()) + 1, len(q)).index_add_(0, label, at_mean)
     of_instance = at_mean.new_zeros(plan.n, len(q)).index_add_(0, anchors // v, at_mean)
     return PositiveMeans(value, slope, curvature, influence - v * (of_class[y] - of_instance))
+
+
+def _reach(plan: PairPlan, rho: Tensor, q: tuple[float, ...]) -> float:
+    """No l(a, p) has a larger argument."""
+    return plan.reach + float(rho.abs().max()) + max((abs(math.log(x)) for x in q if not math.isinf(x)), default=0.0)
+
+
+class _PlainPositives:
+    """As `_ClassPositives`, compiled: where e^{log Q + rho - t} stays in range."""
+
+    def __init__(self, plan: PairPlan, rho: Tensor, q: tuple[float, ...], per_positive: Tensor, out: Tensor) -> None:
+        from boundcheck.population.loops import positive_sums  # compiles: only where pairs are visited
+
+        self.sums_of, self.plan, self.out = positive_sums, plan, out
+        self.decoupled = np.isinf(q)
+        level = rho + torch.tensor([0.0 if math.isinf(x) else math.log(x) for x in q], dtype=rho.dtype)
+        single = plan.mixed and _reach(plan, rho, q) <= LARGEST[torch.float32]
+        dtype = torch.float32 if single else plan.dtype
+        self.level, self.per_positive = level.to(dtype), per_positive.to(dtype)
+        self.columns = torch.zeros(plan.n, len(q), dtype=torch.float64)
+
+    def __call__(self, anchors: Chunk, tiles: Iterator[Tile]) -> None:
+        rows, total = anchors.anchor, self.out.new_zeros(3, len(anchors), len(self.decoupled))
+        own, level, weight = torch.stack([anchors.y, rows]).numpy(), self.level[rows].numpy(), self.per_positive[rows]
+        for tile in tiles:
+            b = tile.candidates
+            sums, columns = self.sums_of(
+                tile.t.numpy(),
+                own,
+                torch.stack([b.y, b.anchor]).numpy(),
+                self.plan.v,
+                self.plan.self_pairs == "exclude",
+                level,
+                self.decoupled,
+                weight.numpy(),
+            )
+            total += torch.from_numpy(sums)
+            self.columns[b.start : b.stop] += torch.from_numpy(columns).T
+        self.out[:, rows] = total
 
 
 class _ClassPositives:

@@ -7,15 +7,19 @@ lose a unit in the last place each.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from boundcheck.hardening import LogTerm
 from boundcheck.population.tiles import Part
 
 Chain: TypeAlias = tuple[tuple[LogTerm, tuple[LogTerm, LogTerm] | None], ...]
+
+Steps: TypeAlias = tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 
 # What one exponential may be replaced with, and what the roundings of a term may add up to, in nats.
 MOST_PRODUCTS = 5
@@ -75,68 +79,27 @@ def _key(gamma: float) -> float:
     return round(gamma, 9)
 
 
-class Powers:
-    """e^{gamma t} of one tile after another, in as few buffers as will do: they should stay in a core's cache.
+def steps(terms: Sequence[LogTerm], order: Chain, dtype: torch.dtype) -> Steps:
+    """A chain as the compiled loops take it.
 
     Args:
-        terms: powers, without eta.
-        order: of their evaluation, from `chain`.
-        keep: whether every term is still there when the last one is, for `together`.
+        terms: those asked for, all of them without eta.
+        order: from `chain`.
+        dtype: of the powers.
+
+    Returns:
+        gamma: (s,) in that precision, of each step.
+        first, second: (s,) the steps whose product a step is; -1 for an exponential.
+        wanted: (s,) which of the terms a step is; -1 for none of them.
     """
-
-    def __init__(self, terms: Sequence[LogTerm], order: Chain, keep: bool = False) -> None:
-        place = {term: i for i, (term, _) in enumerate(order)}
-        wanted = {term: k for k, term in enumerate(terms)}
-        # Tiles are many and small: the loop over them handles numbers, and makes no view twice.
-        self._steps = [
-            (wanted.get(term, -1), term.gamma, factors and (place[factors[0]], place[factors[1]]))
-            for term, factors in order
-        ]
-        if keep:
-            helpers = iter(range(len(terms), len(order)))
-            self._slots = [k if k >= 0 else next(helpers) for k, _, _ in self._steps]
-        else:
-            self._slots = _slots([factors or () for _, _, factors in self._steps])
-        self._count = len(terms)
-        self._storage: Tensor | None = None
-        self._views: dict[tuple[int, ...], list[Tensor]] = {}
-
-    def __call__(self, t: Tensor) -> Iterator[tuple[int, Tensor]]:
-        """Each term's position with its values, shaped as t, which the next term (or tile) overwrites."""
-        values = self._views.get(t.shape) or self._view(t)
-        for out, (k, gamma, factors) in zip(values, self._steps, strict=True):
-            if factors is not None:
-                torch.mul(values[factors[0]], values[factors[1]], out=out)
-            elif gamma:
-                torch.exp(t if gamma == 1 else torch.mul(t, gamma, out=out), out=out)
-            else:
-                out.fill_(1.0)
-            if k >= 0:
-                yield k, out
-
-    def together(self, t: Tensor) -> Tensor:
-        """(terms, *t.shape) the values of all terms."""
-        for _ in self(t):
-            pass
-        assert self._storage is not None
-        return self._storage[: self._count, : t.numel()].view(self._count, *t.shape)
-
-    def _view(self, t: Tensor) -> list[Tensor]:
-        if self._storage is None or self._storage.shape[1] < t.numel():
-            self._storage = t.new_empty(max(self._slots) + 1, t.numel())
-            self._views.clear()
-        self._views[t.shape] = [self._storage[slot, : t.numel()].view(t.shape) for slot in self._slots]
-        return self._views[t.shape]
-
-
-def _slots(inputs: Sequence[Sequence[int]]) -> list[int]:
-    """A buffer for the result of each step, shared with results that no later step takes in."""
-    last = {i: step for step, taken in enumerate(inputs) for i in taken}
-    slots: list[int] = []
-    for step in range(len(inputs)):
-        busy = {slots[i] for i in range(step) if last.get(i, i) >= step}
-        slots.append(next(slot for slot in range(step + 1) if slot not in busy))
-    return slots
+    place = {term: i for i, (term, _) in enumerate(order)}
+    wanted = {term: k for k, term in enumerate(terms)}
+    factors = [(place[product[0]], place[product[1]]) if product else (-1, -1) for _, product in order]
+    return (
+        np.array([term.gamma for term, _ in order], np.float32 if dtype == torch.float32 else np.float64),
+        *np.array(factors, np.int64).T.copy(),
+        np.array([wanted.get(term, -1) for term, _ in order], np.int64),
+    )
 
 
 def relative_terms(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate, pairwise
 
 import torch
 from torch import Tensor
@@ -12,6 +13,7 @@ from torch import Tensor
 from boundcheck.hardening import Hardening, LogTerm, denominator, numerator
 from boundcheck.population.cumulants import POOLS, CumulantTable
 from boundcheck.population.functionals import Functional, Tilt
+from boundcheck.population.plain_sums import compiled
 from boundcheck.population.plan import PairPlan
 from boundcheck.population.powers import peak
 from boundcheck.population.tiles import DIFF, SAME
@@ -27,7 +29,7 @@ class Stage:
     plan: PairPlan
     table: CumulantTable
     functionals: tuple[Functional, ...]
-    plain: bool  # powers of e^t stay in range: a tile serves both its sides
+    plain: bool  # powers of e^t stay in range: compiled loops take them, and a tile serves both its sides
     row_of: Tensor  # (rows,) of the table
 
     @cached_property
@@ -85,41 +87,43 @@ class Stage:
 
     @cached_property
     def scale(self) -> Tensor:
-        """(2, terms, rows): turns a tile's terms into shares of their group; zero where the group is empty."""
+        """(2, rows, terms): turns a tile's terms into shares of their group; zero where the group is empty."""
         out = []
         for group in (SAME, DIFF):
             for term in self.terms:
                 log_sum = self.log_sum(POOLS[group], term)
                 reference = 0.0 if self.plain else peak(term, self.top[group], self.plan.temperature)
                 out.append(torch.where(log_sum == -torch.inf, 0.0, (reference - log_sum).exp()))
-        return torch.stack(out).view(2, len(self.terms), -1).to(self.plan.dtype)
+        return torch.stack(out).view(2, len(self.terms), -1).transpose(1, 2).to(self.plan.dtype).contiguous()
 
     @cached_property
-    def factors(self) -> list[dict[int, list[tuple[Tensor, Tensor, Tensor]]]]:
-        """Of each group, chunk of anchors (its first row) and hardening: the factors of x and y, (columns, rows), and
-        those of x^2, xy and y^2 side by side, (columns, 3 rows), in the effects."""
-        out = []
-        for group in (SAME, DIFF):
-            whole = [self._factors(group, h) for h in self.hardenings]
-            out.append(
-                {chunk.at.start: [_side_by_side(f[:, :, chunk.at]) for f in whole] for chunk in self.plan.anchors}
-            )
-        return out
+    def wanted(self) -> list[list[int]]:
+        """Of each group: the functionals whose pools hold it, one hardening after the other."""
+        return [[i for h in self.hardenings for i in self.columns(group, h)] for group in (SAME, DIFF)]
 
-    def _factors(self, group: int, hardening: Hardening) -> Tensor:
-        out = torch.zeros(5, len(self.columns(group, hardening)), len(self.row_of), dtype=torch.float64)
-        for k, i in enumerate(self.columns(group, hardening)):
+    def pairs(self, group: int) -> list[tuple[int, int, int, int]]:
+        """Of each hardening: the terms of x and y, and where its columns begin and end in `wanted`."""
+        ends = [0, *accumulate(len(self.columns(group, h)) for h in self.hardenings)]
+        return [
+            (self.terms.index(numerator(h)), self.terms.index(denominator(h)), *ends_of)
+            for h, ends_of in zip(self.hardenings, pairwise(ends), strict=True)
+        ]
+
+    @cached_property
+    def factors(self) -> list[Tensor]:
+        """Of each group: (rows, columns, 5) factors of x, y, x^2, xy and y^2 in the effects on those functionals."""
+        return [self._factors(group) for group in (SAME, DIFF)]
+
+    def _factors(self, group: int) -> Tensor:
+        out = torch.zeros(len(self.row_of), len(self.wanted[group]), 5, dtype=torch.float64)
+        for k, i in enumerate(self.wanted[group]):
             f = self.functionals[i]
-            x, y = (self.ratio(group, f.tilt.pool, term(hardening)).cpu() for term in (numerator, denominator))
+            x, y = (self.ratio(group, f.tilt.pool, term(f.tilt.hardening)).cpu() for term in (numerator, denominator))
             slope, half = f.slope[self.row_of.cpu()], f.curvature[self.row_of.cpu()] / 2
             out[:, k] = torch.stack(
-                [slope * x, -slope * y, (slope / 2 - half) * x * x, 2 * half * x * y, -(slope / 2 + half) * y * y]
+                [slope * x, -slope * y, (slope / 2 - half) * x * x, 2 * half * x * y, -(slope / 2 + half) * y * y], 1
             )
         return out.to(self.plan.device, self.plan.dtype)
-
-
-def _side_by_side(factors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    return factors[0], factors[1], factors[2:].transpose(0, 1).flatten(1)
 
 
 def set_stage(plan: PairPlan, table: CumulantTable, functionals: Sequence[Functional]) -> Stage:
@@ -130,5 +134,5 @@ def set_stage(plan: PairPlan, table: CumulantTable, functionals: Sequence[Functi
     reach = max(term.gamma for term in stage.terms) * plan.reach
     if plan.mixed and reach <= LARGEST[torch.float32]:
         plan = plan.to(torch.float32)
-    plain = all(term.eta is None for term in stage.terms) and reach <= LARGEST[plan.dtype]
+    plain = compiled(plan) and all(term.eta is None for term in stage.terms) and reach <= LARGEST[plan.dtype]
     return Stage(plan, table, tuple(functionals), plain, row_of)

@@ -28,6 +28,10 @@ class Part:
         """`values` (a, b) with the pairs outside the group set to `fill`."""
         return values if self.drop is None else values.masked_fill(self.drop, fill)
 
+    def mask(self, t: Tensor) -> Tensor:
+        """`drop`, or as many rows of nothing where nothing is dropped: what the compiled loops take."""
+        return t.new_empty(len(t), 0, dtype=torch.bool) if self.drop is None else self.drop
+
 
 @dataclass(frozen=True)
 class Side:
@@ -45,6 +49,10 @@ class Side:
     def face(self, values: Tensor) -> Tensor:
         """Values of the tile's pairs with this side's anchors as rows."""
         return values.T if self.turned else values
+
+    def part(self, part: Part) -> Part:
+        """A part of the tile, its mask likewise."""
+        return part if part.drop is None else Part(part.group, self.face(part.drop).contiguous())
 
 
 @dataclass(frozen=True)
