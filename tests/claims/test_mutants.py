@@ -137,12 +137,14 @@ def no_weights(patch: MonkeyPatch) -> None:
 
 
 def loss_without_q(patch: MonkeyPatch) -> None:
+    patch.setattr(positives, "compiled", lambda plan: False)  # tests/population/test_loops.py holds both paths together
     right = positives._loss
     patch.setattr(positives, "_loss", lambda rho, t, q: right(rho, t, q if math.isinf(q) else 1.0))
 
 
 def nearest_positive(patch: MonkeyPatch) -> None:
     """Every positive replaced by the nearest: the mean over positives is lost."""
+    patch.setattr(positives, "compiled", lambda plan: False)
     right = positives._loss
     patch.setattr(positives, "_loss", lambda rho, t, q: right(rho, t.amax(1, keepdim=True).expand_as(t), q))
 
