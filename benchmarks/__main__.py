@@ -6,12 +6,7 @@ python -m benchmarks all --out results/benchmarks [--size quick] [--repeats 3]
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
-
-# One thread in each worker's products; must stand before torch is loaded, here and in the processes that measure.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("MKL_NUM_THREADS", "1")
 
 import numpy as np
 import pandas as pd

@@ -18,7 +18,7 @@ import torch
 
 import boundcheck
 from benchmarks.cases import SEED, Case
-from benchmarks.methods import METHODS, gemm
+from benchmarks.methods import METHODS, THREADED, gemm
 
 
 def measure(case: Case, repeats: int) -> dict[str, object]:
@@ -53,7 +53,13 @@ def measure(case: Case, repeats: int) -> dict[str, object]:
 def in_own_process(case: Case, repeats: int) -> dict[str, object]:
     """The same in a fresh process, whose peak memory is the case's own; a case that fails says why."""
     request = json.dumps({"case": asdict(case), "repeats": repeats})
-    run = subprocess.run([sys.executable, "-m", "benchmarks.measure", request], capture_output=True, text=True)
+    threads = "1" if case.method in THREADED else str(os.cpu_count())
+    run = subprocess.run(
+        [sys.executable, "-m", "benchmarks.measure", request],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads},
+    )
     if run.returncode:
         lines = run.stderr.strip().splitlines()
         reason = lines[-1] if lines else f"ended with code {run.returncode}"

@@ -12,7 +12,9 @@ import math
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from typing import TypeAlias
+from unittest.mock import patch
 
 import torch
 from torch import Tensor
@@ -21,6 +23,7 @@ from boundcheck.embeddings import EmbeddingSet
 from boundcheck.estimators.exact import exact, pair_plan
 from boundcheck.hardening import Exponential
 from boundcheck.losses import LossSpec
+from boundcheck.population import plain_sums
 from boundcheck.population.cumulants import CumulantTable, cumulant_table, terms_for
 
 Method: TypeAlias = Callable[[Tensor, Tensor, float, tuple[float, ...]], Tensor | None]
@@ -54,6 +57,16 @@ def boundcheck_intervals(z: Tensor, y: Tensor, temperature: float, betas: tuple[
     hardenings = tuple(Exponential(beta) for beta in betas)
     emb, spec = EmbeddingSet(z.numpy(), y.numpy()), LossSpec(temperature, hardenings, positives="class")
     return _rho(exact(emb, spec, device="cpu").table, betas)
+
+
+def without_numba(method: Method) -> Method:
+    """The same on the path of machines that lack Numba."""
+
+    def run(z: Tensor, y: Tensor, temperature: float, betas: tuple[float, ...]) -> Tensor | None:
+        with patch.object(plain_sums, "find_spec", lambda name: None):
+            return method(z, y, temperature, betas)
+
+    return run
 
 
 def _rho(table: CumulantTable, betas: tuple[float, ...]) -> Tensor:
@@ -111,6 +124,23 @@ def batch_formula(z: Tensor, y: Tensor, temperature: float, betas: tuple[float, 
     return torch.stack(out, 1)
 
 
+def keops(z: Tensor, y: Tensor, temperature: float, betas: tuple[float, ...]) -> Tensor:
+    """KeOps' symbolic matrices, with its own streaming log-sum-exp: pip install pykeops, and a C++ compiler."""
+    from pykeops.torch import LazyTensor
+
+    def both(values: Tensor) -> tuple[LazyTensor, LazyTensor]:
+        return LazyTensor(values[:, None]), LazyTensor(values[None])
+
+    (z_i, z_j), (y_i, y_j), (i, j) = both(z), both(y[:, None].float()), both(torch.arange(len(z))[:, None].float())
+    t = (z_i | z_j) / temperature
+    kept = [(first - second).square() - 0.5 for first, second in ((y_i, y_j), (i, j))]  # negative where left out
+
+    def log_sums(gamma: float) -> Tensor:
+        return torch.cat([mask.ifelse(gamma * t, -1e6).logsumexp(dim=1) for mask in kept], 1)
+
+    return torch.stack([log_sums(1 + beta) - log_sums(beta) for beta in betas], 1)
+
+
 def brute_force(z: Tensor, y: Tensor, temperature: float, betas: tuple[float, ...]) -> Tensor:
     """Float64, the reference of the smoke run."""
     return full_matrix(z.to(torch.float64), y, temperature, betas)
@@ -121,7 +151,11 @@ METHODS: dict[str, tuple[Method, int]] = {
     "gemm": (gemm, 10**9),
     "boundcheck": (boundcheck, 10**9),
     "boundcheck_intervals": (boundcheck_intervals, 10**9),
+    "boundcheck_torch": (without_numba(boundcheck), 50_000),
+    "boundcheck_torch_intervals": (without_numba(boundcheck_intervals), 50_000),
     "blocked": (blocked, 20_000),
     "full_matrix": (full_matrix, 10_000),
     "batch_formula": (batch_formula, 10_000),
-}
+} | ({"keops": (keops, 10_000)} if find_spec("pykeops") else {})
+# Those that start a thread for each core themselves; the others are given torch's and OpenMP's.
+THREADED = {"gemm", "boundcheck", "boundcheck_intervals", "boundcheck_torch", "boundcheck_torch_intervals"}

@@ -14,9 +14,12 @@ LABELS = {
     "gemm": "bare matrix product (floor)",
     "boundcheck": "boundcheck, one visit",
     "boundcheck_intervals": "boundcheck with intervals",
+    "boundcheck_torch": "boundcheck without Numba, one visit",
+    "boundcheck_torch_intervals": "boundcheck without Numba, with intervals",
     "blocked": "blocked torch with masks",
     "full_matrix": "full matrix, logsumexp",
     "batch_formula": "training loss on one batch",
+    "keops": "KeOps",
 }
 
 
@@ -29,7 +32,8 @@ def by_n(table: pd.DataFrame, path: Path) -> None:
     figure, axes = plt.subplots(figsize=(8.4, 4.2), layout="constrained")
     for method, label in LABELS.items():
         rows = table[(table.study == "n") & (table.method == method)].sort_values("n")
-        axes.plot(rows.n, rows.ns_per_pair, marker="o", label=label, color="k" if method == "gemm" else None)
+        if len(rows):
+            axes.plot(rows.n, rows.ns_per_pair, marker="o", label=label, color="k" if method == "gemm" else None)
     axes.set(xscale="log", yscale="log", xlabel="embeddings N (d = 128, 10 classes)", ylabel="ns per ordered pair")
     axes.grid(alpha=0.3)
     figure.legend(fontsize=8, loc="outside right center")
