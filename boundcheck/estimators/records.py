@@ -85,6 +85,7 @@ class LossTable:
         anytime: confidence of intervals that hold at every number of anchors at once, see `inference.anytime`; None
             for intervals at a number of anchors fixed beforehand.
         rho_variance: tilt -> (a,) variance of rho over pools of this size; empty without a bias correction.
+        anchor_weight: (a,) mean one, where anchors are stratified; None weighs them by the class prior.
     """
 
     emb: EmbeddingSet
@@ -100,6 +101,7 @@ class LossTable:
     reason: str = ""
     anytime: float | None = None
     rho_variance: Mapping[Tilt, Tensor] = field(default_factory=dict)
+    anchor_weight: Tensor | None = None
 
     @property
     def keys(self) -> tuple[LossKey, ...]:
@@ -250,6 +252,8 @@ class LossTable:
     @property
     def weight(self) -> Tensor:
         """(a,) anchor weights of the class prior, mean one over anchors."""
+        if self.anchor_weight is not None:
+            return self.anchor_weight
         w = instance_weights(torch.from_numpy(self.emb.y), self.spec.class_prior)[self.table.anchors // self.emb.v]
         return w * (len(w) / w.sum())
 
