@@ -28,7 +28,7 @@ from boundcheck.estimators import (
 )
 from boundcheck.estimators.closed import population_limits
 from boundcheck.estimators.crossing import beta_star, planner
-from boundcheck.estimators.minibatch import minibatch_frame
+from boundcheck.estimators.minibatch import minibatch_frame, undefined_batches
 from boundcheck.manifest import manifest_of
 from boundcheck.population.tiles import Progress
 from boundcheck.report import summary_html, write_report
@@ -276,7 +276,13 @@ def verify(
     if finite is not None:
         batches = minibatch_frame(finite.limit, ks, seed)
         table = finite.to_frame(confidence).merge(batches, "left", ["loss", "hardening", "beta", "q", "k"])
-        run = replace(run, finite_k=table, k_epsilon=finite.k_epsilon_frame())
+        warnings = [*run.manifest["warnings"], *undefined_batches(batches)]
+        run = replace(
+            run,
+            finite_k=table,
+            k_epsilon=finite.k_epsilon_frame(),
+            manifest={**run.manifest, "warnings": warnings},
+        )
     if limits is not None:
         run = replace(run, population=limits_frame(limits, losses, confidence))
     return Verification(run, losses)

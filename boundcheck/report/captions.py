@@ -37,7 +37,8 @@ CAPTIONS = {
         "How far each loss at k negatives lies below its limit, over the data's own pools, in nats. Points are "
         "averages over all draws, none of them made; dashed lines are the second-order prediction, which falls as "
         "1/k; the darker, the harder. Crosses are what training on mini-batches computes, which draws without the tilt "
-        "and weighs within the batch, where it is above its own error. The number of negatives at which the points "
+        "and weighs within the batch, where it is above its own error; batches in which no negative passes a threshold "
+        "have no loss and are left out. The number of negatives at which the points "
         "meet a level is in the table above.",
     ),
     "bounds": (
