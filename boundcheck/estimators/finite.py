@@ -154,7 +154,7 @@ def finite_losses(
         spec: the variant of the losses.
         ks: numbers of negatives, each at least 1.
         anchors: original anchor indices to average over; None means all. Memory grows with
-            n v x losses x k x nodes, whatever the number of anchors.
+            anchors x losses x k x nodes.
         intervals: False leaves influences out.
         device: where tiles are computed.
         precision: of the products.
