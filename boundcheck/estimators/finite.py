@@ -47,21 +47,29 @@ class FiniteLosses:
             own pools.
         far: (n, f) influences of the losses at a hundred times the largest k, which stand for the limit's in gaps: they
             are first-order as those at k are, while the limit's own hold the whole effect of leaving an instance out.
-        predicted: (f,) the second-order prediction of k (L - L^(k)): half the mean over anchors and positives of
-            (s cv)^2, with s the slope of the loss in rho and cv the coefficient of variation of e^t in the pool.
-        octaves: the gaps at k = 1, 2, 4, ... when they are asked for, see `octave_gaps`.
+        second_order: makes `predicted` when it is asked for.
+        octaves: makes the gaps at k = 1, 2, 4, ... likewise, see `octave_gaps`.
     """
 
     limit: LossTable
     tables: Mapping[int, LossTable]
     far: Tensor | None
-    predicted: Tensor
+    second_order: Callable[[], Tensor]
     octaves: Callable[[], tuple[list[int], Tensor]]
 
     @property
     def ks(self) -> tuple[int, ...]:
         """Numbers of negatives, in the order asked for."""
         return tuple(self.tables)
+
+    @property
+    def predicted(self) -> Tensor:
+        """(f,) the second-order prediction of k (L - L^(k)).
+
+        Half the mean over anchors and positives of (s cv)^2, with s the slope of the loss in rho and cv the coefficient
+        of variation of e^t in the pool.
+        """
+        return self.second_order()
 
     def gap(self, key: LossKey, k: int) -> Estimate:
         """Limit minus loss at k, nats, paired."""
@@ -169,7 +177,7 @@ def finite_losses(
     limit = exact(emb, spec, intervals=intervals, anchors=anchors, device=device, precision=precision)
     q = [1.0 if math.isinf(q) else q for q in spec.q]
     every = (*ks, FAR * max(ks)) if intervals else ks
-    grid = grid_for(limit, plan, max(every), min(q), 1 / max(q))
+    grid = grid_for(limit, max(every), min(q), 1 / max(q))
     transforms = pool_transforms(plan, limit.table, spec.all_hardenings, grid.log_u, grid.nodes)
     positives = Positives(limit, plan, grid)
     at = {(q, k): positives.transform(k / q) for q in spec.q if not math.isinf(q) for k in every}
@@ -194,8 +202,9 @@ def finite_losses(
         for j, k in enumerate(ks)
     }
     far = None if influence is None else influence[:, :, -1]
+    second_order = cache(lambda: _second_order(limit, plan))
     octaves = cache(lambda: octave_gaps(transforms, positives, max(ks)))
-    return FiniteLosses(limit, tables, far, _second_order(limit, plan), octaves)
+    return FiniteLosses(limit, tables, far, second_order, octaves)
 
 
 def _curvature_bias(limit: LossTable) -> Tensor:
