@@ -26,10 +26,11 @@ import boundcheck as bc
 from boundcheck.claims import CLAIMS, Evidence, judge
 from boundcheck.estimators import LossTable, Population, loss_spec, parse_population
 from boundcheck.estimators.closed import closed
+from boundcheck.estimators.records import LOW_ESS
 from boundcheck.estimators.vmf import VmfMixture, simplex
 from boundcheck.hardening import CONSTANT, Exponential
 from boundcheck.losses import LossKey
-from boundcheck.manifest import LOW_ESS, hardware
+from boundcheck.manifest import hardware
 
 TEMPERATURE, BETAS, SEED, CONFIDENCE = 0.5, (1.0, 5.0, 10.0), 20220904, 0.95
 SIZES = (400, 1000, 2000)
