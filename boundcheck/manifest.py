@@ -16,10 +16,9 @@ from typing import Any
 import torch
 
 from boundcheck.claims import Claim
-from boundcheck.estimators.records import TOO_LOW_ESS, LossTable
+from boundcheck.estimators.records import FAILING_ESS, LOW_ESS, TOO_LOW_ESS, LossTable
 from boundcheck.inference.intervals import HEAVY_INFLUENCE
 
-LOW_ESS = 30.0
 FEW_INSTANCES = 100
 
 
@@ -134,6 +133,18 @@ def _heavy_influences(losses: LossTable) -> list[str]:
     ]
 
 
+def _means(ess: float) -> str:
+    """What a low median number of effective negatives is known to do to the intervals."""
+    if ess < FAILING_ESS:
+        return f"below {FAILING_ESS:.0f} intervals miss the limit far more often than they say"
+    if ess < TOO_LOW_ESS:
+        return (
+            f"intervals fail below {FAILING_ESS:.0f}, and held where they were tried above; "
+            f"no verdict is given below {TOO_LOW_ESS:.0f}"
+        )
+    return "bias correction and intervals are approximate there"
+
+
 def warnings_of(losses: LossTable) -> list[str]:
     """What limits the numbers: few effective negatives, a variance that rests on one instance, anchors left out,
     imbalance, duplicates, finite k."""
@@ -154,11 +165,7 @@ def warnings_of(losses: LossTable) -> list[str]:
         if median < LOW_ESS:
             warnings.append(
                 f"{name}: the tilt rests on a median of {median:.1f} effective negatives (fewer than {LOW_ESS:.0f}); "
-                + (
-                    "its intervals miss the limit far more often than they say"
-                    if median < TOO_LOW_ESS
-                    else "bias correction and intervals are approximate there"
-                )
+                + _means(median)
             )
     warnings += _heavy_influences(losses)
     if lonely := _without_partner(losses):

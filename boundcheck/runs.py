@@ -40,7 +40,8 @@ WORST_COLUMNS = [
 ]  # fmt: skip
 FINITE_K_COLUMNS = [
     "loss", "hardening", "beta", "q", "k", "estimate", "plugin", "se", "ci_low", "ci_high", "gap", "gap_low",
-    "gap_high", "gap_plugin", "gap_predicted", "minibatch", "minibatch_se", "n_anchors",
+    "gap_high", "gap_plugin", "gap_predicted", "minibatch", "minibatch_se",
+    "minibatch_undefined", "n_anchors",
 ]  # fmt: skip
 K_EPSILON_COLUMNS = ["loss", "hardening", "beta", "q", "epsilon", "k_epsilon"]
 POPULATION_COLUMNS = [

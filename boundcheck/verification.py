@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -18,6 +19,7 @@ from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError, unknown_name
 from boundcheck.estimators import (
     DEFAULT_BETAS,
+    FiniteLosses,
     LossTable,
     Population,
     finite_anchors,
@@ -28,7 +30,8 @@ from boundcheck.estimators import (
 )
 from boundcheck.estimators.closed import population_limits
 from boundcheck.estimators.crossing import beta_star, planner
-from boundcheck.estimators.minibatch import minibatch_frame
+from boundcheck.estimators.minibatch import minibatch_frame, undefined_batches
+from boundcheck.losses import LossSpec
 from boundcheck.manifest import manifest_of
 from boundcheck.population.tiles import Progress
 from boundcheck.report import summary_html, write_report
@@ -167,19 +170,11 @@ def verify(
     Raises:
         InputError: an option is unknown or out of range, or the embeddings lack what it needs.
     """
-    if not 0 < confidence < 1:
-        raise InputError(f"confidence: must be between 0 and 1, received {confidence:g}; the usual is 0.95")
-    if estimator == "multilevel":
-        raise InputError(
-            "estimator: claims need every anchor's pools, received multilevel, which estimates averages alone; "
-            "use montecarlo, or estimate() for the losses"
-        )
     chosen = choose_claims(claims)
     ks = (negatives,) if isinstance(negatives, int) else tuple(negatives)
-    if ks and min(ks) < 1:
-        raise InputError(f"negatives: must be at least 1, received {min(ks)}")
     if isinstance(emb, str):
         emb = parse_population(emb)
+    _check(emb, estimator, anchors, ks, until_decided, max_anchors, confidence)
     spec = loss_spec(
         emb,
         temperature=temperature,
@@ -192,67 +187,25 @@ def verify(
     )
     # First, as it refuses what has no closed form.
     limits = None if population is None else population_limits(population, spec)
+    how: dict[str, Any] = {"seed": seed, "device": device, "precision": precision, "progress": progress}
     looks: tuple[tuple[int, int], ...] = ()
     if until_decided:
-        if isinstance(emb, Population) or estimator not in ("auto", "montecarlo") or anchors:
-            raise InputError(
-                "until_decided: samples anchors of embeddings by itself, received "
-                "a population, another estimator or anchors as well; leave that out, or use max_anchors"
-            )
+        assert isinstance(emb, EmbeddingSet)
         losses, stopping = sample_until_decided(
-            emb,
-            spec,
-            chosen,
-            confidence=confidence,
-            max_anchors=max_anchors,
-            seed=seed,
-            device=device,
-            precision=precision,
-            progress=progress,
+            emb, spec, chosen, confidence=confidence, max_anchors=max_anchors, **how
         )
         looks = stopping.looks
     else:
-        if max_anchors is not None:
-            raise InputError(
-                f"max_anchors: is the budget of until_decided, received {max_anchors} without; use anchors"
-            )
-        losses = run_estimator(
-            emb,
-            spec,
-            estimator=estimator,
-            anchors=anchors,
-            seed=seed,
-            device=device,
-            precision=precision,
-            progress=progress,
-        )
+        losses = run_estimator(emb, spec, estimator=estimator, anchors=anchors, **how)
     finite = None
-    if ks:
-        if isinstance(emb, Population):
-            raise InputError(
-                f"negatives: a population has closed forms in the limit alone, received {list(ks)}; "
-                "take embeddings instead, population.sample()"
-            )
+    if ks and isinstance(emb, EmbeddingSet):
         some = finite_anchors(emb, anchors, seed)
         finite = finite_losses(emb, spec, ks, anchors=some, device=device, precision=precision)
     evidence = gather(losses, device=device, precision=precision, seed=seed)
-    if isinstance(emb, Population):
-        critical = torch.full((len(losses.table.anchors),), torch.nan)
-        worst = pd.DataFrame()
-    else:
-        critical = beta_star(losses, planner(losses, device, precision))
-        worst = worst_anchors(losses)
     judgements = [judgement for claim in chosen for judgement in judge(claim, evidence, confidence)]
-    config = {
-        "temperature": spec.temperature,
+    config = _config(spec, losses) | {
         "betas": [float(beta) for beta in betas],
-        "hardening": list(dict.fromkeys(h.family for h in spec.hardenings)),
-        "q": list(spec.q),
-        "positives": spec.positives,
-        "self_pairs": spec.self_pairs,
-        "class_prior": spec.class_prior,
         "claims": [claim.id for claim in chosen],
-        "estimator": losses.estimator,
         "anchors": anchors,
         "negatives": list(ks),
         "until_decided": until_decided,
@@ -263,10 +216,9 @@ def verify(
         "precision": precision,
     }
     choice = {"estimator": losses.estimator, "reason": losses.reason, "looks": [list(look) for look in looks]}
+    critical, worst = _anchors_of(losses, device, precision)
     run = Run(
-        losses=pd.concat(
-            [table.to_frame(confidence) for table in (losses, *(finite.tables.values() if finite else ()))]
-        ),
+        losses=losses.to_frame(confidence),
         claims=claims_frame(judgements, losses, confidence),
         assumption=losses.assumption_frame(confidence),
         anchors=anchors_frame(losses, critical),
@@ -274,12 +226,75 @@ def verify(
         manifest=manifest_of(losses, config, evidence.crossing, chosen) | {"choice": choice},
     )
     if finite is not None:
-        batches = minibatch_frame(finite.limit, ks, seed)
-        table = finite.to_frame(confidence).merge(batches, "left", ["loss", "hardening", "beta", "q", "k"])
-        run = replace(run, finite_k=table, k_epsilon=finite.k_epsilon_frame())
+        run = _with_finite(run, finite, confidence, seed)
     if limits is not None:
         run = replace(run, population=limits_frame(limits, losses, confidence))
     return Verification(run, losses)
+
+
+def _check(
+    emb: EmbeddingSet | Population,
+    estimator: str,
+    anchors: int | None,
+    ks: Sequence[int],
+    until_decided: bool,
+    max_anchors: int | None,
+    confidence: float,
+) -> None:
+    """Refuse options that do not go together."""
+    if not 0 < confidence < 1:
+        raise InputError(f"confidence: must be between 0 and 1, received {confidence:g}; the usual is 0.95")
+    if estimator == "multilevel":
+        raise InputError(
+            "estimator: claims need every anchor's pools, received multilevel, which estimates averages alone; "
+            "use montecarlo, or estimate() for the losses"
+        )
+    if ks and min(ks) < 1:
+        raise InputError(f"negatives: must be at least 1, received {min(ks)}")
+    if ks and isinstance(emb, Population):
+        raise InputError(
+            f"negatives: a population has closed forms in the limit alone, received {list(ks)}; "
+            "take embeddings instead, population.sample()"
+        )
+    if until_decided and (isinstance(emb, Population) or estimator not in ("auto", "montecarlo") or anchors):
+        raise InputError(
+            "until_decided: samples anchors of embeddings by itself, received "
+            "a population, another estimator or anchors as well; leave that out, or use max_anchors"
+        )
+    if max_anchors is not None and not until_decided:
+        raise InputError(f"max_anchors: is the budget of until_decided, received {max_anchors} without; use anchors")
+
+
+def _config(spec: LossSpec, losses: LossTable) -> dict[str, Any]:
+    """The variant as it was understood: what "auto" stood for, names for objects."""
+    return {
+        "temperature": spec.temperature,
+        "hardening": list(dict.fromkeys(h.family for h in spec.hardenings)),
+        "q": list(spec.q),
+        "positives": spec.positives,
+        "self_pairs": spec.self_pairs,
+        "class_prior": spec.class_prior,
+        "estimator": losses.estimator,
+    }
+
+
+def _anchors_of(losses: LossTable, device: str, precision: str) -> tuple[torch.Tensor, pd.DataFrame]:
+    """(a,) critical hardness and the worst anchors; closed forms have neither."""
+    if losses.estimator == "closed":
+        return torch.full((len(losses.table.anchors),), torch.nan), pd.DataFrame()
+    return beta_star(losses, planner(losses, device, precision)), worst_anchors(losses)
+
+
+def _with_finite(run: Run, finite: FiniteLosses, confidence: float, seed: int) -> Run:
+    """The run with its losses at finite k, and what training on mini-batches makes of them."""
+    batches = minibatch_frame(finite.limit, finite.ks, seed)
+    return replace(
+        run,
+        losses=pd.concat([run.losses, *(table.to_frame(confidence) for table in finite.tables.values())]),
+        finite_k=finite.to_frame(confidence).merge(batches, "left", ["loss", "hardening", "beta", "q", "k"]),
+        k_epsilon=finite.k_epsilon_frame(),
+        manifest={**run.manifest, "warnings": [*run.manifest["warnings"], *undefined_batches(batches)]},
+    )
 
 
 def failed(claims: pd.DataFrame, on: str) -> bool:

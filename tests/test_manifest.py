@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 
 import boundcheck as bc
 from boundcheck.claims import CLAIMS
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.estimators import estimate
-from boundcheck.manifest import LOW_ESS, hardware, peak_memory_gb, warnings_of
+from boundcheck.estimators.records import FAILING_ESS, LOW_ESS, TOO_LOW_ESS
+from boundcheck.manifest import hardware, peak_memory_gb, warnings_of
 from tests.claims.designs import clusters, confusable_few, polygon
 from tests.oracles.closed_forms import collapsed
 
@@ -101,6 +105,24 @@ def test_few_instances() -> None:
 def test_few_effective_negatives() -> None:
     text = warned(roomy(), betas=[0.5, 60], temperature=0.5)
     assert f"fewer than {LOW_ESS:.0f}" in text and text.startswith("beta = 60: ") and "beta = 0.5" not in text
+
+
+def test_each_warning_of_few_effective_negatives_says_what_is_known() -> None:
+    """The tiers, and that the study behind them says so: intervals fail up to 12 and hold from there on."""
+    table = estimate(roomy(), betas=[1.0])
+    (h, summary), *_ = reversed(table.margins.items())
+
+    def said(ess: float) -> str:
+        few = replace(summary, ess=torch.full_like(summary.margin, ess))
+        return "\n".join(w for w in warnings_of(replace(table, margins={h: few})) if "effective" in w)
+
+    assert "miss the limit far more often" in said(FAILING_ESS - 1) and "no verdict" not in said(FAILING_ESS - 1)
+    assert "no verdict is given below 20" in said(FAILING_ESS + 1) and "fail below 12" in said(FAILING_ESS + 1)
+    assert "approximate" in said(TOO_LOW_ESS + 1) and said(LOW_ESS + 1) == ""
+    study = pd.read_csv(Path(__file__).parents[1] / "results" / "validation" / "coverage.csv")
+    losses = study[study.quantity != "share"]
+    assert losses[losses.ess < FAILING_ESS].coverage.median() < 0.5
+    assert losses[losses.ess >= FAILING_ESS].coverage.min() > 0.92
 
 
 def test_anchors_without_partner() -> None:

@@ -26,7 +26,7 @@ def arora_mean_classifier(evidence: Evidence) -> Iterator[Finding]:
     a class drawn from the prior, given that it is another one.
     """
     losses = evidence.losses
-    logits, label = class_logits(losses), anchor_labels(losses)
+    logits, label = class_logits(losses, evidence.z), anchor_labels(losses)
     own = logits.gather(1, label[:, None])
     lhs = softplus(logits - own) @ class_prior(losses)  # the anchor's own class gives log 2
     slack = evidence.summed((1,))[:, 0] - lhs

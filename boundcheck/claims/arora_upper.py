@@ -24,7 +24,11 @@ from boundcheck.claims.requirements import BALANCED, CLASS_POSITIVES, LIMIT, SAM
     requirements=(SAMPLE, LIMIT, SELF_INCLUDED, CLASS_POSITIVES, BALANCED),
 )
 def arora_upper(evidence: Evidence) -> Iterator[Finding]:
-    """t_K = P(a collision), v = P(K + 1 draws show every class), col = E log(1 + collisions); equal priors."""
+    """t_K = P(a collision), v = P(K + 1 draws show every class), col = E log(1 + collisions); equal priors.
+
+    As for `ash_upper` up to L_cont - col >= (1 - t_K) f(K); without a collision the draws show every class with
+    probability v or more, and f(K) >= v L_mu.
+    """
     classes = evidence.losses.emb.c
     coverage = log_coverage(classes, max(KS) + 1)
 

@@ -20,7 +20,13 @@ from boundcheck.claims.requirements import BALANCED, CLASS_POSITIVES, LIMIT, SAM
     requirements=(SAMPLE, LIMIT, SELF_INCLUDED, CLASS_POSITIVES, BALANCED),
 )
 def ash_upper(evidence: Evidence) -> Iterator[Finding]:
-    """H_m is the m-th harmonic number, t_K = P(a collision), col = E log(1 + collisions); C classes of equal prior."""
+    """H_m is the m-th harmonic number, t_K = P(a collision), col = E log(1 + collisions); C classes of equal prior.
+
+    By Jensen positives and negatives may be their class means. Draws without a collision then give L_cont - col >=
+    (1 - t_K) f(K), with f(m) = E log(1 + sum over m draws among the other classes of e^(t_c - t_y)). f is concave with
+    f(0) = 0, and m, the whole part of twice the (C-1) H_{C-1} draws that show them all on average, shows them with
+    probability 1/2 or more (Markov): f(K) >= min(1, K / m) f(m) >= min(1, K / m) L_mu / 2.
+    """
     classes = evidence.losses.emb.c
     harmonic = sum(1 / m for m in range(1, classes))
 

@@ -19,7 +19,12 @@ from boundcheck.estimators.mean_classifier import class_prior
     requirements=(SAMPLE, LIMIT, SELF_INCLUDED, CLASS_POSITIVES, UNIT_NORM),
 )
 def bao_lower(evidence: Evidence) -> Iterator[Finding]:
-    """H is the entropy of the class prior in nats; L_cont as in `bao_upper`."""
+    """H is the entropy of the class prior in nats; L_cont as in `bao_upper`.
+
+    Over positive and negatives sum e^t <= (1 + K)^2 cosh^2(1 / tau) / sum e^(-t) by Kantorovich, and sum e^(-t) >=
+    K e^(-mean over k of t_k), so L_cont <= E[sum pi_c t_c - t_y] - log K + 2 log(1 + K) + 2 log cosh(1 / tau); and
+    log sum e^(t_c) >= sum pi_c t_c + H(pi) by Gibbs.
+    """
     tau = evidence.losses.spec.temperature
     entropy = float(-class_prior(evidence.losses).xlogy(class_prior(evidence.losses)).sum())
     constant = entropy - 2 * log_cosh(1 / tau)

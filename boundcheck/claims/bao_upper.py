@@ -19,7 +19,12 @@ from boundcheck.estimators.mean_classifier import class_prior
     requirements=(SAMPLE, LIMIT, SELF_INCLUDED, CLASS_POSITIVES, UNIT_NORM),
 )
 def bao_upper(evidence: Evidence) -> Iterator[Finding]:
-    """L_cont has a sum over K negatives from all classes, its own included."""
+    """L_cont has a sum over K negatives from all classes, its own included.
+
+    With t the logits and t_c those of class means, by Jensen L_cont >= E[log sum_k e^(t_k) - t_p] >=
+    log K + E[sum pi_c t_c - t_y]; and (sum e^(t_c)) e^(-sum pi_c t_c) <= (sum e^(t_c)) (sum pi_c e^(-t_c)) <=
+    pi_max C^2 cosh^2(1 / tau), by Jensen and, as |t_c| <= 1 / tau, by Kantorovich.
+    """
     classes, tau = evidence.losses.emb.c, evidence.losses.spec.temperature
     largest = float(class_prior(evidence.losses).max())
     constant = math.log(largest * classes**2) + 2 * log_cosh(1 / tau)

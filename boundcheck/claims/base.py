@@ -37,6 +37,7 @@ class Evidence:
         over: original anchor indices -> the same losses over those anchors alone, see `compare`.
         finite: numbers of negatives k -> the losses at them, over all anchors or a sample of them, without intervals.
         summed: numbers of negatives k -> (a, k) losses of a sum over k negatives, see `summed_losses`.
+        z: (n, v, d) float64, the embeddings; in a search for counterexamples they carry the gradient.
     """
 
     losses: LossTable
@@ -45,6 +46,7 @@ class Evidence:
     over: Callable[[Tensor], LossTable]
     finite: Callable[[tuple[int, ...]], FiniteLosses]
     summed: Callable[[tuple[int, ...]], Tensor]
+    z: Tensor
 
     @property
     def tilts(self) -> tuple[Hardening, ...]:
@@ -125,9 +127,9 @@ class Finding:
         hardening, beta, q: where; None where the statement does not depend on it.
         lhs, rhs: nats.
         margin: rhs - lhs with its standard error.
-        slack: (a,) rhs - lhs of every anchor; what an exact claim is judged by, NaN where undefined. None where the
-            statement is about averages alone.
-        share: share of anchors with slack >= 0.
+        slack: (a,) rhs - lhs of every anchor, NaN where undefined; what an exact claim is judged by, and whose gradient
+            a search follows where its mean is the margin. None where the margin is no such mean.
+        share: share of anchors with slack >= 0; None where the statement is about averages alone.
         premise_share: share of anchors at which the premise holds; None for a claim without one.
         premise_slack: (a,) how far the premise is met at every anchor, NaN where undefined: it holds where >= 0. A
             search for counterexamples follows its gradient; None leaves it the share alone.

@@ -23,7 +23,7 @@ LARGEST = 100.0  # log of the largest factor that is not taken for infinite
 
 def mean_classifier_loss(evidence: Evidence) -> Tensor:
     """(a,) cross-entropy of the mean classifier at every anchor, nats."""
-    logits, label = class_logits(evidence.losses), anchor_labels(evidence.losses)
+    logits, label = class_logits(evidence.losses, evidence.z), anchor_labels(evidence.losses)
     return logits.logsumexp(1) - logits.gather(1, label[:, None])[:, 0]
 
 
@@ -54,7 +54,7 @@ def _finding(evidence: Evidence, k: int, lhs: Tensor, rhs: Tensor, error: float)
     margin = evidence.losses.average(rhs - lhs)
     if error > TOLERANCE:
         margin = replace(margin, se=math.hypot(margin.se, error))
-    return Finding(None, None, float(k), low, high, margin, note=note)
+    return Finding(None, None, float(k), low, high, margin, rhs - lhs, note=note)
 
 
 def line_through_collisions(log_factor: float, collision: float, slope: float = 1.0) -> tuple[float, float] | None:

@@ -33,8 +33,9 @@ def gather(
         seed: of the anchors that losses at finite k are checked at.
         crossing: whether to look for the beta at which H-SCL reaches UCL.
     """
+    z = torch.from_numpy(losses.emb.z).to(torch.float64)
     if losses.estimator == "closed":
-        return Evidence(losses, population_worst_case(losses), {}, _nothing, _nothing, _nothing)
+        return Evidence(losses, population_worst_case(losses), {}, _nothing, _nothing, _nothing, z)
     plan_for = planner(losses, device, precision)
     worst_case = worst_case_losses(losses, plan_for)
     tables: dict[bytes, LossTable] = {}
@@ -61,7 +62,7 @@ def gather(
         return summed_losses(losses, ks, device=device, precision=precision)
 
     found = crossings(losses, plan_for, worst_case) if crossing and losses.k is None else {}
-    return Evidence(losses, worst_case, found, over, finite, summed)
+    return Evidence(losses, worst_case, found, over, finite, summed, z)
 
 
 def _nothing(_: Any) -> NoReturn:

@@ -17,7 +17,11 @@ from boundcheck.claims.requirements import BALANCED, CLASS_POSITIVES, LIMIT, SAM
     requirements=(SAMPLE, LIMIT, SELF_INCLUDED, CLASS_POSITIVES, BALANCED),
 )
 def nozawa_sato_upper(evidence: Evidence) -> Iterator[Finding]:
-    """v = P(K + 1 draws show every class), col = E log(1 + collisions); C classes of equal prior."""
+    """v = P(K + 1 draws show every class), col = E log(1 + collisions); C classes of equal prior.
+
+    With class means for positives and negatives (Jensen), L_cont >= v L_mu from the draws that show every class, and
+    L_cont >= col from the collisions alone.
+    """
     classes = evidence.losses.emb.c
     coverage = log_coverage(classes, max(KS) + 1)
 

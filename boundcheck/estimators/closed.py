@@ -41,7 +41,8 @@ def closed(population: Population, spec: LossSpec, *, anchors: int | None = None
 
     Returns:
         The table. Its embedding set holds each anchor as view 0 and its sampled positives as further views. Standard
-        errors are those of the sampled anchors and positives; anchors are stratified by component.
+        errors are those of the sampled anchors and positives; anchors are stratified by component, two of each at
+        least, and weigh what their component does.
 
     Raises:
         InputError: the variant has no closed form, or fewer than two anchors of each class are asked for.
@@ -58,9 +59,8 @@ def closed(population: Population, spec: LossSpec, *, anchors: int | None = None
     mixture = population.mixture if spec.class_prior == "empirical" else population.mixture.balanced()
     share, labels = np.asarray(mixture.share), np.asarray(mixture.labels)
     rng = np.random.default_rng([seed, 2])
-    # Systematic sampling: each component its share of the anchors, to within one.
-    points = np.minimum((np.arange(m) + rng.random()) / m, 1 - 1e-12)
-    component = np.minimum(np.searchsorted(np.cumsum(share), points, side="right"), len(share) - 1)
+    size = _allocation(share, m, rng.random())
+    component = np.repeat(np.arange(len(share)), size)
     positive = np.repeat(component[:, None], POSITIVES_PER_ANCHOR, axis=1)
     if spec.positives == "class":
         positive = _same_class(component, share, labels, rng)
@@ -76,9 +76,10 @@ def closed(population: Population, spec: LossSpec, *, anchors: int | None = None
     emb = EmbeddingSet(z, y, meta={"dataset": population.name, "seed": seed})
     rho = torch.stack([table.rho(key.tilt.pool, key.hardening) for key in spec.keys], 1)
     means = augmentation_means(torch.from_numpy(z), index, rho, tuple(key.q for key in spec.keys), spec.temperature)
-    weight = torch.full_like(means.value, float(z.shape[1]))
-    losses = AnchorLosses(spec.keys, means.value, means.slope, means.curvature, weight, means.influence)
     stratum = torch.from_numpy(component)
+    weight = torch.from_numpy(m * share / size)[stratum]  # (m,) what each anchor stands for, mean one
+    every = (z.shape[1] * weight)[:, None].expand_as(means.value)
+    losses = AnchorLosses(spec.keys, means.value, means.slope, means.curvature, every, means.influence)
     return LossTable(
         emb,
         spec,
@@ -87,17 +88,30 @@ def closed(population: Population, spec: LossSpec, *, anchors: int | None = None
         table,
         losses,
         torch.zeros(len(spec.keys), dtype=torch.float64),
-        _within(means.value, stratum),
-        {h: _margin(table, h, stratum) for h in spec.all_hardenings},
+        _influence(means.value, weight, stratum),
+        {h: _margin(table, h, weight, stratum) for h in spec.all_hardenings},
         Cost(m * POSITIVES_PER_ANCHOR, time.perf_counter() - start),
+        anchor_weight=weight,
     )
 
 
-def _margin(table: CumulantTable, hardening: Hardening, stratum: Tensor) -> MarginSummary:
+def _allocation(share: np.ndarray, m: int, start: float) -> np.ndarray:
+    """Anchors of each component: its share of m to within one, and two at least, which the largest give up."""
+    points = np.minimum((np.arange(m) + start) / m, 1 - 1e-12)
+    component = np.minimum(np.searchsorted(np.cumsum(share), points, side="right"), len(share) - 1)
+    size = np.bincount(component, minlength=len(share))
+    while size.min() < 2:
+        size[size.argmin()] += 1
+        size[size.argmax()] -= 1
+    return size
+
+
+def _margin(table: CumulantTable, hardening: Hardening, weight: Tensor, stratum: Tensor) -> MarginSummary:
     """Assumption 1 against the whole population, at the sampled anchors."""
     margin = table.margin(hardening)
     met = (margin[:, None] >= -TOLERANCE).to(torch.float64)
-    share = Share(float(met.mean()), standard_error(_within(met, stratum)[:, 0]), len(margin))
+    value = float((weight * met[:, 0]).mean())
+    share = Share(value, standard_error(_influence(met, weight, stratum)[:, 0]), len(margin))
     return MarginSummary(hardening, margin, share, None)
 
 
@@ -163,9 +177,10 @@ def _same_class(component: np.ndarray, share: np.ndarray, labels: np.ndarray, rn
     return out
 
 
-def _within(values: Tensor, stratum: Tensor) -> Tensor:
-    """Values less the mean of their stratum, columns apart: the influences of a stratified mean."""
+def _influence(values: Tensor, weight: Tensor, stratum: Tensor) -> Tensor:
+    """(a, f) influences of a stratified mean, whose variance is sum over strata of W^2 s^2 / m, s^2 with m - 1."""
     count = torch.bincount(stratum).to(values.dtype)
     total = values.new_zeros(len(count), values.shape[1]).index_add_(0, stratum, values)
-    means = total / count.clamp_min(1)[:, None]
-    return values - means[stratum]
+    means, size = total / count[:, None], count[stratum]
+    degrees = torch.sqrt((1 - 1 / len(values)) * size / (size - 1))
+    return (weight * degrees)[:, None] * (values - means[stratum])

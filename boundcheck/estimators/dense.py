@@ -21,7 +21,7 @@ from boundcheck.population.positives import _loss
 
 
 @dataclass(frozen=True)
-class _Pairs:
+class Pairs:
     """Logits of anchors against all views, and which of the pairs are what."""
 
     t: Tensor  # (a, b)
@@ -48,7 +48,7 @@ def dense(
     start = time.perf_counter()
     z = torch.from_numpy(emb.z).to(torch.float64) if z is None else z
     anchors = torch.arange(emb.n * emb.v) if anchors is None else anchors
-    pairs = _pairs(z, torch.from_numpy(emb.y), spec, anchors)
+    pairs = pairs_of(z, torch.from_numpy(emb.y), spec, anchors)
     terms = terms_for(spec.all_hardenings)
     logs = [term.log(pairs.t, spec.temperature) for term in terms]
     log_sums = [torch.stack([_log_sum(log, group, pairs.weight) for log in logs], 1) for group in pairs.groups]
@@ -63,7 +63,8 @@ def dense(
     return assemble(emb, spec, table, losses, None, False, cost, estimator="dense"), worst_case
 
 
-def _pairs(z: Tensor, y: Tensor, spec: LossSpec, anchors: Tensor) -> _Pairs:
+def pairs_of(z: Tensor, y: Tensor, spec: LossSpec, anchors: Tensor) -> Pairs:
+    """The pairs of anchors (original indices) with all views of z (n, v, d), labelled y (n,)."""
     n, v, d = z.shape
     views = torch.arange(n * v)
     instance, label = views // v, y.repeat_interleave(v)
@@ -75,7 +76,7 @@ def _pairs(z: Tensor, y: Tensor, spec: LossSpec, anchors: Tensor) -> _Pairs:
     else:
         pool, partners = ~own, alike & ~itself
     flat = z.reshape(n * v, d)
-    return _Pairs(
+    return Pairs(
         t=flat[anchors] @ flat.T / spec.temperature,
         groups=(pool & alike, ~alike),
         positive=partners if spec.positives == "class" else own & ~itself,
@@ -94,7 +95,7 @@ def _log_sum(log: Tensor, group: Tensor, weight: Tensor) -> Tensor:
 
 
 def _losses(
-    emb: EmbeddingSet, spec: LossSpec, pairs: _Pairs, anchors: Tensor, keys: tuple[LossKey, ...], rho: Tensor
+    emb: EmbeddingSet, spec: LossSpec, pairs: Pairs, anchors: Tensor, keys: tuple[LossKey, ...], rho: Tensor
 ) -> AnchorLosses:
     """Means over positives of the loss and its derivatives at rho (a, f)."""
     count = pairs.positive.sum(1)

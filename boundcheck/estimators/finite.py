@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ from torch import Tensor
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
 from boundcheck.estimators.exact import exact, pair_plan
+from boundcheck.estimators.octaves import least_k, octave_gaps
 from boundcheck.estimators.quadrature import Grid, Positives, grid_for, hit_share, losses_at, slope_at
 from boundcheck.estimators.records import Cost, LossTable
 from boundcheck.hardening import Hardening, LogTerm, denominator, numerator
@@ -45,19 +47,29 @@ class FiniteLosses:
             own pools.
         far: (n, f) influences of the losses at a hundred times the largest k, which stand for the limit's in gaps: they
             are first-order as those at k are, while the limit's own hold the whole effect of leaving an instance out.
-        predicted: (f,) the second-order prediction of k (L - L^(k)): half the mean over anchors and positives of
-            (s cv)^2, with s the slope of the loss in rho and cv the coefficient of variation of e^t in the pool.
+        second_order: makes `predicted` when it is asked for.
+        octaves: makes the gaps at k = 1, 2, 4, ... likewise, see `octave_gaps`.
     """
 
     limit: LossTable
     tables: Mapping[int, LossTable]
     far: Tensor | None
-    predicted: Tensor
+    second_order: Callable[[], Tensor]
+    octaves: Callable[[], tuple[list[int], Tensor]]
 
     @property
     def ks(self) -> tuple[int, ...]:
         """Numbers of negatives, in the order asked for."""
         return tuple(self.tables)
+
+    @property
+    def predicted(self) -> Tensor:
+        """(f,) the second-order prediction of k (L - L^(k)).
+
+        Half the mean over anchors and positives of (s cv)^2, with s the slope of the loss in rho and cv the coefficient
+        of variation of e^t in the pool.
+        """
+        return self.second_order()
 
     def gap(self, key: LossKey, k: int) -> Estimate:
         """Limit minus loss at k, nats, paired."""
@@ -72,19 +84,14 @@ class FiniteLosses:
     def k_epsilon(self, key: LossKey, epsilon: float) -> float:
         """Least k at which the averaged loss lies within epsilon nats of its limit, over the data's own pools.
 
-        Between neighbouring k log gap is taken as linear in log k, as it is for large k (slope -1); inf where the
-        largest k does not reach epsilon.
+        Looked for among all k up to the largest asked for; inf where that does not reach epsilon. From the losses at
+        1, 2, 4, ..., good to a per cent in between, see `octaves`.
         """
         if not epsilon > 0:
             raise InputError(f"epsilon: must be > 0 nats, received {epsilon:g}; the usual is 0.01")
-        ks = sorted(self.ks)
-        gaps = [self.gap(key, k).plugin for k in ks]
-        j = next((j for j, gap in enumerate(gaps) if gap <= epsilon), None)
-        if j is None or j == 0:
-            return math.inf if j is None else float(ks[0])
-        low, high = math.log(ks[j - 1]), math.log(ks[j])
-        fall = math.log(gaps[j - 1] / epsilon) / math.log(gaps[j - 1] / max(gaps[j], 1e-300))
-        return float(math.ceil(math.exp(low + (high - low) * fall) - 1e-9))
+        ks, gaps = self.octaves()
+        k = least_k(ks, gaps[self.limit.keys.index(key)], epsilon)
+        return k if k <= max(self.ks) else math.inf
 
     def to_frame(self, confidence: float = 0.95) -> pd.DataFrame:
         """One row per loss and k, nats: estimate with its interval, gap to the limit, second-order prediction."""
@@ -154,7 +161,7 @@ def finite_losses(
         spec: the variant of the losses.
         ks: numbers of negatives, each at least 1.
         anchors: original anchor indices to average over; None means all. Memory grows with
-            n v x losses x k x nodes, whatever the number of anchors.
+            anchors x losses x k x nodes.
         intervals: False leaves influences out.
         device: where tiles are computed.
         precision: of the products.
@@ -170,7 +177,7 @@ def finite_losses(
     limit = exact(emb, spec, intervals=intervals, anchors=anchors, device=device, precision=precision)
     q = [1.0 if math.isinf(q) else q for q in spec.q]
     every = (*ks, FAR * max(ks)) if intervals else ks
-    grid = grid_for(limit, plan, max(every), min(q), min(ks) / max(q))
+    grid = grid_for(limit, max(every), min(q), 1 / max(q))
     transforms = pool_transforms(plan, limit.table, spec.all_hardenings, grid.log_u, grid.nodes)
     positives = Positives(limit, plan, grid)
     at = {(q, k): positives.transform(k / q) for q in spec.q if not math.isinf(q) for k in every}
@@ -195,7 +202,9 @@ def finite_losses(
         for j, k in enumerate(ks)
     }
     far = None if influence is None else influence[:, :, -1]
-    return FiniteLosses(limit, tables, far, _second_order(limit, plan))
+    second_order = cache(lambda: _second_order(limit, plan))
+    octaves = cache(lambda: octave_gaps(transforms, positives, max(ks)))
+    return FiniteLosses(limit, tables, far, second_order, octaves)
 
 
 def _curvature_bias(limit: LossTable) -> Tensor:

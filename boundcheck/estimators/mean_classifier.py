@@ -8,10 +8,15 @@ from torch import Tensor
 from boundcheck.estimators.records import LossTable
 
 
-def class_logits(losses: LossTable) -> Tensor:
-    """(a, c) logits <z_a, mu_c> / tau of every anchor, mu_c the mean over all views of class c, its own too."""
+def class_logits(losses: LossTable, z: Tensor) -> Tensor:
+    """(a, c) logits <z_a, mu_c> / tau of every anchor, mu_c the mean over all views of class c, its own too.
+
+    Args:
+        losses: any table of the embeddings.
+        z: (n, v, d) float64, the embeddings themselves.
+    """
     emb = losses.emb
-    z, y = torch.from_numpy(emb.z).to(torch.float64), torch.from_numpy(emb.y)
+    y = torch.from_numpy(emb.y)
     sums = torch.zeros(emb.c, emb.d, dtype=torch.float64).index_add_(0, y, z.mean(1))
     means = sums / torch.bincount(y, minlength=emb.c)[:, None]
     return z.reshape(-1, emb.d)[losses.table.anchors] @ means.T / losses.spec.temperature

@@ -4,7 +4,9 @@
 
 is what the H-SCL authors' training code computes (Jiang 2022, following Robinson et al. 2021). The draws of L^(k) come
 from the tilted pool; here the ratio of two sums stands for the tilted mean, which is biased: of k negatives a hard tilt
-keeps a few, so the loss lies below that of its limit, and the further the harder the tilt.
+keeps a few, so the loss lies below that of its limit, and the further the harder the tilt. Where a batch holds nothing
+that the tilt keeps (all below a threshold) the weights are 0 / 0 and the batch has no loss: averages are over the
+batches that have one, and the share of those that have none stands beside them.
 """
 
 from __future__ import annotations
@@ -21,11 +23,11 @@ from torch.nn.functional import softplus
 from boundcheck.estimators.montecarlo import BLOCK, drawn_logits
 from boundcheck.estimators.records import LossTable
 from boundcheck.hardening import CONSTANT, denominator, numerator
-from boundcheck.losses import weighted_mean
 from boundcheck.population.functionals import Tilt
 
 LARGEST_BATCH = 1000
 DRAWS = 256  # negatives per anchor, at least, over all repeats
+COLUMNS = ("minibatch", "minibatch_se", "minibatch_undefined")
 
 
 def minibatch_frame(limit: LossTable, ks: Sequence[int], seed: int = 0) -> pd.DataFrame:
@@ -38,7 +40,7 @@ def minibatch_frame(limit: LossTable, ks: Sequence[int], seed: int = 0) -> pd.Da
 
     Returns:
         One row per loss and k: loss, hardening, beta, q, k, minibatch and minibatch_se (nats; the error that the draws
-        leave, over these anchors).
+        leave, over these anchors; NaN where no batch has a loss), minibatch_undefined (the share of batches without).
     """
     rows = []
     for k in (k for k in ks if k <= LARGEST_BATCH):
@@ -51,9 +53,6 @@ def minibatch_frame(limit: LossTable, ks: Sequence[int], seed: int = 0) -> pd.Da
         for f, key in enumerate(limit.keys):
             x = rho[key.tilt.pool][limit.spec.all_hardenings.index(key.hardening)] - positive  # (a, repeats)
             values = x if math.isinf(key.q) else softplus(x + math.log(key.q))
-            weight = limit.losses.weight[:, [f]]
-            share = weight / weight.sum()
-            spread = torch.where(weight > 0, share * values.std(1, keepdim=True), 0.0).square().sum() / repeats
             rows.append(
                 dict(
                     loss=key.loss,
@@ -61,15 +60,42 @@ def minibatch_frame(limit: LossTable, ks: Sequence[int], seed: int = 0) -> pd.Da
                     beta=np.nan if key.hardening.beta is None else key.hardening.beta,
                     q=key.q,
                     k=k,
-                    minibatch=float(weighted_mean(values.mean(1, keepdim=True), weight)),
-                    minibatch_se=float(spread.sqrt()),
+                    **_average(values, limit.losses.weight[:, [f]]),
                 )
             )
-    return pd.DataFrame(rows, columns=["loss", "hardening", "beta", "q", "k", "minibatch", "minibatch_se"])
+    return pd.DataFrame(rows, columns=["loss", "hardening", "beta", "q", "k", *COLUMNS])
+
+
+def undefined_batches(frame: pd.DataFrame) -> list[str]:
+    """What a reader must know of the batches without a loss, a line for each loss and hardening.
+
+    Args:
+        frame: with the columns of `minibatch_frame`.
+    """
+    lost = frame[frame.minibatch_undefined > 0].drop_duplicates(["loss", "hardening", "beta", "k"])
+    return [
+        f"{loss} ({hardening}): no negative passes in "
+        + ", ".join(f"{share:.1%} of batches of {k}" for k, share in zip(of.k, of.minibatch_undefined, strict=True))
+        + ": the mini-batch loss is 0/0 there, and its average leaves them out"
+        for (loss, hardening), of in lost.groupby(["loss", "hardening"], sort=False)
+    ]
+
+
+def _average(values: Tensor, weight: Tensor) -> dict[str, float]:
+    """Of the losses (a, repeats) that are defined, anchors weighing (a, 1); the error is that of a ratio."""
+    defined = ~torch.isnan(values)
+    mass = float((weight * defined).sum())
+    if mass == 0:
+        return dict(zip(COLUMNS, (math.nan, math.nan, 1.0), strict=True))
+    undefined = 1 - mass / float(weight.sum() * values.shape[1])
+    mean = float((weight * values.nan_to_num(0.0)).sum()) / mass
+    spread = (weight.square() * torch.where(defined, values - mean, 0.0).var(1, keepdim=True)).sum()
+    error = math.sqrt(values.shape[1] * float(spread)) / mass
+    return dict(zip(COLUMNS, (mean, error, undefined), strict=True))
 
 
 def _ratio_rho(limit: LossTable, pool: str, k: int, repeats: int, seed: int) -> Tensor:
-    """(h, a, repeats) log of the weighted mean of e^t within each batch."""
+    """(h, a, repeats) log of the weighted mean of e^t within each batch; NaN where the weights are all zero."""
     spec = limit.spec
     out = []
     for _, drawn in drawn_logits(limit.emb, spec, limit.table.anchors, Tilt(pool, CONSTANT), k * repeats, seed):

@@ -36,14 +36,15 @@ class Grid:
     nodes: int
 
 
-def grid_for(limit: LossTable, plan: PairPlan, most: int, least_q: float, least_ratio: float) -> Grid:
+def grid_for(limit: LossTable, most: int, least_q: float, least_ratio: float) -> Grid:
     """Nodes from where the integrand is linear in u to where e^{-e^x} vanishes, x = log u + log(k / Q) + t_ap.
 
-    Below u_0 the sum is a geometric series up to (k u E e^t) max(k u E e^t, e^x).
+    Below u_0 the sum is a geometric series up to (k u E e^t) max(k u E e^t, e^x, u e^t'), t' the largest logit of the
+    pool: what bends (1 - D)^k, what bends 1 - P, what bends D. The last matters where k is small and the largest logit
+    stands far above the mean of many.
 
     Args:
         limit: the limit's table, for rho.
-        plan: the pairs.
         most: the largest k.
         least_q: the least Q.
         least_ratio: the least k / Q.
@@ -52,8 +53,11 @@ def grid_for(limit: LossTable, plan: PairPlan, most: int, least_q: float, least_
     radius = float(torch.from_numpy(limit.emb.z).norm(dim=2).max()) ** 2 / spec.temperature
     rho = torch.stack([table.rho(key.tilt.pool, key.hardening) for key in limit.keys], 1).nan_to_num(-radius).amax(1)
     # Class positives of one view are the pool's; other views of the anchor's instance may lie anywhere.
-    highest = table.largest_logit("same") if spec.positives == "class" and plan.v == 1 else torch.full_like(rho, radius)
-    steep = rho + torch.maximum(rho, highest - math.log(least_q))
+    highest = (
+        table.largest_logit("same") if spec.positives == "class" and limit.emb.v == 1 else torch.full_like(rho, radius)
+    )
+    hardest = table.largest_logit("all") - math.log(most)
+    steep = rho + torch.stack([rho, highest - math.log(least_q), hardest]).amax(0)
     log_u = 0.5 * math.log(LEFT_OUT) - math.log(most) - 0.5 * steep
     last = 3.0 - math.log(least_ratio) + radius  # e^{-e^3} = 2e-9, at the least t_ap
     return Grid(log_u, max(1, math.ceil(float((last - log_u).max()) / STEP) + 1))
@@ -132,7 +136,7 @@ def summed_losses(limit: LossTable, ks: Sequence[int], *, device: str = "auto", 
         limit.emb, limit.spec, anchors=None if every else limit.table.anchors, device=device, precision=precision
     )
     key = next(key for key in limit.keys if key.loss == "ucl")
-    grid = grid_for(limit, plan, max(ks), least_q=float(min(ks)), least_ratio=1.0)
+    grid = grid_for(limit, max(ks), least_q=float(min(ks)), least_ratio=1.0)
     transforms = pool_transforms(plan, limit.table, (CONSTANT,), grid.log_u, grid.nodes)
     positive = Positives(limit, plan, grid).transform(1.0)
     return torch.stack([losses_at(limit, key, transforms.of(key.tilt), positive, k, grid) for k in ks], 1)

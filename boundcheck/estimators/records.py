@@ -25,9 +25,11 @@ TOLERANCE = 4e-5
 # Largest logits are no sums: they are as good as a float32 product, whatever the temperature.
 COSINE_TOLERANCE = 1e-6
 
-# Below this median number of effective negatives nothing is decided: at 3 to 11 most intervals of 95 % cover less than
-# half the time, and err on one side (results/validation/coverage.csv, beta = 10); from 24 on they hold what they say.
-TOO_LOW_ESS = 20.0
+# Median numbers of effective negatives, read off results/validation/coverage.csv. At 3 to 11 (beta = 10) most 95 %
+# intervals cover less than half the time, and err on one side; from 12.6 on they cover 93 to 98 %.
+FAILING_ESS = 12.0
+TOO_LOW_ESS = 20.0  # nothing is decided below: well clear of where intervals fail
+LOW_ESS = 30.0  # a warning below
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ class LossTable:
         anytime: confidence of intervals that hold at every number of anchors at once, see `inference.anytime`; None
             for intervals at a number of anchors fixed beforehand.
         rho_variance: tilt -> (a,) variance of rho over pools of this size; empty without a bias correction.
+        anchor_weight: (a,) mean one, where anchors are stratified; None weighs them by the class prior.
     """
 
     emb: EmbeddingSet
@@ -100,6 +103,7 @@ class LossTable:
     reason: str = ""
     anytime: float | None = None
     rho_variance: Mapping[Tilt, Tensor] = field(default_factory=dict)
+    anchor_weight: Tensor | None = None
 
     @property
     def keys(self) -> tuple[LossKey, ...]:
@@ -250,6 +254,8 @@ class LossTable:
     @property
     def weight(self) -> Tensor:
         """(a,) anchor weights of the class prior, mean one over anchors."""
+        if self.anchor_weight is not None:
+            return self.anchor_weight
         w = instance_weights(torch.from_numpy(self.emb.y), self.spec.class_prior)[self.table.anchors // self.emb.v]
         return w * (len(w) / w.sum())
 

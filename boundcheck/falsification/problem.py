@@ -56,7 +56,8 @@ class Problem:
 
     Averages reach a claim as floats. Its margin carries a gradient nonetheless: by the anchors' slack where the mean of
     that is the margin (as `evidence.compare` has it); else through the averaged losses, each shifted a little to see
-    how the margin follows. What a margin takes from anywhere else, such as the embeddings, the gradient does not know.
+    how the margin follows. What a margin takes from anywhere else, such as `losses.emb` in place of `evidence.z`, the
+    gradient does not know.
 
     Attributes:
         claim: the statement.

@@ -26,6 +26,7 @@ from boundcheck.population.tiles import Progress
 POINTS_PER_CLASS = 8
 MAX_VIEWS = 400  # some 0.1 s a step, and half a minute at 50 digits
 SHRINKING = 0.2  # of the budget, at least, however late the find
+VARIANT = ("temperature", "hardening", "q", "positives", "self_pairs", "class_prior")
 
 
 def falsify(
@@ -56,7 +57,7 @@ def falsify(
 
     The gradient is that of per-anchor slack where the slack averages to the claim's margin (as `evidence.compare` has
     it), else that of the averaged losses the margin depends on; a claim that uses neither is searched along random
-    finite differences, which finds less.
+    finite differences, which finds less. Class weights are searched through the sizes of the classes.
 
     Args:
         claim: an id of the catalogue, or a `Claim`.
@@ -79,24 +80,7 @@ def falsify(
     Raises:
         InputError: an option is unknown or out of range, or the claim does not apply to what they ask for.
     """
-    return search(
-        claim,
-        classes=classes,
-        points=points,
-        dim=dim,
-        views=views,
-        temperature=temperature,
-        beta=beta,
-        hardening=hardening,
-        q=q,
-        positives=positives,
-        self_pairs=self_pairs,
-        class_prior=class_prior,
-        premise=premise,
-        seconds=seconds,
-        seed=seed,
-        progress=progress,
-    ).counterexample
+    return search(**locals()).counterexample  # the same arguments, one for one
 
 
 def search(
@@ -119,37 +103,16 @@ def search(
     progress: Progress | None = None,
 ) -> Search:
     """`falsify`, with the effort spent: restarts, steps, the least margin reached. Same arguments."""
+    given = locals()
     (chosen,) = choose_claims([claim])
     points = POINTS_PER_CLASS * classes if points is None else points
     betas = (float(beta),) if isinstance(beta, (int, float)) else tuple(float(value) for value in beta)
     _check(classes, points, dim, views, premise, seconds)
-    config: dict[str, Any] = {
-        "classes": classes,
-        "points": points,
-        "dim": dim,
-        "views": views,
-        "temperature": temperature,
-        "beta": betas,
-        "hardening": hardening,
-        "q": tuple(q),
-        "positives": positives,
-        "self_pairs": self_pairs,
-        "class_prior": class_prior,
-        "premise": premise,
-        "seconds": seconds,
-        "seed": seed,
-    }
+    config = {name: value for name, value in given.items() if name not in ("claim", "progress")}
+    config |= {"points": points, "beta": betas, "q": tuple(q)}
     shape = (classes, points, views, dim)
-    spec = loss_spec(
-        start(*shape, 0, np.random.default_rng(seed), equal=True),
-        temperature=temperature,
-        betas=betas,
-        hardening=hardening,
-        q=q,
-        positives=positives,
-        self_pairs=self_pairs,
-        class_prior=class_prior,
-    )
+    first = start(*shape, 0, np.random.default_rng(seed), equal=True)
+    spec = loss_spec(first, betas=betas, **{name: config[name] for name in VARIANT})
     problem = Problem(chosen, spec, premise)
     with warnings.catch_warnings():
         # claims make floats of tensors that carry gradients, which torch warns of

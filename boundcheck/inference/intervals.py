@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from scipy.stats import norm
+from scipy.stats import beta, norm
 
 # Where influences have heavy tails one instance carries this share of the variance, and the heaviest instances of the
 # population tend to be missing from the sample: 95 % intervals then cover about 81 to 93 %
@@ -63,15 +63,18 @@ class Share:
     exhaustive: bool = False
 
     def interval(self, confidence: float) -> tuple[float, float]:
-        """Wilson score interval with the effective sample size that the standard error implies.
+        """Korn and Graubard's interval (1998): Clopper-Pearson's at the sample size that the standard error implies.
 
-        Where every anchor agrees the standard error is zero; the interval then is that of n independent instances.
+        Where every anchor agrees the standard error is zero; the size then is that of n independent instances. Near 0
+        and 1, where the score interval of a lone anchor excludes shares it should hold, this one covers what it says
+        (results/validation/shares.csv); elsewhere it is a few per cent wider.
         """
         if math.isnan(self.value) or self.exhaustive:
             return self.value, self.value
-        p, z = self.value, float(norm.ppf((1 + confidence) / 2))
+        p, tail = self.value, (1 - confidence) / 2
         size = min(self.n, p * (1 - p) / self.se**2) if self.se > 0 and 0 < p < 1 else float(self.n)
-        centre = (p + z * z / (2 * size)) / (1 + z * z / size)
-        half = z / (1 + z * z / size) * math.sqrt(p * (1 - p) / size + z * z / (4 * size * size))
+        met, unmet = p * size, (1 - p) * size
+        low = float(beta.ppf(tail, met, unmet + 1)) if met > 0 else 0.0
+        high = float(beta.ppf(1 - tail, met + 1, unmet)) if unmet > 0 else 1.0
         # Rounding must not put the share outside its own interval.
-        return max(0.0, min(p, centre - half)), min(1.0, max(p, centre + half))
+        return min(p, low), max(p, high)

@@ -22,8 +22,9 @@ from torch import Tensor
 from boundcheck.hardening import Hardening, LogTerm, denominator
 from boundcheck.population.cumulants import POOLS, CumulantTable
 from boundcheck.population.leave_out import Tilt
-from boundcheck.population.plan import Chunk, PairPlan, place
+from boundcheck.population.plan import Chunk, PairPlan
 from boundcheck.population.powers import Chain, chain, peak, relative_terms
+from boundcheck.population.rows import from_rows, to_rows
 from boundcheck.population.tiles import DIFF, SAME, Part, Tile, visit
 
 STEP = 0.6931471805599453  # log 2
@@ -84,10 +85,10 @@ def pool_transforms(
         nodes: of the grid u_0, 2 u_0, 4 u_0, ...
     """
     laws = _laws(plan, table, hardenings)
-    out = torch.zeros(2, len(hardenings), nodes, plan.n * plan.v, dtype=torch.float64, device=plan.device)
-    start = place(plan, table.anchors, log_u)
+    out = torch.zeros(2, len(hardenings), nodes, plan.n_anchors, dtype=torch.float64, device=plan.device)
+    start = to_rows(plan, table.anchors, log_u)
     visit(plan, lambda: _Deficits(plan, laws, start, out))
-    sums = out[..., table.anchors.to(plan.device)].cpu().permute(3, 0, 1, 2)  # (a, 2, h, g)
+    sums = from_rows(plan, table.anchors, out).permute(3, 0, 1, 2)  # (a, 2, h, g)
     mass = torch.stack([torch.stack([_mass(table, g, h, plan) for h in hardenings], 1) for g in (SAME, DIFF)], 1)
     return PoolTransforms(table, tuple(hardenings), sums / torch.where(mass > 0, mass, torch.nan)[..., None])
 
@@ -123,9 +124,15 @@ def pool_influence(
                 [(slope[:, f] * transforms.of(tilts[f]).nan_to_num(0.0)).sum(1) for f in columns], 1
             ) * torch.stack(share, 1)
             wanted.append(
-                (group, denominator(h), columns, place(plan, table.anchors, scaled), place(plan, table.anchors, centre))
+                (
+                    group,
+                    denominator(h),
+                    columns,
+                    to_rows(plan, table.anchors, scaled),
+                    to_rows(plan, table.anchors, centre),
+                )
             )
-    start = place(plan, table.anchors, log_u)
+    start = to_rows(plan, table.anchors, log_u)
     kernels = visit(plan, lambda: _Columns(plan, laws, start, nodes, tuple(wanted), len(tilts)))
     return in_original_order(plan, [kernel.columns for kernel in kernels])
 
@@ -143,9 +150,9 @@ class _Laws:
 
     terms: tuple[LogTerm, ...]  # eta of each hardening
     order: Chain
-    top: Tensor  # (2, n v) largest logit of each group, 0 where it is empty
+    top: Tensor  # (2, a) largest logit of each group, 0 where it is empty
 
-    def weights(self, plan: PairPlan, tile: Tile, part: Part, rows: Tensor) -> dict[LogTerm, Tensor]:
+    def weights(self, plan: PairPlan, tile: Tile, part: Part, rows: slice) -> dict[LogTerm, Tensor]:
         """w_b eta(t) / eta(largest logit of the group), zero outside the part."""
         relative = dict(relative_terms(tile.t, self.top[part.group][rows], self.order, part, plan.temperature))
         return {
@@ -158,7 +165,7 @@ def _laws(plan: PairPlan, table: CumulantTable, hardenings: Sequence[Hardening])
     return _Laws(
         terms,
         chain(terms, plan.dtype),
-        torch.stack([place(plan, table.anchors, _top(table, g, plan)) for g in (SAME, DIFF)]),
+        torch.stack([to_rows(plan, table.anchors, _top(table, g, plan)) for g in (SAME, DIFF)]),
     )
 
 
@@ -189,11 +196,11 @@ class _Deficits:
     plan: PairPlan
     laws: _Laws
     start: Tensor
-    out: Tensor  # (2, h, g, n v)
+    out: Tensor  # (2, h, g, a)
 
     def __call__(self, anchors: Chunk, tiles: Iterator[Tile]) -> None:
-        rows = anchors.anchor
-        sums = self.out.new_zeros(*self.out.shape[:3], len(rows))
+        rows = anchors.at
+        sums = self.out.new_zeros(*self.out.shape[:3], len(anchors))
         for tile in tiles:
             for part in tile.parts:
                 weights = self.laws.weights(self.plan, tile, part, rows)
@@ -219,7 +226,7 @@ class _Columns:
         self.columns = torch.zeros(functionals, plan.n, dtype=torch.float64, device=plan.device)
 
     def __call__(self, anchors: Chunk, tiles: Iterator[Tile]) -> None:
-        rows = anchors.anchor
+        rows = anchors.at
         local = [(group, term, f, slope[rows], centre[rows]) for group, term, f, slope, centre in self.wanted]
         for tile in tiles:
             for part in tile.parts:

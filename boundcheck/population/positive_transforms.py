@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from boundcheck.population.laplace import STEP, doublings, in_original_order
-from boundcheck.population.plan import Chunk, PairPlan, place
+from boundcheck.population.plan import Chunk, PairPlan
+from boundcheck.population.rows import from_rows, to_rows
 from boundcheck.population.tiles import Tile, visit
 
 
@@ -45,11 +46,11 @@ def class_transform(plan: PairPlan, anchors: Tensor, count: Tensor, log_u: Tenso
         log_u: (a,) log u of the first node.
         nodes: how many.
     """
-    out = torch.zeros(nodes, plan.n * plan.v, dtype=torch.float64, device=plan.device)
-    start = place(plan, anchors, log_u)
+    out = torch.zeros(nodes, plan.n_anchors, dtype=torch.float64, device=plan.device)
+    start = to_rows(plan, anchors, log_u)
 
     visit(plan, lambda: _PositiveSums(plan, start, out), same_only=True)
-    return out[:, anchors.to(plan.device)].cpu().T / torch.where(count > 0, count, torch.nan)[:, None]
+    return from_rows(plan, anchors, out).T / torch.where(count > 0, count, torch.nan)[:, None]
 
 
 def class_influence(
@@ -67,7 +68,7 @@ def class_influence(
     """
     per_positive = slope / count.clamp_min(1)[:, None, None]
     centre = (per_positive * transform.nan_to_num(0.0)[:, None]).sum(2)
-    start, slopes, centres = (place(plan, anchors, values) for values in (log_u, per_positive, centre))
+    start, slopes, centres = (to_rows(plan, anchors, values) for values in (log_u, per_positive, centre))
     kernels = visit(plan, lambda: _PositiveColumns(plan, start, slopes, centres), same_only=True)
     return in_original_order(plan, [kernel.columns for kernel in kernels])
 
@@ -78,15 +79,15 @@ class _PositiveSums:
 
     plan: PairPlan
     start: Tensor
-    out: Tensor  # (g, n v)
+    out: Tensor  # (g, a)
 
     def __call__(self, anchors: Chunk, tiles: Iterator[Tile]) -> None:
         sums = self.out.new_zeros(len(self.out), len(anchors))
         for tile in tiles:
             positive = _positive(self.plan, anchors, tile).to(self.plan.dtype)
-            for g, y in enumerate(doublings(tile.t, self.start[anchors.anchor], len(sums))):
+            for g, y in enumerate(doublings(tile.t, self.start[anchors.at], len(sums))):
                 sums[g] += (positive * y).sum(1)
-        self.out[:, anchors.anchor] = sums
+        self.out[:, anchors.at] = sums
 
 
 class _PositiveColumns:
@@ -97,7 +98,7 @@ class _PositiveColumns:
         self.columns = torch.zeros(slope.shape[1], plan.n, dtype=torch.float64, device=plan.device)
 
     def __call__(self, anchors: Chunk, tiles: Iterator[Tile]) -> None:
-        rows = anchors.anchor
+        rows = anchors.at
         slope, centre = self.slope[rows], self.centre[rows]
         for tile in tiles:
             b = tile.candidates

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from boundcheck.estimators.records import LOW_ESS
+
 CAPTIONS = {
     "losses": (
         "The four losses against hardness",
@@ -37,7 +39,8 @@ CAPTIONS = {
         "How far each loss at k negatives lies below its limit, over the data's own pools, in nats. Points are "
         "averages over all draws, none of them made; dashed lines are the second-order prediction, which falls as "
         "1/k; the darker, the harder. Crosses are what training on mini-batches computes, which draws without the tilt "
-        "and weighs within the batch, where it is above its own error. The number of negatives at which the points "
+        "and weighs within the batch, where it is above its own error; batches in which no negative passes a threshold "
+        "have no loss and are left out. The number of negatives at which the points "
         "meet a level is in the table above.",
     ),
     "bounds": (
@@ -49,14 +52,14 @@ CAPTIONS = {
     "share": (
         "Share of anchors that satisfy Assumption 1",
         "Per cent of the anchors, for every encoder (rows, in blocks of one temperature) and hardening (columns). The "
-        "same colour is the same share everywhere. An asterisk marks cells whose tilt rests on fewer than 30 effective "
-        "negatives.",
+        "same colour is the same share everywhere. An asterisk marks cells whose tilt rests on fewer than "
+        f"{LOW_ESS:.0f} effective negatives.",
     ),
     "gap": (
         "The averaged gap H-UCL − H-SCL",
         "In nats; Theorem 1 says that it is zero or more where Assumption 1 holds everywhere. Blue: H-SCL is the "
         "smaller. Orange: it is the larger. White is zero; colours follow a square-root scale. A question mark: "
-        "undecided. An asterisk: the tilt rests on fewer than 30 effective negatives.",
+        f"undecided. An asterisk: the tilt rests on fewer than {LOW_ESS:.0f} effective negatives.",
     ),
     "verdicts": (
         "Verdicts",

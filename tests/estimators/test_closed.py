@@ -8,11 +8,12 @@ import torch
 
 import boundcheck as bc
 from boundcheck.errors import InputError
-from boundcheck.estimators.closed import closed, population_limits, population_worst_case
+from boundcheck.estimators.closed import _influence, closed, population_limits, population_worst_case
 from boundcheck.estimators.exact import exact
 from boundcheck.estimators.populations import Population, parse_population
 from boundcheck.estimators.vmf import VmfMixture, simplex
 from boundcheck.hardening import CONSTANT, Exponential, Threshold
+from boundcheck.inference.influence import standard_error
 from boundcheck.losses import LossKey, LossSpec
 from tests.oracles import closed_forms
 
@@ -72,6 +73,29 @@ def test_the_standard_error_is_that_of_the_sampled_anchors():
     h = Exponential(5.0)
     shares = np.array([table.margins[h].share.value for table in tables])
     assert np.mean([table.margins[h].share.se for table in tables]) == pytest.approx(shares.std(ddof=1), rel=0.3)
+
+
+def test_few_anchors_of_unequal_components_neither_bias_the_losses_nor_their_variance():
+    """Components of 60, 39.5 and 0.5 % of the mass with 14 anchors in all: the last would hold none by its share."""
+    share, kappa = np.array([0.6, 0.395, 0.005]), np.array([5.0, 3.0, 40.0])
+    population = Population("unequal", VmfMixture(simplex(3, 4), kappa, share))
+    truth, h = closed(population, SPEC), Exponential(5.0)
+    tables = [closed(population, SPEC, anchors=14, seed=seed) for seed in range(400)]
+    assert all(table.emb.class_counts.min() >= 2 for table in tables)
+    assert all(table.weight.mean() == pytest.approx(1) for table in tables)
+    for of in (*(lambda t, key=key: t.loss(key) for key in SPEC.keys), lambda t: t.margins[h].share):
+        values = np.array([of(table).value for table in tables])
+        variance = np.mean([of(table).se ** 2 for table in tables])
+        assert variance == pytest.approx(values.var(ddof=1), rel=0.25)
+        assert values.mean() == pytest.approx(of(truth).value, abs=3.5 * math.hypot(values.std() / 20, of(truth).se))
+
+
+def test_the_variance_of_a_stratified_mean():
+    """Two strata of weight 1/4 and 3/4 with 2 and 3 values: sum of W^2 s^2 / m."""
+    values, stratum = torch.tensor([[1.0], [3.0], [0.0], [1.0], [5.0]]).double(), torch.tensor([0, 0, 1, 1, 1])
+    weight = torch.tensor([5 / 8, 5 / 8, 5 / 4, 5 / 4, 5 / 4]).double()
+    expected = (1 / 4) ** 2 * 2 / 2 + (3 / 4) ** 2 * 7 / 3
+    assert standard_error(_influence(values, weight, stratum)[:, 0]) ** 2 == pytest.approx(expected)
 
 
 def test_limits_pool_the_tables():

@@ -8,7 +8,7 @@ import torch
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.estimators import loss_spec
 from boundcheck.estimators.finite import finite_losses
-from boundcheck.estimators.minibatch import minibatch_frame
+from boundcheck.estimators.minibatch import minibatch_frame, undefined_batches
 from tests.strategies import clouds
 
 
@@ -40,3 +40,44 @@ def test_anchors_without_a_positive_are_left_out():
     finite = finite_losses(emb, loss_spec(emb, betas=[1.0]), (4,), intervals=False, device="cpu")
     frame = minibatch_frame(finite.limit, (4,))
     assert frame.minibatch.notna().all() and torch.isnan(finite.limit.per_anchor(finite.limit.keys[0])).sum() == 1
+
+
+def test_batches_below_a_threshold_have_no_loss_and_are_counted():
+    """An anchor whose pool of 19 holds p above the threshold sees none of them in k draws with (1 - p / 19)^k."""
+    emb = EmbeddingSet(*clouds("clustered", n=20, v=1, d=3, seed=1))
+    spec = loss_spec(emb, hardening="threshold:0.6")
+    limit = finite_losses(emb, spec, (1,), intervals=False, device="cpu").limit
+    frame = minibatch_frame(limit, (1, 3, 40))
+    assert frame.minibatch.notna().all() and (frame.minibatch_undefined[frame.hardening == "constant"] == 0).all()
+    hard = frame[(frame.loss == "hucl") & (frame.hardening != "constant")].set_index("k")
+    weight = limit.losses.weight[:, [key.loss for key in limit.keys].index("hucl")]
+    z = torch.from_numpy(emb.z[:, 0])
+    passing = ((z @ z.T >= 0.6).sum(1) - 1) / 19
+    for k in (1, 3, 40):
+        expected = float((weight * (1 - passing) ** k).sum() / weight.sum())
+        assert hard.minibatch_undefined[k] == pytest.approx(expected, abs=0.03)
+    assert 0 < hard.minibatch_undefined[3] < hard.minibatch_undefined[1] < 1
+    warnings = undefined_batches(frame)
+    assert len(warnings) == 2 and "hucl (threshold:0.6): no negative passes in" in warnings[0]
+    assert "% of batches of 3" in warnings[0]
+
+
+def test_the_average_over_defined_batches_and_its_error():
+    """Repeats of the whole experiment scatter as the standard error says; batches without a loss count for nothing."""
+    emb = EmbeddingSet(*clouds("clustered", n=24, v=1, d=3, seed=1))
+    limit = finite_losses(emb, loss_spec(emb, hardening="threshold:0.5"), (1,), intervals=False, device="cpu").limit
+    frames = [minibatch_frame(limit, (3,), seed=seed) for seed in range(100)]
+    for row in range(len(frames[0])):
+        values = [frame.minibatch[row] for frame in frames]
+        assert torch.tensor(values).std() == pytest.approx(
+            sum(frame.minibatch_se[row] for frame in frames) / 100, rel=0.3
+        )
+
+
+def test_no_batch_at_all_is_undefined_not_a_number_of_something():
+    emb = EmbeddingSet([[1.0, 0.0], [0.999, 0.01], [0.0, 1.0], [0.01, 0.999]] * 30, [0, 0, 1, 1] * 30)
+    limit = finite_losses(emb, loss_spec(emb, hardening="threshold:0.9"), (1,), intervals=False, device="cpu").limit
+    frame = minibatch_frame(limit, (5,))
+    row = frame.query("loss == 'hscl' and hardening == 'threshold:0.9'")  # the classes are far apart
+    assert math.isnan(row.minibatch.item()) and row.minibatch_undefined.item() == 1
+    assert "hscl (threshold:0.9): no negative passes in 100.0% of batches of 5" in undefined_batches(frame)[-1]

@@ -100,6 +100,20 @@ def test_a_margin_of_the_embeddings_is_lowered_by_differences() -> None:
     assert best is not None and best.found and best.margin < 0 < steps
 
 
+@pytest.mark.parametrize("claim", ["arora_mean_classifier", "bao_upper", "bao_lower", "arora_upper", "ash_upper"])
+def test_sums_over_k_negatives_and_the_mean_classifier_carry_a_gradient(claim: str) -> None:
+    """Against central differences of the margin, which is what the search lowers."""
+    made = problem(claim, self_pairs="include")
+    emb = points().subset([0, 1, 2, 3, 4, 5])
+    at, gradient = looked_at(made, emb)
+    assert at.judgement.finding is not None and float(gradient.abs().max()) > 1e-3
+    direction = torch.from_numpy(np.random.default_rng(1).standard_normal(emb.z.shape))
+    z = torch.from_numpy(emb.z)
+    ends = [made.point(emb, 0, z + sign * 1e-5 * direction) for sign in (1, -1)]
+    slope = (ends[0].margin - ends[1].margin) / 2e-5 if ends[0] and ends[1] else np.nan
+    assert float((gradient * direction).sum()) == pytest.approx(slope, rel=2e-3, abs=1e-5)
+
+
 def test_an_unmet_premise_is_penalised_when_it_must_hold() -> None:
     free, _ = looked_at(problem("hscl_le_hucl"))
     held, _ = looked_at(problem("hscl_le_hucl", "hold"))

@@ -11,6 +11,8 @@ from torch import Tensor
 
 import boundcheck as bc
 from boundcheck.claims import CLAIMS, Evidence, Finding
+from boundcheck.claims.base import without_uncertainty
+from boundcheck.claims.contrastive_bounds import upper_bounds
 from boundcheck.claims.requirements import BALANCED, SELF_INCLUDED
 from boundcheck.errors import InputError
 from boundcheck.estimators.records import TOLERANCE
@@ -96,6 +98,49 @@ def test_exact_claims_resist(claim: str) -> None:
     assert result.effort.restarts >= 1
     assert not result.effort.least_margin < -TOLERANCE
     assert "not a proof" in repr(result) and f"{result.effort.steps:,} steps" in repr(result)
+
+
+CONTRASTIVE_BOUNDS = ("bao_upper", "bao_lower", "arora_upper", "nozawa_sato_upper", "ash_upper")
+POPULATION = {"self_pairs": "include", "positives": "class"}
+
+
+@pytest.mark.parametrize("claim", CONTRASTIVE_BOUNDS)
+def test_bounds_of_the_mean_classifier_resist(claim: str) -> None:
+    result = search(claim, classes=2, points=6, dim=3, seconds=2, **POPULATION)
+    assert result.counterexample is None
+    assert result.effort.steps > 0 and not result.effort.least_margin < -TOLERANCE
+
+
+def test_a_bound_with_too_small_a_constant_falls() -> None:
+    """Both sides by literal sums at the find."""
+
+    @bc.claim(id="too_small", source="a guess", requirements=(SELF_INCLUDED,))
+    def too_small(evidence: Evidence) -> Iterator[Finding]:
+        yield from upper_bounds(evidence, lambda k: (1.0, -0.1) if k == 1 else None)
+
+    result = found(too_small, **POPULATION)
+    z, y = result.z[:, 0], result.y
+    means = np.stack([z[y == c].mean(0) for c in (0, 1)])
+    logits, t = z @ means.T / 0.5, z @ z.T / 0.5
+    supervised = np.mean(np.logaddexp(*logits.T) - logits[np.arange(len(y)), y])
+    pairs = [(a, p) for a in range(len(y)) for p in np.flatnonzero(y == y[a])]
+    weight = [1 / (len(y) * (y == y[a]).sum()) for a, _ in pairs]
+    contrastive = sum(w * np.mean(np.log1p(np.exp(t[a] - t[a, p]))) for (a, p), w in zip(pairs, weight, strict=True))
+    assert supervised > contrastive - 0.1 + TOLERANCE
+    assert result.margin == pytest.approx(contrastive - 0.1 - supervised, abs=5e-6)
+
+
+def test_a_wrong_claim_about_finite_k_falls() -> None:
+    @bc.claim(id="ten_suffice", source="a guess")
+    def ten_suffice(evidence: Evidence) -> Iterator[Finding]:
+        "Ten negatives are as good as infinitely many, to a hundredth of a nat."
+        finite = evidence.finite((10,))
+        key = evidence.key("ucl", bc.CONSTANT, 1.0)
+        slack = 0.01 - (finite.limit.per_anchor(key) - finite.tables[10].per_anchor(key))
+        margin = float(slack.mean())
+        yield Finding(None, None, 1.0, 0.01 - margin, 0.01, without_uncertainty(margin), slack)
+
+    assert found(ten_suffice, temperature=0.2).margin < -TOLERANCE
 
 
 @pytest.mark.parametrize("claim", [claim.id for claim in CLAIMS.values() if claim.premise])

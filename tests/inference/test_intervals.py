@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest
+from scipy.stats import binom, binomtest
 
 from boundcheck.inference.intervals import Estimate, Share
 
@@ -23,9 +23,9 @@ def test_without_a_standard_error_only_rounding_is_in_doubt():
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 10), (3, 10), (50, 100), (100, 100)])
-def test_independent_instances_give_the_wilson_interval(successes, n):
+def test_independent_instances_give_the_exact_interval(successes, n):
     p = successes / n
-    expected = binomtest(successes, n).proportion_ci(0.95, method="wilson")
+    expected = binomtest(successes, n).proportion_ci(0.95, method="exact")
     found = Share(p, math.sqrt(p * (1 - p) / n), n).interval(0.95)
     assert found == pytest.approx((expected.low, expected.high), abs=1e-9)
 
@@ -36,7 +36,18 @@ def test_dependent_instances_widen_it_and_agreement_still_leaves_doubt():
     assert shared.interval(0.95)[1] > alone.interval(0.95)[1]
     low, high = Share(1.0, 0.0, 50).interval(0.95)
     assert high == 1.0
-    assert low == pytest.approx(1 / (1 + 1.959964**2 / 50))
+    assert low == pytest.approx(0.025 ** (1 / 50))
+
+
+@pytest.mark.parametrize("share", [1 - 1e-5, 1 - 4e-4, 0.999, 0.99, 0.7, 0.5, 2e-4])
+def test_independent_instances_are_covered_however_close_the_share_is_to_its_ends(share):
+    """Exactly, over every number of 400 instances that may meet it; the score interval covers 85 % at 0.9996."""
+    covered = 0.0
+    for met in range(401):
+        p = met / 400
+        low, high = Share(p, math.sqrt(p * (1 - p) / 400), 400).interval(0.95)
+        covered += binom.pmf(met, 400, share) * (low <= share <= high)
+    assert covered >= 0.95 - 1e-9
 
 
 ZERO = st.just(0.0)

@@ -116,6 +116,27 @@ def test_logits_of_hundreds_do_not_underflow(self_pairs: str) -> None:
         assert float(steps.diff(dim=0).min()) > -1e-4
 
 
+@pytest.mark.parametrize(("views", "positives"), [(1, "class"), (2, "augmentation")])
+@pytest.mark.parametrize("q", [1.0, 1e4])
+def test_one_near_negative_among_many_far_ones_keeps_its_mass(views: int, positives: str, q: float) -> None:
+    """Its logit is 20 above all others, the positive's too: without regard to it the nodes begin 2e-5 nats too late."""
+    n, tau = 40_000 // views, 0.1
+    z = np.zeros((n, views, 2))
+    z[..., 0] = -1
+    z[0, 0, 0] = z[2, :, 0] = 1  # the anchor and the near negative
+    y = np.ones(n, dtype=int)
+    y[:2] = 0
+    emb = EmbeddingSet(z, y)
+    spec = loss_spec(emb, temperature=tau, betas=[], q=[q], positives=positives)
+    anchor = torch.tensor([0])
+    losses = finite_losses(emb, spec, (1,), anchors=anchor, intervals=False, device="cpu", precision="float64")
+    for key in spec.keys:
+        far = n - 3 + (key.loss == "ucl")
+        at = [np.log1p(q * np.exp((cosine + 1) / tau)) for cosine in (-1, 1)]
+        expected = (far * at[0] + at[1]) / (far + 1)
+        assert float(losses.tables[1].per_anchor(key)[0]) == pytest.approx(expected, abs=2e-6)
+
+
 def test_a_class_of_one_spoils_no_standard_error() -> None:
     y = np.array([0, 0, 0, 1, 1, 1, 2, 2, 2, 3])
     simplex = np.eye(4) - 0.25

@@ -164,7 +164,7 @@ def make_run(
             gap = 0.05 / k
             finite_k.append([
                 loss, hardening, beta, q, k, estimate - gap, estimate - gap, 0.01, estimate - gap - 0.02,
-                estimate - gap + 0.02, gap, gap * 0.9, gap * 1.1, gap, gap, estimate - 3 * gap, 0.001, n,
+                estimate - gap + 0.02, gap, gap * 0.9, gap * 1.1, gap, gap, estimate - 3 * gap, 0.001, 0.0, n,
             ])  # fmt: skip
         k_epsilon += [[loss, hardening, beta, q, epsilon, 0.05 / epsilon] for epsilon in (0.01, 0.001) if ks]
         k_epsilon += [[loss, hardening, beta, q, 1e-9, np.inf] for _ in ks[:1]]

@@ -20,15 +20,17 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 
 import boundcheck as bc
 from boundcheck.claims import CLAIMS, Evidence, judge
 from boundcheck.estimators import LossTable, Population, loss_spec, parse_population
 from boundcheck.estimators.closed import closed
+from boundcheck.estimators.records import LOW_ESS
 from boundcheck.estimators.vmf import VmfMixture, simplex
 from boundcheck.hardening import CONSTANT, Exponential
 from boundcheck.losses import LossKey
-from boundcheck.manifest import LOW_ESS, hardware
+from boundcheck.manifest import hardware
 
 TEMPERATURE, BETAS, SEED, CONFIDENCE = 0.5, (1.0, 5.0, 10.0), 20220904, 0.95
 SIZES = (400, 1000, 2000)
@@ -71,7 +73,8 @@ def _sample(name: str, n: int, seed: int, intervals: bool) -> LossTable:
 def replicate(name: str, n: int, seed: int) -> list[dict[str, object]]:
     """One fresh sample: its quantities, the median ESS at their beta, and for the gaps the verdict they decide."""
     table = _sample(name, n, SEED + seed, True)
-    evidence = Evidence(table, {}, {}, *[lambda _: table] * 3)  # the two claims read nothing but the table
+    z = torch.from_numpy(table.emb.z)
+    evidence = Evidence(table, {}, {}, *[lambda _: table] * 3, z)  # the two claims read nothing but the table
     verdicts = {}
     for claim, quantity in (("hscl_le_hucl", "hucl-hscl"), ("hscl_ge_ucl", "hscl-ucl")):
         for found in judge(CLAIMS[claim], evidence, CONFIDENCE):

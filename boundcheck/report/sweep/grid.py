@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgb
 
-from boundcheck.manifest import LOW_ESS
+from boundcheck.estimators.records import LOW_ESS
 from boundcheck.report.overview import Mark, gravest, mark, place, place_label
 from boundcheck.runs import records
 from boundcheck.sweep_record import SweepRecord

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from boundcheck.manifest import LOW_ESS
+from boundcheck.estimators.records import LOW_ESS
 from boundcheck.report.format import percent
 from boundcheck.report.words import claim_standing
 from boundcheck.runs import records
