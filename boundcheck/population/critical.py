@@ -18,6 +18,7 @@ from torch import Tensor
 from boundcheck.hardening import CONSTANT, Exponential
 from boundcheck.population.cumulants import CumulantTable
 from boundcheck.population.plan import Chunk, PairPlan, place
+from boundcheck.population.sharing import shared
 from boundcheck.population.tiles import DIFF, Tile, visit
 
 TOLERANCE = 1e-5  # nats of rho, what log-sums are good to
@@ -98,11 +99,17 @@ def tilted_rho(plan: PairPlan, anchors: Tensor, beta: Tensor, largest: Tensor) -
         beta: (a,) tilts.
         largest: (a,) the largest other-class logit of each anchor.
     """
+    plain, tilted, plain_t, tilted_t = tilted_sums(plan, anchors, beta, largest)
+    return (tilted / plain).log() + largest, tilted_t / tilted - plain_t / plain
+
+
+@shared()
+def tilted_sums(plan: PairPlan, anchors: Tensor, beta: Tensor, largest: Tensor) -> Tensor:
+    """(4, a) sums of e^{beta s}, e^{(1 + beta) s} and of s times each over the other classes, s = t - largest."""
     out = torch.zeros(4, plan.n * plan.v, dtype=torch.float64, device=plan.device)
     beta_at, largest_at = place(plan, anchors, beta), place(plan, anchors, largest)
     visit(plan, lambda: _TiltedSums(plan, beta_at, largest_at, out))
-    plain, tilted, plain_t, tilted_t = out.cpu()[:, anchors]
-    return (tilted / plain).log() + largest, tilted_t / tilted - plain_t / plain
+    return out.cpu()[:, anchors]
 
 
 @dataclass(frozen=True)

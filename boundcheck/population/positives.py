@@ -18,7 +18,8 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from boundcheck._types import PerAnchorAndLoss, PerInstanceAndLoss
-from boundcheck.population.plan import Chunk, PairPlan, place
+from boundcheck.population.plan import Chunk, PairPlan, by_instance, place
+from boundcheck.population.sharing import shared
 from boundcheck.population.tiles import Progress, Tile, visit
 
 
@@ -38,6 +39,15 @@ class PositiveMeans:
     slope: PerAnchorAndLoss
     curvature: PerAnchorAndLoss
     influence: PerInstanceAndLoss
+
+    def __add__(self, other: PositiveMeans) -> PositiveMeans:
+        """Over the candidates, or the anchors, of both, as far as means were taken over all positives."""
+        return PositiveMeans(
+            self.value + other.value,
+            self.slope + other.slope,
+            self.curvature + other.curvature,
+            self.influence + other.influence,
+        )
 
 
 def _loss(rho: Tensor, t: Tensor, q: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -72,6 +82,7 @@ def augmentation_means(
     return PositiveMeans(value, slope, curvature, torch.zeros(n, len(q), dtype=torch.float64))
 
 
+@shared()
 def class_means(
     plan: PairPlan,
     y: Tensor,
@@ -84,9 +95,9 @@ def class_means(
     """Means over every other view with the anchor's label; one visit to the same-class tiles.
 
     Args:
-        plan: the pairs.
+        plan: the pairs; what it does not hold adds nothing to the means, which are over all positives.
         y: (n,) class codes.
-        anchors: (a,) original anchor indices, sorted, those of the plan.
+        anchors: (a,) original anchor indices, sorted.
         rho: (a, f) nats, finite where weights are positive.
         q: f values of Q.
         weights: (a, f) anchor weights w_a, zero where the anchor's loss is undefined.
@@ -110,8 +121,7 @@ def class_means(
     )
     defined = torch.where(weights > 0, positives[:, None], torch.nan)
     value, slope, curvature = (out.cpu()[:, anchors] / defined).unbind(0)
-    influence = torch.empty(plan.n, len(q), dtype=torch.float64)
-    influence[plan.order] = torch.stack([kernel.columns for kernel in kernels]).sum(0).cpu()
+    influence = by_instance(plan, [kernel.columns for kernel in kernels])
     # Minus the same sum with h(a) in place of l(a, u): one number a class, less the instance's own anchors.
     at_mean = per_positive * value.nan_to_num(0.0)
     of_class = at_mean.new_zeros(int(y.max()) + 1, len(q)).index_add_(0, label, at_mean)
@@ -124,7 +134,7 @@ class _ClassPositives:
 
     def __init__(self, plan: PairPlan, rho: Tensor, q: tuple[float, ...], per_positive: Tensor, out: Tensor) -> None:
         self.plan, self.rho, self.q, self.per_positive, self.out = plan, rho, q, per_positive, out
-        self.columns = torch.zeros(plan.n, len(q), dtype=torch.float64, device=plan.device)
+        self.columns = torch.zeros(len(q), len(plan.order), dtype=torch.float64, device=plan.device)
 
     def __call__(self, anchors: Chunk, tiles: Iterator[Tile]) -> None:
         sums = self.out.new_zeros(3, len(anchors), len(self.q))
@@ -139,5 +149,5 @@ class _ClassPositives:
                 for k, part in enumerate(parts := _loss(rho[:, [f]], tile.t, q)):
                     sums[k, :, f] += torch.where(positive, part, 0.0).sum(1)
                 column = per_positive[:, f] @ torch.where(other, parts[0], 0.0)
-                self.columns[b.start : b.stop, f] += column.view(self.plan.v, -1).sum(0).to(torch.float64)
+                self.columns[f, b.start : b.stop] += column.view(self.plan.v, -1).sum(0).to(torch.float64)
         self.out[:, anchors.anchor] = sums

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .distributed import is_first_process
+from boundcheck.workers import is_first_process
+
 from .record import EpochEnd, EpochRecord, read_history
 from .start import train
 
