@@ -18,6 +18,7 @@ import torch
 from boundcheck.claims import Claim
 from boundcheck.estimators.records import TOO_LOW_ESS, LossTable
 from boundcheck.inference.intervals import HEAVY_INFLUENCE
+from boundcheck.population.dealing import DealtEmbeddings
 
 LOW_ESS = 30.0
 FEW_INSTANCES = 100
@@ -33,6 +34,7 @@ def manifest_of(
         "command": [],
         "config": dict(config),
         "seed": config["seed"],
+        "processes": emb.ring.workers.size if isinstance(emb, DealtEmbeddings) else 1,
         "data": {
             "name": emb.meta.get("dataset", emb.meta.get("source", "embeddings")),
             "sha256": emb.digest,

@@ -125,7 +125,7 @@ def sweep(
     done: list[Cell] = []
     for subject in subjects:
         done += _cells_of(subject, taus, settings, chosen, folder, progress, (len(done), len(subjects) * len(taus)))
-    done = [cell._replace(reused=cell.reused and cell.run.manifest["cell"] not in fresh) for cell in done]
+    done = [cell._replace(reused=cell.reused and not (cell.place and cell.place.name in fresh)) for cell in done]
     config = {**settings, "temperatures": taus, "split": split, "views": views}
     return Sweep(_record(done, chosen, config, notes + more))
 
@@ -185,19 +185,19 @@ def _finish_share(
     claims: Sequence[str],
     folder: Path | None,
 ) -> set[str]:
-    """Computes the missing cells of one rank's share; on the first, keys of the cells that any rank computed."""
+    """Computes the missing cells of one rank's share; on the first, folders of the cells that any rank computed."""
     subjects = workers.held.pop("subjects", None) or subjects_of(encoders, encoding)
     progress = workers.held.pop("progress", None)
     cells = [(subject, temperature) for subject in subjects for temperature in temperatures]
     # Side by side, so that few encoders have their embeddings made on two ranks.
     own = np.array_split(np.arange(len(cells)), workers.size)[workers.rank]
-    keys = []
+    names: list[str] = []
     for subject, group in groupby(own.tolist(), lambda number: cells[number][0]):
         numbers = list(group)
         taus = [cells[number][1] for number in numbers]
         done = _cells_of(subject, taus, settings, choose_claims(claims), folder, progress, (numbers[0], len(cells)))
-        keys += [cell.run.manifest["cell"] for cell in done if not cell.reused and cell.place is not None]
-    return {key for of_rank in workers.hand_in(keys) for key in of_rank}
+        names += [cell.place.name for cell in done if cell.place is not None and not cell.reused]
+    return {name for of_rank in workers.hand_in(names) for name in of_rank}
 
 
 def _labelled(progress: Progress, where: str) -> Progress:

@@ -57,7 +57,11 @@ if __name__ == "__main__":
             with dealt(embeddings(name), workers) as emb:
                 result = verify(emb, progress=lambda done, total, unit, told=told: told.append(done), **options)
             shard = workers.held["ring"].own
-            results[name] = frames(result) | {"told": told, "first_shard": len(shard.z), "processes": emb.ring.workers.size}
+            results[name] = frames(result) | {
+                "told": told,
+                "first_shard": len(shard.z),
+                "processes": emb.ring.workers.size,
+            }
         workers.dismiss()
         Path(sys.argv[1]).write_bytes(pickle.dumps(results))
     else:

@@ -1,4 +1,5 @@
 import pickle
+import re
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,11 @@ def alone() -> dict[str, dict[str, pd.DataFrame]]:
     return {name: frames(verify(embeddings(name), **options)) for name, (_, _, options) in CASES.items()}
 
 
+def without_rounding(value: object) -> object:
+    """Reasons tell the least slack of claims that hold up to rounding."""
+    return re.sub(r"-?[\d.]+e-\d\d", "rounding", value) if isinstance(value, str) else value
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_many_ranks_equal_one_process(name, ranks, alone):
     for frame in FRAMES:
@@ -36,7 +42,7 @@ def test_many_ranks_equal_one_process(name, ranks, alone):
                 tolerance = TOLERANCE.get(frame, 1e-6) if "ess" not in column else 2e-5
                 np.testing.assert_allclose(theirs[column], own[column], rtol=tolerance, atol=tolerance, err_msg=column)
             else:
-                assert theirs[column].equals(own[column]), column
+                assert theirs[column].map(without_rounding).equals(own[column].map(without_rounding)), column
 
 
 def test_claims_of_every_kind_are_among_the_cases(alone):
