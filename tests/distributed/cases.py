@@ -22,7 +22,7 @@ FRAMES = ("losses", "claims", "assumption", "anchors", "worst", "finite_k")
 CASES: dict[str, tuple[list[int], int, dict[str, Any]]] = {
     "imbalanced, with a singleton, finite k": ([31, 17, 9, 5, 1], 2, {"betas": [1.0, 5.0], "negatives": (10,)}),
     "the data are the population, class positives": (
-        [14, 18, 9], 1,
+        [14, 14, 14], 1,
         {"betas": [2.0], "q": [1.0, np.inf], "self_pairs": "include", "hardening": ["exp", "threshold:0.2"]},
     ),
     "hard tilts at a low temperature, balanced prior": (

@@ -23,60 +23,39 @@ QUICK = ["--claims", "hscl_le_hucl,ucl_minus_nscl", "--betas", "1", "--quiet"]
 NUMBERS = ["lhs", "rhs", "margin", "se", "p_value", "share_holding"]
 
 
-def commands(out: Path, embeddings: list[Path]) -> list[list[str]]:
+def commands(out: Path, embeddings: Path) -> list[list[str]]:
     """An encoder's embeddings, its verification, and a sweep of three cells, into a folder."""
     return [
         ["embed", "--out", str(out / "emb.npz"), "--quiet"],
         ["verify", "--no-cache", "--format", "json", "--out", str(out / "run"), *QUICK],
-        ["sweep", *map(str, embeddings), "--temperatures", "0.4,0.6,0.8", "--out", str(out / "sweep"), *QUICK],
+        ["sweep", str(embeddings), "--temperatures", "0.4,0.6,0.8", "--out", str(out / "sweep"), *QUICK],
     ]
 
 
-@pytest.fixture(scope="module")
-def small(tmp_path_factory) -> Path:
+def test_commands_on_two_ranks_equal_those_on_one(tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
-    path = tmp_path_factory.mktemp("small") / "small.npz"
-    np.savez(path, z=rng.standard_normal((30, 2, 4)), y=np.arange(30) % 3)
-    return path
-
-
-@pytest.fixture(scope="module")
-def two_ranks(small, tmp_path_factory):
-    out = tmp_path_factory.mktemp("two")
-    done = torchrun(
-        2, "tests.distributed.commands", json.dumps(commands(out, [small])), "-", BOUNDCHECK_DATA=str(out / "data")
-    )
-    return out, done
-
-
-def test_commands_on_two_ranks_equal_those_on_one(two_ranks, small, tmp_path, monkeypatch):
-    theirs, done = two_ranks
+    np.savez(tmp_path / "small.npz", z=rng.standard_normal((30, 2, 4)), y=np.arange(30) % 3)
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    lines = json.dumps(commands(together, tmp_path / "small.npz"))
+    done = torchrun(2, "tests.distributed.commands", lines, "-", BOUNDCHECK_DATA=str(together / "data"))
     assert done.returncode == 0, done.stderr
-    monkeypatch.setenv("BOUNDCHECK_DATA", str(tmp_path / "data"))
-    assert [main(command) for command in commands(tmp_path, [small])] == [0, 0, 0]
-    one, two = (load_embeddings(folder / "emb.npz") for folder in (tmp_path, theirs))
+    monkeypatch.setenv("BOUNDCHECK_DATA", str(alone / "data"))
+    assert [main(command) for command in commands(alone, tmp_path / "small.npz")] == [0, 0, 0]
+
+    one, two = (load_embeddings(folder / "emb.npz") for folder in (alone, together))
     np.testing.assert_allclose(two.z, one.z, atol=1e-6)
     assert dict(two.meta) == dict(one.meta) and two.ids.tolist() == one.ids.tolist()
     for table in ("run/claims.csv", "sweep/sweep.csv"):
-        one_claims, two_claims = (pd.read_csv(folder / table) for folder in (tmp_path, theirs))
+        one_claims, two_claims = (pd.read_csv(folder / table) for folder in (alone, together))
         assert two_claims.verdict.tolist() == one_claims.verdict.tolist()
         np.testing.assert_allclose(two_claims[NUMBERS], one_claims[NUMBERS], atol=1e-6)
+    cost = json.loads((together / "sweep" / "run.json").read_text())["cost"]
+    assert cost["cells_computed"] == 3 and cost["cells_reused"] == 0
+    assert len(list((together / "data" / "embeddings").glob("*.npz"))) == 1, "finished pieces are removed"
 
-
-def test_only_the_first_rank_prints(two_ranks):
-    _, done = two_ranks
     document = done.stdout[done.stdout.index("{") : done.stdout.rindex("}") + 1]
-    assert json.loads(document)["manifest"]["processes"] == 2
+    assert json.loads(document)["manifest"]["processes"] == 2, "the first rank alone prints"
     assert "boundcheck: error" not in done.stderr
-
-
-def test_a_sweep_says_which_cells_it_computed(two_ranks):
-    manifest = json.loads((two_ranks[0] / "sweep" / "run.json").read_text())
-    assert manifest["cost"]["cells_computed"] == 3 and manifest["cost"]["cells_reused"] == 0
-
-
-def test_finished_pieces_leave_nothing_behind(two_ranks):
-    assert len(list((two_ranks[0] / "data" / "embeddings").glob("*.npz"))) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 import pickle
 import re
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,52 +12,37 @@ from tests.distributed.launch import torchrun
 TOLERANCE = {"anchors": 2e-5}  # stored in float32, with effective sample sizes of tens
 
 
-@pytest.fixture(scope="module", params=[2, 4])
-def ranks(request, tmp_path_factory) -> dict[str, dict[str, Any]]:
-    """What the first of several processes of torchrun, talking by gloo, found."""
-    out = tmp_path_factory.mktemp("ranks") / "results.pickle"
-    done = torchrun(request.param, "tests.distributed.cases", out)
-    assert done.returncode == 0, done.stderr
-    return pickle.loads(out.read_bytes()) | {"ranks": request.param}
-
-
-@pytest.fixture(scope="module")
-def alone() -> dict[str, dict[str, pd.DataFrame]]:
-    return {name: frames(verify(embeddings(name), **options)) for name, (_, _, options) in CASES.items()}
-
-
 def without_rounding(value: object) -> object:
     """Reasons tell the least slack of claims that hold up to rounding."""
     return re.sub(r"-?[\d.]+e-\d\d", "rounding", value) if isinstance(value, str) else value
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_many_ranks_equal_one_process(name, ranks, alone):
-    for frame in FRAMES:
-        theirs, own = ranks[name][frame], alone[name][frame]
-        assert theirs.columns.equals(own.columns) and theirs.shape == own.shape
-        for column in own:
-            if pd.api.types.is_float_dtype(own[column]):
-                tolerance = TOLERANCE.get(frame, 1e-6) if "ess" not in column else 2e-5
-                np.testing.assert_allclose(theirs[column], own[column], rtol=tolerance, atol=tolerance, err_msg=column)
-            else:
-                assert theirs[column].map(without_rounding).equals(own[column].map(without_rounding)), column
+def assert_equal(theirs: pd.DataFrame, own: pd.DataFrame, tolerance: float, name: str) -> None:
+    assert theirs.columns.equals(own.columns) and theirs.shape == own.shape
+    for column in own:
+        if pd.api.types.is_float_dtype(own[column]):
+            close = 2e-5 if "ess" in column else tolerance
+            np.testing.assert_allclose(theirs[column], own[column], rtol=close, atol=close, err_msg=f"{name}: {column}")
+        else:
+            same = theirs[column].map(without_rounding).equals(own[column].map(without_rounding))
+            assert same, f"{name}: {column}"
 
 
-def test_claims_of_every_kind_are_among_the_cases(alone):
-    judged = pd.concat([frames["claims"] for frames in alone.values()])
-    decided = judged[judged.verdict != "inapplicable"]
-    assert set(decided.claim) == set(judged.claim)
-
-
-def test_no_rank_holds_more_than_its_share(ranks):
-    for name, (sizes, _, _) in CASES.items():
-        n = sum(sizes)
-        assert n // ranks["ranks"] <= ranks[name]["first_shard"] <= -(-n // ranks["ranks"])
-        assert ranks[name]["processes"] == ranks["ranks"]
-
-
-def test_the_first_rank_tells_of_progress(ranks):
-    for name, (sizes, views, options) in CASES.items():
-        anchors = options.get("anchors") or sum(sizes) * views
-        assert max(ranks[name]["told"]) == anchors
+@pytest.mark.parametrize("ranks", [2, 4])
+def test_many_ranks_equal_one_process(ranks, tmp_path):
+    """Processes of torchrun, talking by gloo."""
+    out = tmp_path / "results.pickle"
+    done = torchrun(ranks, "tests.distributed.cases", out)
+    assert done.returncode == 0, done.stderr
+    judged = []
+    for name, found in pickle.loads(out.read_bytes()).items():
+        sizes, views, options = CASES[name]
+        own = frames(verify(embeddings(name), **options))
+        judged.append(own["claims"])
+        for frame in FRAMES:
+            assert_equal(found[frame], own[frame], TOLERANCE.get(frame, 1e-6), f"{name}: {frame}")
+        assert sum(sizes) // ranks <= found["first_shard"] <= -(-sum(sizes) // ranks)
+        assert max(found["told"]) == options.get("anchors", sum(sizes) * views)
+        assert found["processes"] == ranks
+    claims = pd.concat(judged)
+    assert set(claims.claim[claims.verdict != "inapplicable"]) == set(claims.claim), "a claim is not among the cases"
