@@ -10,9 +10,11 @@ import resource
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from boundcheck.claims import Claim
@@ -174,7 +176,7 @@ def warnings_of(losses: LossTable) -> list[str]:
             f"classes are imbalanced ({counts.min()} to {counts.max()} instances) and weigh as they come; "
             "class_prior='balanced' gives each the same weight"
         )
-    if copies := emb.n - len({row.tobytes() for row in emb.z}):
+    if copies := emb.n - len({blake2b(row, digest_size=16).digest() for row in np.asarray(emb.z)}):
         warnings.append(f"{copies} instances have the embedding of another instance; they count as instances")
     if not emb.unit_norm:
         warnings.append("embeddings are not of unit norm: logits are inner products, not cosines")

@@ -85,8 +85,11 @@ class Workers:
             LostRankError: a process is gone, or did not answer in time.
         """
         assert self.is_first, "one process leads"
+        self.held["calling"] = True
         self._tell((function, arguments))
-        return function(self, *arguments)
+        answer = function(self, *arguments)
+        del self.held["calling"]
+        return answer
 
     def serve(self) -> None:
         """Does what the first process calls for, until it dismisses.
@@ -99,8 +102,8 @@ class Workers:
             function(self, *arguments)
 
     def dismiss(self) -> None:
-        """Lets the others go."""
-        if self.size > 1:
+        """Lets the others go; if a call broke off here, they find that out when this process ends."""
+        if self.size > 1 and "calling" not in self.held:
             self._tell(None)
 
     def _tell(self, message: Any) -> Any:

@@ -79,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BoundcheckError as error:
         return _fail(str(error), 2)
     except KeyboardInterrupt:
-        return _fail("interrupted", 3)
+        return _fail("interrupted", 3) if is_first() else 3
     except BrokenPipeError:
         # whoever read our output has left; what is still buffered must not fail again at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

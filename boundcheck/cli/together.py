@@ -54,13 +54,9 @@ def leading(workers: Workers) -> Iterator[None]:
     """Lets the other processes go when the block ends, however it ends."""
     try:
         yield
-    except LostRankError:
-        raise
-    except BaseException:
+    finally:
         with suppress(LostRankError):
             workers.dismiss()
-        raise
-    workers.dismiss()
 
 
 def _stopped(*_: Any) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,7 +108,7 @@ def command(
         return together.serve(workers)
     from boundcheck.embeddings import EmbeddingSet
     from boundcheck.estimators import parse_population
-    from boundcheck.population.dealing import dealt
+    from boundcheck.population.dealing import deal
     from boundcheck.report import summary_text
     from boundcheck.runs import free_directory
     from boundcheck.verification import verify
@@ -118,7 +117,7 @@ def command(
         key: options.pop(key) for key in ("checkpoint", "arch", "dataset", "split", "data_dir", "views", "no_cache")
     }
     normalize = not options.pop("no_normalize")
-    with together.leading(workers), reporting(quiet) as progress, ExitStack() as stack:
+    with together.leading(workers), reporting(quiet) as progress:
         known, images = None, None
         emb: EmbeddingSet | Population
         if population is not None:
@@ -132,7 +131,7 @@ def command(
                 emb, images, name = _encoded(encoding, options["seed"], options["device"], quiet, progress, workers)
             stored = _stored(emb)
         if workers.size > 1 and isinstance(emb, EmbeddingSet):
-            emb = stack.enter_context(dealt(emb, workers))
+            emb = deal(emb, workers)
         temperature, betas, said = _with_defaults(temperature, betas, stored)
         result = verify(
             emb,

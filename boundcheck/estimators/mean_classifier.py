@@ -6,15 +6,20 @@ import torch
 from torch import Tensor
 
 from boundcheck.estimators.records import LossTable
+from boundcheck.population.positives import BLOCK
 
 
 def class_logits(losses: LossTable) -> Tensor:
     """(a, c) logits <z_a, mu_c> / tau of every anchor, mu_c the mean over all views of class c, its own too."""
     emb = losses.emb
-    z, y = torch.from_numpy(emb.z).to(torch.float64), torch.from_numpy(emb.y)
-    sums = torch.zeros(emb.c, emb.d, dtype=torch.float64).index_add_(0, y, z.mean(1))
+    z, y = torch.from_numpy(emb.z), torch.from_numpy(emb.y)
+    sums = torch.zeros(emb.c, emb.d, dtype=torch.float64)
+    for part, label in zip(torch.split(z, BLOCK), torch.split(y, BLOCK), strict=True):  # z may be mapped from a file
+        sums.index_add_(0, label, part.to(torch.float64).mean(1))
     means = sums / torch.bincount(y, minlength=emb.c)[:, None]
-    return z.reshape(-1, emb.d)[losses.table.anchors] @ means.T / losses.spec.temperature
+    rows = z.reshape(-1, emb.d)
+    parts = [rows[some].to(torch.float64) @ means.T for some in torch.split(losses.table.anchors, BLOCK)]
+    return torch.cat(parts) / losses.spec.temperature
 
 
 def class_prior(losses: LossTable) -> Tensor:

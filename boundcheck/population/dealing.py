@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from boundcheck.embeddings import EmbeddingSet
+from boundcheck.errors import FileError
 from boundcheck.population.plan import Shard, sorted_order
 from boundcheck.population.sharing import Ring, shard_edges
 from boundcheck.workers import Workers, meeting
@@ -37,32 +36,43 @@ class DealtEmbeddings(EmbeddingSet):
         put(self, "ring", ring)
 
 
-@contextmanager
-def dealt(emb: EmbeddingSet, workers: Workers) -> Iterator[DealtEmbeddings]:
-    """Deals an embedding set to all ranks; the first one's to call, the others serve.
+def deal(emb: EmbeddingSet, workers: Workers) -> DealtEmbeddings:
+    """Deals an embedding set to all ranks; the first one's to call, while the others serve.
 
-    The caller should keep no other reference to the set: its embeddings are then in memory nowhere as a whole.
+    The caller should keep no reference to the set: its embeddings are then in memory nowhere as a whole, but in a file
+    in the folder of temporary files, which ends with them.
 
     Args:
-        emb: the set, on the first rank alone.
+        emb: the set.
         workers: the ranks.
 
-    Yields:
-        The set as `verify` takes it; its temporary file is removed afterwards.
+    Returns:
+        The set as `verify` takes it.
 
     Raises:
+        FileError: the file cannot be written.
         LostRankError: a rank is gone.
     """
-    y, z = torch.from_numpy(emb.y), torch.from_numpy(emb.z)
+    z = torch.from_numpy(emb.z)
     largest_norm = float(z.norm(dim=2).max())
-    with tempfile.TemporaryDirectory(prefix="boundcheck-") as folder:
-        path = Path(folder) / "z.npy"
-        np.save(path, emb.z)
-        workers.held["z"] = z
-        del z
-        ring = workers.call(take_shard, y, (emb.v, emb.d), torch.from_numpy(emb.z[:0]).dtype, largest_norm)
-        # Pages that are written would be copied; nothing writes to an embedding set.
-        yield DealtEmbeddings(emb, np.load(path, mmap_mode="c"), ring)
+    workers.held["z"] = z
+    ring = workers.call(take_shard, torch.from_numpy(emb.y), (emb.v, emb.d), z.dtype, largest_norm)
+    return DealtEmbeddings(emb, _on_disk(emb.z), ring)
+
+
+def _on_disk(z: np.ndarray) -> np.ndarray:
+    """The same numbers, mapped from a file without a name."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="boundcheck-", ignore_cleanup_errors=True) as folder:
+            path = Path(folder) / "z.npy"
+            np.save(path, z)
+            # Pages that are written to would be copied; nothing writes to an embedding set.
+            return np.asarray(np.load(path, mmap_mode="c"))
+    except OSError as error:
+        raise FileError(
+            f"TMPDIR: needs {z.nbytes / 1e9:.1f} GB for the embeddings, received '{tempfile.gettempdir()}' "
+            f"({error.strerror}); set another"
+        ) from error
 
 
 def take_shard(workers: Workers, y: Tensor, shape: tuple[int, int], dtype: torch.dtype, largest_norm: float) -> Ring:

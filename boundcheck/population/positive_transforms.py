@@ -13,6 +13,7 @@ from torch import Tensor
 
 from boundcheck.population.laplace import STEP, doublings
 from boundcheck.population.plan import Chunk, PairPlan, by_instance, place
+from boundcheck.population.positives import other_views
 from boundcheck.population.sharing import shared
 from boundcheck.population.tiles import Tile, visit
 
@@ -27,12 +28,11 @@ def augmentation_transform(z: Tensor, anchors: Tensor, temperature: float, log_u
         log_u: (a,) log u of the first node.
         nodes: how many, each u twice the last.
     """
-    v = z.shape[1]
-    z = z.to(torch.float64)
-    instance, view = anchors // v, anchors % v
-    own = z[instance, view]
-    others = torch.stack([(own * z[instance, (view + k) % v]).sum(1) for k in range(1, v)], 1) / temperature
-    log_v = others[:, :, None] + log_u[:, None, None] + STEP * torch.arange(nodes, dtype=torch.float64)
+    log_v = (
+        other_views(z, anchors, temperature)[:, :, None]
+        + log_u[:, None, None]
+        + STEP * torch.arange(nodes, dtype=torch.float64)
+    )
     return -torch.expm1(-log_v.exp()).mean(1)
 
 

@@ -22,6 +22,8 @@ from boundcheck.population.plan import Chunk, PairPlan, by_instance, place
 from boundcheck.population.sharing import shared
 from boundcheck.population.tiles import Progress, Tile, visit
 
+BLOCK = 1 << 16  # anchors at a time
+
 
 @dataclass(frozen=True)
 class PositiveMeans:
@@ -72,14 +74,20 @@ def augmentation_means(
         q: f values of Q, in (0, inf].
         temperature: tau.
     """
-    n, v, _ = z.shape
-    z = z.to(torch.float64)
-    instance, view = anchors // v, anchors % v
-    own = z[instance, view]  # (a, d)
-    others = torch.stack([(own * z[instance, (view + k) % v]).sum(1) for k in range(1, v)], 1) / temperature
+    others = other_views(z, anchors, temperature)
     columns = [_loss(rho[:, [f]], others, q_f) for f, q_f in enumerate(q)]
     value, slope, curvature = (torch.stack([c[i].mean(1) for c in columns], 1) for i in range(3))
-    return PositiveMeans(value, slope, curvature, torch.zeros(n, len(q), dtype=torch.float64))
+    return PositiveMeans(value, slope, curvature, torch.zeros(len(z), len(q), dtype=torch.float64))
+
+
+def other_views(z: Tensor, anchors: Tensor, temperature: float) -> Tensor:
+    """(a, v - 1) float64 logits of the other views of each anchor's instance; the rest as of `augmentation_means`."""
+    v, logits = z.shape[1], []
+    for some in torch.split(anchors, BLOCK):  # z may be mapped from a file larger than memory
+        instance, view = some // v, some % v
+        own, *others = (z[instance, (view + k) % v].to(torch.float64) for k in range(v))
+        logits.append(torch.stack([(own * other).sum(1) for other in others], 1) / temperature)
+    return torch.cat(logits)
 
 
 @shared()

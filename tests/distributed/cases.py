@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 
 from boundcheck.embeddings import EmbeddingSet
-from boundcheck.population.dealing import dealt
+from boundcheck.population.dealing import deal
 from boundcheck.verification import Verification, verify
 from boundcheck.workers import join_workers
 
@@ -54,8 +54,8 @@ if __name__ == "__main__":
         results = {}
         for name, (_, _, options) in CASES.items():
             told: list[int] = []
-            with dealt(embeddings(name), workers) as emb:
-                result = verify(emb, progress=lambda done, total, unit, told=told: told.append(done), **options)
+            emb = deal(embeddings(name), workers)
+            result = verify(emb, progress=lambda done, total, unit, told=told: told.append(done), **options)
             shard = workers.held["ring"].own
             results[name] = frames(result) | {
                 "told": told,
