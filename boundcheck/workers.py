@@ -134,26 +134,17 @@ def meeting() -> Iterator[None]:
         yield
     except RuntimeError as error:  # of gloo and of NCCL
         late = "timed out" in str(error).lower() or "timeout" in str(error).lower()
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         what = f"did not answer within {_time_out().total_seconds():.0f} s (BOUNDCHECK_TIMEOUT)" if late else "is gone"
         raise LostRankError(
             f"another process {what}; what is finished is kept (encoded images, cells of a sweep): start the same "
-            "command again"
+            f"command again [{reason}]"
         ) from error
 
 
 def cores() -> int:
     """Cores for this process: it shares its machine with the others that torchrun started there."""
     return max(1, (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
-
-
-def is_first_process() -> bool:
-    """Whether this process speaks to the user: the only one, or torchrun's first."""
-    return os.environ.get("RANK", "0") == "0"
-
-
-def started_together() -> bool:
-    """Whether torchrun started this process with others."""
-    return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
 def join_workers(device: torch.device, time_out: timedelta | None = None) -> Workers:
@@ -172,11 +163,16 @@ def join_workers(device: torch.device, time_out: timedelta | None = None) -> Wor
     Raises:
         InputError: the device cannot be shared between processes.
     """
-    if not (started_together() or dist.is_initialized()):
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1 and not dist.is_initialized():
         return Workers(0, 1, device)
     if device.type not in ("cpu", "cuda"):
         raise InputError(f"device: several processes need cpu or cuda, received '{device}'; start one process")
     if device.type == "cuda":
+        here, gpus = int(os.environ.get("LOCAL_WORLD_SIZE", "1")), torch.cuda.device_count()
+        if here > gpus:
+            raise InputError(
+                f"device: each process needs a GPU of its own, received {here} processes for {gpus}; start {gpus}"
+            )
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         torch.cuda.set_device(device)
     if not dist.is_initialized():
