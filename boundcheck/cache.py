@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -65,6 +66,7 @@ def cached_extract(
     device: str = "auto",
     output: str = "embedding",
     progress: Progress | None = None,
+    extractor: Callable[..., EmbeddingSet] = extract,
 ) -> tuple[EmbeddingSet, Path | None]:
     """What `extract` gives, from the cache where it was made before, else made and kept.
 
@@ -72,6 +74,7 @@ def cached_extract(
 
     Args:
         checkpoint, image_set, views, seed, batch_size, device, output, progress: as `extract` takes them.
+        extractor: makes them; takes what `extract` takes.
 
     Returns:
         The embeddings, and the file they were read from; None when they were made now.
@@ -80,11 +83,11 @@ def cached_extract(
         InputError: as `extract` raises them.
     """
     key = extraction_key(checkpoint, image_set, views=views, seed=seed, device=device, output=output)
-    path = user_cache() / "embeddings" / f"{key[:32]}.npz"
+    path = kept_at(key)
     kept = _read(path, checkpoint.config.normalize)
     if kept is not None:
         return kept, path
-    emb = extract(
+    emb = extractor(
         checkpoint,
         image_set,
         views=views,
@@ -97,8 +100,13 @@ def cached_extract(
     if emb.z.nbytes < LIMIT:
         with suppress(FileError):
             save_embeddings(emb, path)
-            _shrink(path.parent)
+            shrink()
     return emb, None
+
+
+def kept_at(key: str, part: str = "") -> Path:
+    """The file of the cache that holds the embeddings of a key, or a part of them."""
+    return user_cache() / "embeddings" / f"{key[:32]}{part}.npz"
 
 
 def _read(path: Path, normalize: bool) -> EmbeddingSet | None:
@@ -113,10 +121,10 @@ def _read(path: Path, normalize: bool) -> EmbeddingSet | None:
     return emb
 
 
-def _shrink(folder: Path) -> None:
+def shrink() -> None:
     """Removes the least recently used files until the rest takes at most `LIMIT` bytes."""
     with suppress(OSError):  # another process may have removed a file first
-        files = [(path.stat().st_mtime, path.stat().st_size, path) for path in folder.glob("*.npz")]
+        files = [(path.stat().st_mtime, path.stat().st_size, path) for path in kept_at("").parent.glob("*.npz")]
         room = LIMIT
         for _, size, path in sorted(files, reverse=True):
             room -= size

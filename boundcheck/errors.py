@@ -26,6 +26,10 @@ class DataMissingError(BoundcheckError):
     """A data set is not on this machine; the message says how to get it and where to put it."""
 
 
+class LostRankError(BoundcheckError):
+    """Of several processes one is gone, or did not answer in time: no mistake of the user's, the exit code is 3."""
+
+
 def unknown_name(parameter: str, received: str, valid: Iterable[str]) -> InputError:
     """An error for a name that is not in a registry: lists the valid names and suggests the nearest."""
     names = list(valid)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -10,7 +11,8 @@ import torch
 from jaxtyping import Float
 
 from boundcheck._device import resolve_device
-from boundcheck.augment import IDENTITY, ViewRecipe, recipe_for, views
+from boundcheck.augment import IDENTITY, ViewRecipe, recipe_for
+from boundcheck.augment import views as views_of
 from boundcheck.data import ImageSet, Progress
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.encoders import Checkpoint, EncoderConfig
@@ -61,10 +63,25 @@ def extract(
     if batch_size is not None and batch_size < 1:
         raise InputError(f"batch_size: must be at least 1, received {batch_size}")
     meta = provenance(checkpoint, image_set, views=views, seed=seed, output=output, recipe=recipe)
-    recipe = _recipe(image_set, views, recipe)
-    where = resolve_device(device)
-    batch_size = batch_size or _BATCH.get(where.type, 512)
-    z = _encode(checkpoint, image_set, views, seed, batch_size, where, output, recipe, progress)
+    z = encode_span(
+        checkpoint,
+        image_set,
+        (0, len(image_set)),
+        views=views,
+        seed=seed,
+        batch_size=batch_size,
+        device=device,
+        output=output,
+        recipe=recipe,
+        progress=progress,
+    )
+    return embedding_set(checkpoint, image_set, z, meta)
+
+
+def embedding_set(
+    checkpoint: Checkpoint, image_set: ImageSet, z: Float[np.ndarray, "n v d"], meta: Mapping[str, Any]
+) -> EmbeddingSet:
+    """Raw outputs for all images as the embedding set of this checkpoint; `meta` is their `provenance`."""
     return EmbeddingSet(
         z,
         image_set.labels,
@@ -118,29 +135,35 @@ def _recipe(image_set: ImageSet, views: int, recipe: ViewRecipe | None) -> ViewR
 
 
 @torch.inference_mode()
-def _encode(
+def encode_span(
     checkpoint: Checkpoint,
     image_set: ImageSet,
-    n_views: int,
-    seed: int,
-    batch_size: int,
-    device: torch.device,
-    output: str,
-    recipe: ViewRecipe,
-    progress: Progress | None,
-) -> Float[np.ndarray, "n v d"]:
-    """Raw outputs for every view of every image."""
-    n, config = len(image_set), checkpoint.config
-    z = np.empty((n, n_views, config.embedding_dim if output == "embedding" else config.feature_dim), np.float32)
-    encoder = checkpoint.encoder.to(device).to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-    for start in range(0, n, batch_size):
-        index = np.arange(start, min(start + batch_size, n))
-        images = torch.from_numpy(image_set.images[index]).to(device)
-        for view in range(n_views):
-            features, embedding = encoder(views(images, index, view, seed, recipe))
-            z[index, view] = (embedding if output == "embedding" else features).cpu().numpy()
+    span: tuple[int, int],
+    *,
+    views: int = 2,
+    seed: int = 0,
+    batch_size: int | None = None,
+    device: str = "auto",
+    output: str = "embedding",
+    recipe: ViewRecipe | None = None,
+    progress: Progress | None = None,
+) -> Float[np.ndarray, "m v d"]:
+    """Raw outputs for every view of the images from span[0] to before span[1]; the other arguments as of `extract`."""
+    first, last = span
+    where, config = resolve_device(device), checkpoint.config
+    batch_size = batch_size or _BATCH.get(where.type, 512)
+    recipe = _recipe(image_set, views, recipe)
+    dim = config.embedding_dim if output == "embedding" else config.feature_dim
+    z = np.empty((last - first, views, dim), np.float32)
+    encoder = checkpoint.encoder.to(where).to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+    for start in range(first, last, batch_size):
+        index = np.arange(start, min(start + batch_size, last))
+        images = torch.from_numpy(image_set.images[index]).to(where)
+        for view in range(views):
+            features, embedding = encoder(views_of(images, index, view, seed, recipe))
+            z[index - first, view] = (embedding if output == "embedding" else features).cpu().numpy()
         if progress is not None:
-            progress(n_views * (int(index[-1]) + 1), n_views * n, "views")
+            progress(views * (int(index[-1]) + 1 - first), views * (last - first), "views")
     return z
 
 

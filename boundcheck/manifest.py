@@ -10,14 +10,17 @@ import resource
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from boundcheck.claims import Claim
 from boundcheck.estimators.records import FAILING_ESS, LOW_ESS, TOO_LOW_ESS, LossTable
 from boundcheck.inference.intervals import HEAVY_INFLUENCE
+from boundcheck.population.dealing import DealtEmbeddings
 
 FEW_INSTANCES = 100
 
@@ -32,6 +35,7 @@ def manifest_of(
         "command": [],
         "config": dict(config),
         "seed": config["seed"],
+        "processes": emb.ring.workers.size if isinstance(emb, DealtEmbeddings) else 1,
         "data": {
             "name": emb.meta.get("dataset", emb.meta.get("source", "embeddings")),
             "sha256": emb.digest,
@@ -179,7 +183,7 @@ def warnings_of(losses: LossTable) -> list[str]:
             f"classes are imbalanced ({counts.min()} to {counts.max()} instances) and weigh as they come; "
             "class_prior='balanced' gives each the same weight"
         )
-    if copies := emb.n - len({row.tobytes() for row in emb.z}):
+    if copies := emb.n - len({blake2b(row, digest_size=16).digest() for row in np.asarray(emb.z)}):
         warnings.append(f"{copies} instances have the embedding of another instance; they count as instances")
     if not emb.unit_norm:
         warnings.append("embeddings are not of unit norm: logits are inner products, not cosines")

@@ -8,6 +8,7 @@ import torch
 
 from boundcheck.data import ImageSet
 from boundcheck.estimators.records import LossTable
+from boundcheck.population.positives import BLOCK
 
 SHOWN = 12
 
@@ -22,8 +23,8 @@ def worst_anchors(losses: LossTable) -> pd.DataFrame:
     """
     emb = losses.emb
     summary = max(losses.margins.values(), key=lambda s: (s.hardening.beta is not None, s.hardening.beta or 0.0))
-    flat = torch.from_numpy(emb.z).to(torch.float64).reshape(-1, emb.d)
-    norm = flat.norm(dim=1)
+    parts = torch.split(torch.from_numpy(emb.z).reshape(-1, emb.d), BLOCK)  # z may be mapped from a file
+    norm = torch.cat([part.to(torch.float64).norm(dim=1) for part in parts])
     label = torch.from_numpy(emb.y).repeat_interleave(emb.v)
     order = torch.argsort(summary.margin.nan_to_num(torch.inf), stable=True)
     rows: list[dict[str, object]] = []
@@ -36,7 +37,8 @@ def worst_anchors(losses: LossTable) -> pd.DataFrame:
         if i in seen:
             continue
         seen.add(i)
-        product = flat @ flat[anchor]
+        own = torch.from_numpy(emb.z[i, view]).to(torch.float64)
+        product = torch.cat([part.to(torch.float64) @ own for part in parts])
         cosine = product / (norm * norm[anchor])
         product[i * emb.v : (i + 1) * emb.v] = -torch.inf
         entry: dict[str, object] = {

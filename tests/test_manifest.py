@@ -39,7 +39,18 @@ def test_says_what_made_the_numbers() -> None:
         emb, temperature=0.4, betas=[1, 5], hardening=["exp", "poly:2"], q=[1, math.inf], claims="scl_le_ucl", seed=7
     ).run.manifest
     assert set(manifest) == {
-        *("boundcheck", "command", "created", "config", "seed", "versions", "platform", "data", "checkpoint"),
+        *(
+            "boundcheck",
+            "command",
+            "created",
+            "config",
+            "seed",
+            "processes",
+            "versions",
+            "platform",
+            "data",
+            "checkpoint",
+        ),
         *("cost", "crossing", "warnings", "catalogue", "choice"),
     }
     assert manifest["config"] == {
@@ -61,6 +72,7 @@ def test_says_what_made_the_numbers() -> None:
         "device": "auto",
         "precision": "auto",
     }
+    assert manifest["processes"] == 1
     data = manifest["data"]
     assert (data["name"], data["n"], data["v"], data["d"], data["c"]) == ("digits", 36, 2, 5, 3)
     assert data["sha256"] == emb.digest and data["class_counts"] == {"0": 12, "1": 12, "2": 12}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -11,7 +12,8 @@ from importlib import import_module
 import click
 
 from boundcheck import __version__
-from boundcheck.errors import BoundcheckError, unknown_name
+from boundcheck.cli.together import is_first
+from boundcheck.errors import BoundcheckError, LostRankError, unknown_name
 
 COMMANDS = ("verify", "embed", "train", "sweep", "falsify", "reproduce", "claims", "datasets", "report")
 
@@ -71,10 +73,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(f"{error.format_message()}{where}", 2)
     except click.ClickException as error:
         return _fail(error.format_message(), 2)
+    except LostRankError as error:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun's, which would say the same again
+        return _fail(str(error), 3)
     except BoundcheckError as error:
         return _fail(str(error), 2)
     except KeyboardInterrupt:
-        return _fail("interrupted", 3)
+        return _fail("interrupted", 3) if is_first() else 3
     except BrokenPipeError:
         # whoever read our output has left; what is still buffered must not fail again at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -88,7 +93,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    """One line on stderr."""
+    """One line on stderr; of a mistake that several processes find, the first one's."""
+    if code == 2 and not is_first():
+        return code
     click.echo(f"boundcheck: error: {' '.join(message.split())}", err=True)
     return code
 

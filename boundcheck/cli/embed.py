@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from boundcheck._files import check_writable
+from boundcheck.cli import together
 from boundcheck.cli.parameters import COUNT, DEVICE
 from boundcheck.cli.progress import note, reporting
 from boundcheck.cli.samples import FILE, encode, encoder_options, load_samples, run_options
@@ -36,8 +37,12 @@ def command(
     from boundcheck.embeddings.files import format_of
 
     format_of(out)
-    check_writable(out)
-    with reporting(quiet) as progress:
+    if together.is_first():
+        check_writable(out)
+    workers = together.join(device)
+    if not workers.is_first:
+        return together.serve(workers)
+    with together.leading(workers), reporting(quiet) as progress:
         samples = load_samples(**encoding, progress=progress)
         emb = encode(
             samples,
@@ -49,6 +54,8 @@ def command(
             device=device,
             output="features" if features else "embedding",
             progress=progress,
+            workers=workers,
+            source=encoding,
         )
     save_embeddings(emb, out)
     note(f"{out}: {emb.n:,} instances, {emb.v} views, {emb.d} dimensions, {emb.c} classes", quiet)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from boundcheck.data import ImageSet
     from boundcheck.embeddings import EmbeddingSet
     from boundcheck.encoders import Checkpoint
+    from boundcheck.workers import Workers
 
 FILE = click.Path(path_type=Path)
 
@@ -76,14 +78,65 @@ def load_samples(
     return Samples(encoder, load_dataset(name, split, data_dir, progress=progress))
 
 
-def encode(samples: Samples, *, no_cache: bool, quiet: bool, **options: Any) -> EmbeddingSet:
-    """The embeddings of the images, with the options of `extract`; says when they come from the cache."""
+def encode(
+    samples: Samples,
+    *,
+    no_cache: bool,
+    quiet: bool,
+    workers: Workers,
+    source: dict[str, Any],
+    **options: Any,
+) -> EmbeddingSet:
+    """The embeddings of the images, with the options of `extract`; says when they come from the cache.
+
+    Several `workers` encode together; the others read the samples from the same `source`, as `load_samples` takes it.
+    """
     from boundcheck.cache import cached_extract
     from boundcheck.extraction import extract
 
+    extractor = partial(_together, workers, source, not no_cache) if workers.size > 1 else extract
     if no_cache:
-        return extract(samples.checkpoint, samples.images, **options)
-    emb, kept = cached_extract(samples.checkpoint, samples.images, **options)
+        emb: EmbeddingSet = extractor(samples.checkpoint, samples.images, **options)
+        return emb
+    emb, kept = cached_extract(samples.checkpoint, samples.images, extractor=extractor, **options)
     if kept is not None:
         note(f"embeddings from the cache ({kept}); --no-cache encodes again", quiet)
     return emb
+
+
+def _together(
+    workers: Workers,
+    source: dict[str, Any],
+    keep: bool,
+    checkpoint: Checkpoint,
+    images: ImageSet,
+    *,
+    progress: Any,
+    views: int,
+    seed: int,
+    device: str,
+    batch_size: int | None = None,
+    output: str = "embedding",
+) -> EmbeddingSet:
+    """`extract` by all ranks."""
+    from boundcheck.cache import extraction_key
+
+    workers.held.update(samples=Samples(checkpoint, images), progress=progress)
+    key = extraction_key(checkpoint, images, views=views, seed=seed, device=device, output=output)
+    options = {"views": views, "seed": seed, "batch_size": batch_size, "device": device, "output": output}
+    emb = workers.call(encode_share, source, key, keep, options)
+    assert emb is not None, "the first rank has them all"
+    return emb
+
+
+def encode_share(
+    workers: Workers, source: dict[str, Any], key: str, keep: bool, options: dict[str, Any]
+) -> EmbeddingSet | None:
+    """This rank's share of the images; all of them on the first rank, which has read them already."""
+    from boundcheck.pieces import extract_together
+
+    samples = workers.held.pop("samples", None) or load_samples(**source, progress=None)
+    progress = workers.held.pop("progress", None)
+    return extract_together(
+        workers, samples.checkpoint, samples.images, key=key, keep=keep, progress=progress, **options
+    )

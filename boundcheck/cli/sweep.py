@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from boundcheck.cli import verify
+from boundcheck.cli import together, verify
 from boundcheck.cli.parameters import POSITIVE, Several
 from boundcheck.cli.progress import note, reporting
 from boundcheck.cli.samples import FILE
@@ -50,17 +50,24 @@ def command(
     ENCODERS are checkpoints and files of embeddings. Every finished cell, an encoder at a temperature, is kept as a
     run; the same command continues where it was interrupted, and one with more encoders or temperatures computes only
     those. Writes one table, heat maps and report.html; p-values are adjusted over the whole sweep.
+
+    On several processes or machines, which take the cells in turn (the folder of cells must be shared):
+
+        torchrun --nproc-per-node 4 -m boundcheck sweep ...
     """
     if not encoders and not embeddings:
         raise InputError("ENCODERS: expected at least one checkpoint or file of embeddings, received none; name one")
-    if out is not None:
+    if out is not None and together.is_first():
         verify.refuse_out(out, overwrite)
+    workers = together.join(options["device"])
+    if not workers.is_first:
+        return together.serve(workers)
     from boundcheck.report.sweep import sweep_text
     from boundcheck.runs import free_directory
     from boundcheck.sweeps import sweep
 
     place = out or free_directory(Path("results") / f"sweep-{options['dataset'] or 'encoders'}".replace("/", "-"))
-    with reporting(quiet) as progress:
+    with together.leading(workers), reporting(quiet) as progress:
         result = sweep(
             [*encoders, *embeddings],
             temperatures=temperatures,
@@ -70,6 +77,7 @@ def command(
             cache=not no_cache,
             cells=cells or place.parent / "cells",
             progress=progress,
+            workers=workers,
             **options,
         )
     result.save(place, overwrite=overwrite, command=["boundcheck", *ctx.obj])

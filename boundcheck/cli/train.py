@@ -13,6 +13,7 @@ import click
 from boundcheck.cli.parameters import COUNT, DEVICE, NOT_NEGATIVE, POSITIVE, Number, OneOf
 from boundcheck.cli.progress import note, reporting
 from boundcheck.cli.samples import FILE, run_options
+from boundcheck.cli.together import is_first
 from boundcheck.errors import unknown_name
 
 if TYPE_CHECKING:
@@ -74,11 +75,11 @@ def command(
     from boundcheck.data import load_dataset
     from boundcheck.objectives import OBJECTIVES, parse_options
     from boundcheck.runs import free_directory
-    from boundcheck.training import is_first_process, train
+    from boundcheck.training import train
 
     if objective not in OBJECTIVES:
         raise unknown_name("--objective", objective, OBJECTIVES)
-    quiet = quiet or not is_first_process()
+    quiet = quiet or not is_first()
     with reporting(quiet) as progress:
         images = load_dataset(dataset, split, data_dir, progress=progress)
         usual = Path("runs") / f"{objective}-{images.name}"
@@ -93,7 +94,7 @@ def command(
             callbacks=() if quiet else (_epoch_line(),),
             **options,
         )
-    if is_first_process():
+    if is_first():
         click.echo(path)
     note(f"next: boundcheck verify --checkpoint {shlex.quote(str(path))} --dataset {shlex.quote(dataset)}", quiet)
     return 0

@@ -11,6 +11,7 @@ import click
 from click.core import ParameterSource
 
 from boundcheck._files import check_writable
+from boundcheck.cli import together
 from boundcheck.cli.limit import limit_lines
 from boundcheck.cli.parameters import (
     ANCHORS,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from boundcheck.embeddings import EmbeddingSet
     from boundcheck.estimators import Population
     from boundcheck.verification import Verification
+    from boundcheck.workers import Workers
 
 TEMPERATURE, BETAS = 0.5, (0.5, 1.0, 2.0, 5.0, 10.0)
 
@@ -86,6 +88,10 @@ def command(
 
     Without options, on the encoder and the images that come with the package. Writes numbers, tables, figures
     and report.html; the exit code is 1 when an exact or proved claim is violated.
+
+    On several processes or machines, the same numbers:
+
+        torchrun --nproc-per-node 4 -m boundcheck verify ...
     """
     if embeddings is not None:
         _refuse_encoder_options(ctx, "--embeddings, which are already encoded")
@@ -95,9 +101,14 @@ def command(
         _refuse_encoder_options(ctx, "--population, which needs no encoder", "embeddings")
     elif options["estimator"] == "closed":
         raise InputError("--estimator: closed needs --population, received none; name one such as vmf:kappa=20")
-    if out is not None:
+    if out is not None and together.is_first():
         refuse_out(out, overwrite)
+    workers = together.join(options["device"])
+    if not workers.is_first:
+        return together.serve(workers)
+    from boundcheck.embeddings import EmbeddingSet
     from boundcheck.estimators import parse_population
+    from boundcheck.population.dealing import deal
     from boundcheck.report import summary_text
     from boundcheck.runs import free_directory
     from boundcheck.verification import verify
@@ -106,7 +117,7 @@ def command(
         key: options.pop(key) for key in ("checkpoint", "arch", "dataset", "split", "data_dir", "views", "no_cache")
     }
     normalize = not options.pop("no_normalize")
-    with reporting(quiet) as progress:
+    with together.leading(workers), reporting(quiet) as progress:
         known, images = None, None
         emb: EmbeddingSet | Population
         if population is not None:
@@ -117,8 +128,10 @@ def command(
             if embeddings is not None:
                 emb, images, name = _saved(embeddings, normalize)
             else:
-                emb, images, name = _encoded(encoding, options["seed"], options["device"], quiet, progress)
+                emb, images, name = _encoded(encoding, options["seed"], options["device"], quiet, progress, workers)
             stored = _stored(emb)
+        if workers.size > 1 and isinstance(emb, EmbeddingSet):
+            emb = deal(emb, workers)
         temperature, betas, said = _with_defaults(temperature, betas, stored)
         result = verify(
             emb,
@@ -174,11 +187,13 @@ def _saved(path: Path, normalize: bool) -> tuple[EmbeddingSet, ImageSet | None, 
 
 
 def _encoded(
-    encoding: dict[str, Any], seed: int, device: str, quiet: bool, progress: Any
+    encoding: dict[str, Any], seed: int, device: str, quiet: bool, progress: Any, workers: Workers
 ) -> tuple[EmbeddingSet, ImageSet | None, str]:
     how = {key: encoding.pop(key) for key in ("views", "no_cache")}
     samples = load_samples(**encoding, progress=progress)
-    emb = encode(samples, **how, seed=seed, device=device, quiet=quiet, progress=progress)
+    emb = encode(
+        samples, **how, seed=seed, device=device, quiet=quiet, progress=progress, workers=workers, source=encoding
+    )
     return emb, samples.images, samples.name
 
 

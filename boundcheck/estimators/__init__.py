@@ -19,6 +19,7 @@ from boundcheck.estimators.populations import Population, parse_population
 from boundcheck.estimators.records import LossTable
 from boundcheck.hardening import parse_hardening
 from boundcheck.losses import LossSpec
+from boundcheck.population.dealing import DealtEmbeddings
 from boundcheck.population.tiles import Progress
 
 ESTIMATORS = ("auto", "exact", "montecarlo", "multilevel", "closed")
@@ -116,7 +117,8 @@ def run_estimator(
         return multilevel(emb, spec, anchors=anchors, seed=seed, progress=progress)
     reason = ""
     if estimator == "auto":
-        choice = choose(emb, spec, precision=precision)
+        cores = emb.ring.cores if isinstance(emb, DealtEmbeddings) else None
+        choice = choose(emb, spec, precision=precision, cores=cores)
         estimator, reason = choice.estimator, choice.reason
         if anchors is not None:
             estimator, reason = "montecarlo", "montecarlo: sampled anchors were asked for"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,8 +24,10 @@ from boundcheck.inference.influence import (
 )
 from boundcheck.losses import AnchorLosses, LossSpec, anchor_losses, instance_weights, normalise_weights
 from boundcheck.population.cumulants import CumulantTable, cumulant_table, terms_for
+from boundcheck.population.dealing import DealtEmbeddings
 from boundcheck.population.leave_out import Functional, LeaveOneOut, Tilt, leave_one_out
 from boundcheck.population.plan import PairPlan, choose_dtype, plan_pairs
+from boundcheck.population.sharing import dealt_plan
 from boundcheck.population.tiles import Progress
 
 
@@ -73,18 +77,18 @@ def pair_plan(
     """The pairs of an embedding set under a specification, in the precision that 1e-5 nats needs."""
     z, y = torch.from_numpy(emb.z), torch.from_numpy(emb.y)
     steepest = max(term.steepness for term in terms_for(spec.all_hardenings))
-    largest_logit = float(z.norm(dim=2).max()) ** 2 / spec.temperature
-    return plan_pairs(
-        z,
-        y,
-        temperature=spec.temperature,
-        weights=instance_weights(y, spec.class_prior),
-        self_pairs=spec.self_pairs,
-        anchors=anchors,
-        dtype=choose_dtype(precision, steepest * largest_logit),
-        mixed=precision == "auto",
-        device=resolve_device(device),
-    )
+    ring = emb.ring if isinstance(emb, DealtEmbeddings) else None
+    largest_norm = float(z.norm(dim=2).max()) if ring is None else ring.largest_norm
+    options: dict[str, Any] = {
+        "temperature": spec.temperature,
+        "weights": instance_weights(y, spec.class_prior),
+        "self_pairs": spec.self_pairs,
+        "dtype": choose_dtype(precision, steepest * largest_norm**2 / spec.temperature),
+        "mixed": precision == "auto",
+    }
+    if ring is not None:
+        return dealt_plan(ring, anchors, **options)
+    return plan_pairs(z, y, anchors=anchors, device=resolve_device(device), **options)
 
 
 def assemble(
@@ -153,12 +157,12 @@ def _loss_functional(tilt: Tilt, losses: AnchorLosses, f: int, anchors: Tensor, 
     )
     placed = torch.zeros(3, rows, dtype=torch.float64)
     placed[:, anchors] = torch.stack([weight, slope, curvature])
+    return Functional(tilt, weight * slope, weight * curvature, partial(_loss_change, placed))
 
-    def effect(anchor: Tensor, delta: Tensor) -> Tensor:
-        w, s, c = placed[:, anchor.cpu()].to(delta.device).unbind()
-        return w * loss_effect(s, c, delta)
 
-    return Functional(tilt, weight * slope, weight * curvature, effect)
+def _loss_change(placed: Tensor, anchor: Tensor, delta: Tensor) -> Tensor:
+    weight, slope, curvature = placed[:, anchor.cpu()].to(delta.device).unbind()
+    return weight * loss_effect(slope, curvature, delta)
 
 
 def _share_functional(
@@ -167,13 +171,13 @@ def _share_functional(
     width = kernel_width(margin)
     placed = torch.zeros(2, rows, dtype=torch.float64)
     placed[:, anchors] = torch.stack([weight, margin.nan_to_num(0.0)])
-
-    def effect(anchor: Tensor, delta: Tensor) -> Tensor:
-        w, m = placed[:, anchor.cpu()].to(delta.device).unbind()
-        return w * share_effect(m, width, sign * delta)
-
     slope = sign * weight * density_at_zero(margin, width)
-    return Functional(tilt, slope, torch.zeros_like(slope), effect)
+    return Functional(tilt, slope, torch.zeros_like(slope), partial(_share_change, placed, width, sign))
+
+
+def _share_change(placed: Tensor, width: float, sign: float, anchor: Tensor, delta: Tensor) -> Tensor:
+    weight, margin = placed[:, anchor.cpu()].to(delta.device).unbind()
+    return weight * share_effect(margin, width, sign * delta)
 
 
 def _margin_weight(emb: EmbeddingSet, spec: LossSpec, table: CumulantTable, margin: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from boundcheck.estimators.records import LossTable
+from boundcheck.population.positives import BLOCK
 
 
 def class_logits(losses: LossTable, z: Tensor) -> Tensor:
@@ -17,9 +18,13 @@ def class_logits(losses: LossTable, z: Tensor) -> Tensor:
     """
     emb = losses.emb
     y = torch.from_numpy(emb.y)
-    sums = torch.zeros(emb.c, emb.d, dtype=torch.float64).index_add_(0, y, z.mean(1))
+    sums = torch.zeros(emb.c, emb.d, dtype=torch.float64)
+    for part, label in zip(torch.split(z, BLOCK), torch.split(y, BLOCK), strict=True):  # z may be mapped from a file
+        sums = sums.index_add(0, label, part.to(torch.float64).mean(1))
     means = sums / torch.bincount(y, minlength=emb.c)[:, None]
-    return z.reshape(-1, emb.d)[losses.table.anchors] @ means.T / losses.spec.temperature
+    rows = z.reshape(-1, emb.d)
+    parts = [rows[some].to(torch.float64) @ means.T for some in torch.split(losses.table.anchors, BLOCK)]
+    return torch.cat(parts) / losses.spec.temperature
 
 
 def class_prior(losses: LossTable) -> Tensor:

@@ -18,7 +18,9 @@ from torch import Tensor
 from boundcheck.hardening import CONSTANT, Exponential
 from boundcheck.population.cumulants import CumulantTable
 from boundcheck.population.plain_sums import compiled
-from boundcheck.population.plan import Chunk, PairPlan, place
+from boundcheck.population.plan import Chunk, PairPlan
+from boundcheck.population.rows import from_rows, to_rows
+from boundcheck.population.sharing import shared
 from boundcheck.population.tiles import DIFF, Part, Tile, visit
 
 TOLERANCE = 1e-5  # nats of rho, what log-sums are good to
@@ -99,11 +101,17 @@ def tilted_rho(plan: PairPlan, anchors: Tensor, beta: Tensor, largest: Tensor) -
         beta: (a,) tilts.
         largest: (a,) the largest other-class logit of each anchor.
     """
-    out = torch.zeros(4, plan.n * plan.v, dtype=torch.float64, device=plan.device)
-    beta_at, largest_at = place(plan, anchors, beta), place(plan, anchors, largest)
-    visit(plan, lambda: _TiltedSums(plan, beta_at, largest_at, out))
-    plain, tilted, plain_t, tilted_t = out.cpu()[:, anchors]
+    plain, tilted, plain_t, tilted_t = tilted_sums(plan, anchors, beta, largest)
     return (tilted / plain).log() + largest, tilted_t / tilted - plain_t / plain
+
+
+@shared()
+def tilted_sums(plan: PairPlan, anchors: Tensor, beta: Tensor, largest: Tensor) -> Tensor:
+    """(4, a) sums of e^{beta s}, e^{(1 + beta) s} and of s times each over the other classes, s = t - largest."""
+    out = torch.zeros(4, plan.n_anchors, dtype=torch.float64, device=plan.device)
+    beta_at, largest_at = to_rows(plan, anchors, beta), to_rows(plan, anchors, largest)
+    visit(plan, lambda: _TiltedSums(plan, beta_at, largest_at, out))
+    return from_rows(plan, anchors, out)
 
 
 @dataclass(frozen=True)
@@ -117,23 +125,21 @@ class _TiltedSums:
 
     def __call__(self, anchors: Chunk, tiles: Iterator[Tile]) -> None:
         sums_of = _compiled_sums if compiled(self.plan) else _sums
-        beta, largest = self.beta[anchors.anchor], self.largest[anchors.anchor]
-        sums = self.out.new_zeros(4, len(anchors))
+        beta, largest, sums = self.beta[anchors.at], self.largest[anchors.at], self.out[:, anchors.at]
         for tile in tiles:
             for part in tile.parts:
                 if part.group == DIFF:
                     sums += sums_of(self.plan, tile, part, beta, largest)
-        self.out[:, anchors.anchor] = sums
 
 
 def _compiled_sums(plan: PairPlan, tile: Tile, part: Part, beta: Tensor, largest: Tensor) -> Tensor:
-    from boundcheck.population.loops import tilted_sums  # compiles: only where pairs are visited
+    from boundcheck.population import loops  # compiles: only where pairs are visited
 
     # s is as exact as the logits, and e^s falls off faster than float32 loses the places of s.
     dtype = torch.float32 if plan.mixed else plan.dtype
     weight = tile.candidates.weight.to(dtype).numpy()
     mask, tilts = part.mask(tile.t).numpy(), beta.to(dtype).numpy()
-    return torch.from_numpy(tilted_sums(tile.t.numpy(), mask, tilts, largest.numpy(), weight))
+    return torch.from_numpy(loops.tilted_sums(tile.t.numpy(), mask, tilts, largest.numpy(), weight))
 
 
 def _sums(plan: PairPlan, tile: Tile, part: Part, beta: Tensor, largest: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ from boundcheck.hardening import Hardening, LogTerm, denominator, numerator
 from boundcheck.population.plain_sums import compiled, in_range, plain_sums
 from boundcheck.population.plan import PairPlan
 from boundcheck.population.running_sums import running_sums
+from boundcheck.population.sharing import shared
 from boundcheck.population.tiles import Progress
 
 POOLS = ("same", "diff", "all")
@@ -67,6 +68,20 @@ def terms_for(hardenings: Sequence[Hardening]) -> tuple[LogTerm, ...]:
     return tuple(dict.fromkeys(term for h in hardenings for term in (denominator(h), numerator(h))))
 
 
+def pooled(one: CumulantTable, two: CumulantTable) -> CumulantTable:
+    """The same anchors over the candidates of both tables."""
+    log_sums = torch.logaddexp(one.log_sums, two.log_sums)
+    return CumulantTable(one.terms, log_sums, torch.maximum(one.largest, two.largest), one.anchors)
+
+
+def stacked(one: CumulantTable, two: CumulantTable) -> CumulantTable:
+    """The anchors of both tables."""
+    anchors, order = torch.cat([one.anchors, two.anchors]).sort()
+    log_sums, largest = torch.cat([one.log_sums, two.log_sums]), torch.cat([one.largest, two.largest])
+    return CumulantTable(one.terms, log_sums[order], largest[order], anchors)
+
+
+@shared(pooled, stacked)
 def cumulant_table(plan: PairPlan, terms: Sequence[LogTerm], progress: Progress | None = None) -> CumulantTable:
     """Visit all pairs once and fill the table; memory O(n + tile).
 

@@ -40,7 +40,7 @@ class Effects:
         plan = stage.plan
         self.stage = stage
         self.squares = least.new_zeros(2, len(stage.hardenings), 3, plan.n_anchors, dtype=torch.float64)
-        self.columns = least.new_zeros(len(stage.functionals), plan.n, dtype=torch.float64)
+        self.columns = least.new_zeros(len(stage.functionals), len(plan.order), dtype=torch.float64)
         self.heavy = HeavyShares(stage, least, self.columns)
         self.sums_of = compiled_sums(stage) if stage.plain else partial(relative_sums, stage)
 

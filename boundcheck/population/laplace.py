@@ -22,9 +22,10 @@ from torch import Tensor
 from boundcheck.hardening import Hardening, LogTerm, denominator
 from boundcheck.population.cumulants import POOLS, CumulantTable
 from boundcheck.population.leave_out import Tilt
-from boundcheck.population.plan import Chunk, PairPlan
+from boundcheck.population.plan import Chunk, PairPlan, by_instance
 from boundcheck.population.powers import Chain, chain, peak, relative_terms
 from boundcheck.population.rows import from_rows, to_rows
+from boundcheck.population.sharing import shared
 from boundcheck.population.tiles import DIFF, SAME, Part, Tile, visit
 
 STEP = 0.6931471805599453  # log 2
@@ -84,15 +85,24 @@ def pool_transforms(
         log_u: (a,) log u_0 of every anchor.
         nodes: of the grid u_0, 2 u_0, 4 u_0, ...
     """
-    laws = _laws(plan, table, hardenings)
-    out = torch.zeros(2, len(hardenings), nodes, plan.n_anchors, dtype=torch.float64, device=plan.device)
-    start = to_rows(plan, table.anchors, log_u)
-    visit(plan, lambda: _Deficits(plan, laws, start, out))
-    sums = from_rows(plan, table.anchors, out).permute(3, 0, 1, 2)  # (a, 2, h, g)
+    sums = weighted_sums(plan, table, tuple(hardenings), log_u, nodes)
     mass = torch.stack([torch.stack([_mass(table, g, h, plan) for h in hardenings], 1) for g in (SAME, DIFF)], 1)
     return PoolTransforms(table, tuple(hardenings), sums / torch.where(mass > 0, mass, torch.nan)[..., None])
 
 
+@shared()
+def weighted_sums(
+    plan: PairPlan, table: CumulantTable, hardenings: tuple[Hardening, ...], log_u: Tensor, nodes: int
+) -> Tensor:
+    """(a, 2, h, g) sums of w_b eta(t) y_g over each group, eta relative to its value at the largest logit."""
+    laws = _laws(plan, table, hardenings)
+    out = torch.zeros(2, len(hardenings), nodes, plan.n_anchors, dtype=torch.float64, device=plan.device)
+    start = to_rows(plan, table.anchors, log_u)
+    visit(plan, lambda: _Deficits(plan, laws, start, out))
+    return from_rows(plan, table.anchors, out).permute(3, 0, 1, 2)
+
+
+@shared()
 def pool_influence(
     plan: PairPlan, transforms: PoolTransforms, tilts: Sequence[Tilt], slope: Tensor, log_u: Tensor
 ) -> Tensor:
@@ -134,14 +144,7 @@ def pool_influence(
             )
     start = to_rows(plan, table.anchors, log_u)
     kernels = visit(plan, lambda: _Columns(plan, laws, start, nodes, tuple(wanted), len(tilts)))
-    return in_original_order(plan, [kernel.columns for kernel in kernels])
-
-
-def in_original_order(plan: PairPlan, columns: Sequence[Tensor]) -> Tensor:
-    """(n, f) the workers' sums (f, n), added up, with instances in the order of the data."""
-    total = torch.empty(plan.n, columns[0].shape[0], dtype=torch.float64)
-    total[plan.order] = torch.stack(list(columns)).sum(0).cpu().T
-    return total
+    return by_instance(plan, [kernel.columns for kernel in kernels])
 
 
 @dataclass(frozen=True)
@@ -223,7 +226,7 @@ class _Columns:
         functionals: int,
     ) -> None:
         self.plan, self.laws, self.start, self.nodes, self.wanted = plan, laws, start, nodes, wanted
-        self.columns = torch.zeros(functionals, plan.n, dtype=torch.float64, device=plan.device)
+        self.columns = torch.zeros(functionals, len(plan.order), dtype=torch.float64, device=plan.device)
 
     def __call__(self, anchors: Chunk, tiles: Iterator[Tile]) -> None:
         rows = anchors.at

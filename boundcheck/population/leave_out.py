@@ -24,7 +24,8 @@ from boundcheck.population.cumulants import CumulantTable
 from boundcheck.population.effects import Effects
 from boundcheck.population.functionals import Functional, Tilt
 from boundcheck.population.heavy import least_heavy
-from boundcheck.population.plan import PairPlan
+from boundcheck.population.plan import PairPlan, by_instance
+from boundcheck.population.sharing import shared
 from boundcheck.population.stage import Stage, set_stage
 from boundcheck.population.tiles import Progress, visit
 
@@ -38,26 +39,47 @@ class LeaveOneOut:
     Attributes:
         shift: tilt -> (a,) sum over instances of delta: minus the bias of rho.
         spread: tilt -> (a,) sum of delta^2: the variance of rho over pools.
-        ess: tilt -> (a,) effective number of instances under eta e^t, 1 / sum alpha^2.
+        concentration: tilt -> (a,) sum of alpha^2.
         row_sum: (a, functionals) sum over instances of e_x(a): minus the bias of the anchor's weighted summand.
         influence: (n, functionals) sum over anchors of e_x(a) for each instance x, in original order.
     """
 
     shift: dict[Tilt, Tensor]
     spread: dict[Tilt, Tensor]
-    ess: dict[Tilt, Tensor]
+    concentration: dict[Tilt, Tensor]
     row_sum: Tensor
     influence: Tensor
 
+    @property
+    def ess(self) -> dict[Tilt, Tensor]:
+        """tilt -> (a,) effective number of instances under eta e^t."""
+        return {tilt: 1 / total for tilt, total in self.concentration.items()}
 
+    def __add__(self, other: LeaveOneOut) -> LeaveOneOut:
+        """Over the candidates, or the anchors, of both."""
+        return LeaveOneOut(
+            _added(self.shift, other.shift),
+            _added(self.spread, other.spread),
+            _added(self.concentration, other.concentration),
+            self.row_sum + other.row_sum,
+            self.influence + other.influence,
+        )
+
+
+def _added(one: dict[Tilt, Tensor], two: dict[Tilt, Tensor]) -> dict[Tilt, Tensor]:
+    return {tilt: one[tilt] + two[tilt] for tilt in one}
+
+
+@shared()
 def leave_one_out(
     plan: PairPlan, table: CumulantTable, functionals: Sequence[Functional], progress: Progress | None = None
 ) -> LeaveOneOut:
     """Visit all pairs once, given the log-sums of the first visit.
 
     Args:
-        plan: the pairs; the same anchors as the table's.
-        table: log-sums with every term the functionals need.
+        plan: the pairs.
+        table: log-sums over all candidates, with every term the functionals need; anchors that the plan does not hold
+            have rows of zeros in the result.
         functionals: any number; those of one tilt share its exponentials.
         progress: called as anchors are finished.
     """
@@ -66,21 +88,25 @@ def leave_one_out(
     kernels = visit(stage.plan, lambda: Effects(stage, least), mirrored=stage.plain, progress=progress)
     for kernel in kernels:
         kernel.heavy.settle()
-    influence = torch.empty(plan.n, len(functionals), dtype=torch.float64)
-    influence[plan.order] = _total([kernel.columns for kernel in kernels]).T
-    back = torch.argsort(stage.row_of).cpu()  # from rows of the table to rows of the plan
+
+    def rows(values: Tensor) -> Tensor:
+        """From rows of the plan to rows of the table."""
+        out = values.new_zeros(*values.shape[:-1], len(table.anchors))
+        out[..., stage.row_of.cpu()] = values
+        return out
+
     squares = _total([kernel.squares for kernel in kernels])
     beyond = _total([kernel.heavy.beyond for kernel in kernels])
-    at = {tilt: (_expand(stage, squares, tilt) + _padded(beyond[i]))[:, back] for i, tilt in enumerate(stage.tilts)}
-    row_sum = _total([kernel.heavy.remainder for kernel in kernels]).T[back]
+    at = {tilt: rows(_expand(stage, squares, tilt) + _padded(beyond[i])) for i, tilt in enumerate(stage.tilts)}
+    row_sum = rows(_total([kernel.heavy.remainder for kernel in kernels])).T
     for i, f in enumerate(functionals):
         row_sum[:, i] += f.slope * at[f.tilt][0] - f.curvature / 2 * at[f.tilt][1]
     return LeaveOneOut(
         row_sum=row_sum,
         shift={tilt: sums[0] for tilt, sums in at.items()},
         spread={tilt: sums[1] for tilt, sums in at.items()},
-        ess={tilt: 1 / sums[2] for tilt, sums in at.items()},
-        influence=influence,
+        concentration={tilt: sums[2] for tilt, sums in at.items()},
+        influence=by_instance(plan, [kernel.columns for kernel in kernels]),
     )
 
 

@@ -9,7 +9,6 @@ is a sum of contiguous slices.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -17,6 +16,8 @@ from typing import Literal
 
 import torch
 from torch import Tensor
+
+from boundcheck.workers import cores
 
 SelfPairs = Literal["exclude", "include"]
 
@@ -37,10 +38,10 @@ class Chunk:
     anchor: Tensor  # (rows,) original anchor index, instance * v + view
     weight: Tensor  # (rows,) candidate weight w_b
     at: slice  # where these rows stand among the rows of all chunks
-    start: int  # first instance, in sorted order
+    start: int  # first instance, in the order of the plan
     stop: int
     classes: tuple[int, int]  # first and last class present, in the order of the plan
-    instances: tuple[int, int]  # positions in sorted order, [first, last]
+    instances: tuple[int, int]  # positions in the order of all instances, [first, last]
 
     def __len__(self) -> int:
         return len(self.y)
@@ -52,10 +53,10 @@ class PairPlan:
 
     anchors: tuple[Chunk, ...]  # z divided by the temperature
     candidates: tuple[Chunk, ...]
-    order: Tensor  # (n,) original instance index of each sorted position
+    order: Tensor  # (m,) original instance index of each candidate, in the order of the plan; m = n but for a shard
     symmetric: bool  # the anchor chunks hold the rows of the candidate chunks, one for one
     reach: float  # no logit is larger in size
-    n: int
+    n: int  # instances in all
     v: int
     temperature: float
     self_pairs: SelfPairs
@@ -81,7 +82,7 @@ class PairPlan:
     @property
     def pairs(self) -> int:
         """Ordered pairs in one visit."""
-        return self.n_anchors * self.n * self.v
+        return self.n_anchors * len(self.order) * self.v
 
 
 def choose_dtype(precision: str, reach: float) -> torch.dtype:
@@ -90,6 +91,24 @@ def choose_dtype(precision: str, reach: float) -> torch.dtype:
     if precision != "auto":
         return {"float32": torch.float32, "float64": torch.float64}[precision]
     return torch.float32 if reach <= 24.001 else torch.float64  # unit rows may be 1e-7 longer
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The embeddings of instances that stand side by side in the order of a plan.
+
+    Attributes:
+        z: (m, v, d).
+        start: position of the first of them.
+    """
+
+    z: Tensor
+    start: int
+
+    @property
+    def stop(self) -> int:
+        """Position behind the last of them."""
+        return self.start + len(self.z)
 
 
 def plan_pairs(
@@ -124,54 +143,108 @@ def plan_pairs(
     Returns:
         The plan, a value that any number of visits share.
     """
-    n, v, d = z.shape
+    whole = Shard(z[sorted_order(y)], 0)
+    return plan_shards(
+        whole,
+        whole,
+        y,
+        largest_norm=float(z.norm(dim=2).max()),
+        temperature=temperature,
+        weights=weights,
+        self_pairs=self_pairs,
+        anchors=anchors,
+        dtype=dtype,
+        mixed=mixed,
+        device=device,
+        rows=rows,
+        workers=workers,
+    )
+
+
+def sorted_order(y: Tensor) -> Tensor:
+    """(n,) instances by class, the largest class first, so that small ones are side by side."""
+    return torch.argsort(_class_rank(y)[y], stable=True)
+
+
+def _class_rank(y: Tensor) -> Tensor:
+    """(c,) place of each class in the order of the plan."""
+    return torch.argsort(torch.argsort(torch.bincount(y), descending=True, stable=True))
+
+
+def plan_shards(
+    own: Shard,
+    visiting: Shard,
+    y: Tensor,
+    *,
+    largest_norm: float,
+    temperature: float,
+    weights: Tensor | None = None,
+    self_pairs: SelfPairs = "exclude",
+    anchors: Tensor | None = None,
+    dtype: torch.dtype = torch.float64,
+    mixed: bool = False,
+    device: torch.device | str = "cpu",
+    rows: tuple[int, int] | None = None,
+    workers: int | None = None,
+) -> PairPlan:
+    """The pairs of the anchors in one shard and the candidates in another.
+
+    Instances, anchors and classes keep their numbers, so that sums over the plans of all shards are those over all
+    pairs: functions of a plan take what is known of all anchors, and leave zeros for those that the plan does not hold.
+
+    Args:
+        own: the anchors'.
+        visiting: the candidates'; the same object for a symmetric plan.
+        y: (n,) class codes of all instances.
+        largest_norm: of all embeddings.
+        temperature, weights, self_pairs, dtype, mixed, device, rows, workers: as of `plan_pairs`, for all instances.
+        anchors: original indices of the anchors to visit; those outside the shard are left out. None means all.
+    """
+    n, (v, d) = len(y), own.z.shape[1:]
     device = torch.device(device)
     on_cpu = device.type == "cpu"
     anchor_rows, candidate_rows = rows or ((CPU_ROWS, CPU_ROWS) if on_cpu else (DEVICE_ROWS, DEVICE_ROWS))
     w = torch.ones(n, dtype=torch.float64) if weights is None else weights.to(torch.float64)
-    sizes = torch.bincount(y)
-    by_size = torch.argsort(sizes, descending=True, stable=True)  # small classes side by side
-    rank = torch.argsort(by_size)
-    order = torch.argsort(rank[y], stable=True)
-    sorted_z = z[order].to(device, dtype)
-    sorted_y = y[order]
+    rank = _class_rank(y)
+    order = sorted_order(y)
 
-    def chunk(start: int, stop: int, scale: float) -> Chunk:
-        where = order[start:stop]
-        instance = where.repeat(v)
-        view = torch.arange(v).repeat_interleave(stop - start)
-        weight = w[where].repeat(v)
-        return Chunk(
-            z=(sorted_z[start:stop].transpose(0, 1).reshape(-1, d) * scale).contiguous(),
-            y=sorted_y[start:stop].repeat(v).to(device),
-            instance=instance.to(device),
-            anchor=(instance * v + view).to(device),
-            weight=weight.to(device, dtype),
-            at=slice(start * v, stop * v),
-            start=start,
-            stop=stop,
-            classes=(int(rank[sorted_y[start]]), int(rank[sorted_y[stop - 1]])),
-            instances=(start, stop - 1),
-        )
+    def cut(shard: Shard, target_rows: int, scale: float) -> tuple[Chunk, ...]:
+        z = shard.z.to(device, dtype)
+        where = order[shard.start : shard.stop]
+        label = y[where]
 
-    def cut(target_rows: int, scale: float) -> tuple[Chunk, ...]:
+        def chunk(start: int, stop: int) -> Chunk:
+            instance = where[start:stop].repeat(v)
+            view = torch.arange(v).repeat_interleave(stop - start)
+            return Chunk(
+                z=(z[start:stop].transpose(0, 1).reshape(-1, d) * scale).contiguous(),
+                y=label[start:stop].repeat(v).to(device),
+                instance=instance.to(device),
+                anchor=(instance * v + view).to(device),
+                weight=w[instance].to(device, dtype),
+                at=slice(start * v, stop * v),
+                start=start,
+                stop=stop,
+                classes=(int(rank[label[start]]), int(rank[label[stop - 1]])),
+                instances=(shard.start + start, shard.start + stop - 1),
+            )
+
         most, unit = max(1, target_rows // v), LANES // math.gcd(LANES, v)
-        cuts = spans(sizes[by_size].tolist(), most, unit if 2 * unit <= most else 1)
-        return tuple(chunk(start, stop, scale) for start, stop in cuts)
+        sizes = torch.unique_consecutive(label, return_counts=True)[1].tolist()
+        return tuple(chunk(start, stop) for start, stop in spans(sizes, most, unit if 2 * unit <= most else 1))
 
-    candidates = cut(candidate_rows, 1.0)
     if anchors is None:
-        anchor_chunks = cut(anchor_rows, 1 / temperature)
+        anchor_chunks = cut(own, anchor_rows, 1 / temperature)
     else:
         position = torch.empty(n, dtype=torch.long)
         position[order] = torch.arange(n)
-        anchor_chunks = _some_anchors(z, y, rank, w, anchors, position, anchor_rows, 1 / temperature, dtype, device)
+        anchor_chunks = _some_anchors(own, y, rank, w, anchors, position, anchor_rows, 1 / temperature, dtype, device)
     return PairPlan(
         anchors=anchor_chunks,
-        candidates=candidates,
-        order=order,
-        symmetric=anchors is None and anchor_rows == candidate_rows,
-        reach=float(z.norm(dim=2).max()) ** 2 / temperature,
+        candidates=cut(visiting, candidate_rows, 1.0),
+        order=order[visiting.start : visiting.stop],
+        symmetric=anchors is None and own is visiting and anchor_rows == candidate_rows,
+        reach=largest_norm**2 / temperature,
         n=n,
         v=v,
         temperature=temperature,
@@ -180,7 +253,7 @@ def plan_pairs(
         dtype=dtype,
         mixed=mixed,
         device=device,
-        workers=(workers or os.cpu_count() or 1) if on_cpu else 1,
+        workers=(workers or cores()) if on_cpu else 1,
     )
 
 
@@ -211,7 +284,7 @@ def spans(sizes: Sequence[int], most: int, unit: int = 1) -> list[tuple[int, int
 
 
 def _some_anchors(
-    z: Tensor,
+    own: Shard,
     y: Tensor,
     rank: Tensor,
     w: Tensor,
@@ -222,16 +295,18 @@ def _some_anchors(
     dtype: torch.dtype,
     device: torch.device,
 ) -> tuple[Chunk, ...]:
-    """Chunks of sampled anchors, in the order of the plan."""
-    v, d = z.shape[1:]
-    anchors = anchors[torch.argsort(position[anchors // v], stable=True)]
+    """Chunks of the sampled anchors in a shard, in the order of the plan."""
+    v = own.z.shape[1]
+    at = position[anchors // v]
+    here = ((own.start <= at) & (at < own.stop)).nonzero()[:, 0]
+    anchors = anchors[here[torch.argsort(at[here], stable=True)]]
     chunks, done = [], 0
-    for some in torch.split(anchors, rows):
+    for some in torch.split(anchors, rows) if len(anchors) else ():
         instance = some // v
         where = position[instance]
         chunks.append(
             Chunk(
-                z=(z.reshape(-1, d)[some].to(device, dtype) * scale).contiguous(),
+                z=(own.z[where - own.start, some % v].to(device, dtype) * scale).contiguous(),
                 y=y[instance].to(device),
                 instance=instance.to(device),
                 anchor=some.to(device),
@@ -246,8 +321,8 @@ def _some_anchors(
     return tuple(chunks)
 
 
-def place(plan: PairPlan, anchors: Tensor, values: Tensor) -> Tensor:
-    """(a, ...) values of anchors (original indices) in n v rows, where a chunk finds them; zeros elsewhere."""
-    placed = values.new_zeros(plan.n * plan.v, *values.shape[1:])
-    placed[anchors] = values
-    return placed.to(plan.device, plan.dtype)
+def by_instance(plan: PairPlan, columns: Sequence[Tensor]) -> Tensor:
+    """(n, f) the workers' sums (f, candidates), added up, in the order of the data; zeros for who is no candidate."""
+    total = torch.zeros(plan.n, columns[0].shape[0], dtype=torch.float64)
+    total[plan.order] = torch.stack(list(columns)).sum(0).cpu().T
+    return total

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from boundcheck.population.laplace import STEP, doublings, in_original_order
-from boundcheck.population.plan import Chunk, PairPlan
+from boundcheck.population.laplace import STEP, doublings
+from boundcheck.population.plan import Chunk, PairPlan, by_instance
+from boundcheck.population.positives import other_views
 from boundcheck.population.rows import from_rows, to_rows
+from boundcheck.population.sharing import shared
 from boundcheck.population.tiles import Tile, visit
 
 
@@ -27,15 +29,15 @@ def augmentation_transform(z: Tensor, anchors: Tensor, temperature: float, log_u
         log_u: (a,) log u of the first node.
         nodes: how many, each u twice the last.
     """
-    v = z.shape[1]
-    z = z.to(torch.float64)
-    instance, view = anchors // v, anchors % v
-    own = z[instance, view]
-    others = torch.stack([(own * z[instance, (view + k) % v]).sum(1) for k in range(1, v)], 1) / temperature
-    log_v = others[:, :, None] + log_u[:, None, None] + STEP * torch.arange(nodes, dtype=torch.float64)
+    log_v = (
+        other_views(z, anchors, temperature)[:, :, None]
+        + log_u[:, None, None]
+        + STEP * torch.arange(nodes, dtype=torch.float64)
+    )
     return -torch.expm1(-log_v.exp()).mean(1)
 
 
+@shared()
 def class_transform(plan: PairPlan, anchors: Tensor, count: Tensor, log_u: Tensor, nodes: int) -> Tensor:
     """(a, g) over every other view with the anchor's label; one visit to the same-class tiles.
 
@@ -53,6 +55,7 @@ def class_transform(plan: PairPlan, anchors: Tensor, count: Tensor, log_u: Tenso
     return from_rows(plan, anchors, out).T / torch.where(count > 0, count, torch.nan)[:, None]
 
 
+@shared()
 def class_influence(
     plan: PairPlan, anchors: Tensor, transform: Tensor, count: Tensor, slope: Tensor, log_u: Tensor
 ) -> Tensor:
@@ -70,7 +73,7 @@ def class_influence(
     centre = (per_positive * transform.nan_to_num(0.0)[:, None]).sum(2)
     start, slopes, centres = (to_rows(plan, anchors, values) for values in (log_u, per_positive, centre))
     kernels = visit(plan, lambda: _PositiveColumns(plan, start, slopes, centres), same_only=True)
-    return in_original_order(plan, [kernel.columns for kernel in kernels])
+    return by_instance(plan, [kernel.columns for kernel in kernels])
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,7 @@ class _PositiveColumns:
 
     def __init__(self, plan: PairPlan, start: Tensor, slope: Tensor, centre: Tensor) -> None:
         self.plan, self.start, self.slope, self.centre = plan, start, slope, centre
-        self.columns = torch.zeros(slope.shape[1], plan.n, dtype=torch.float64, device=plan.device)
+        self.columns = torch.zeros(slope.shape[1], len(plan.order), dtype=torch.float64, device=plan.device)
 
     def __call__(self, anchors: Chunk, tiles: Iterator[Tile]) -> None:
         rows = anchors.at

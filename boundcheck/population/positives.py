@@ -20,8 +20,12 @@ from torch.nn.functional import softplus
 
 from boundcheck._types import PerAnchorAndLoss, PerInstanceAndLoss
 from boundcheck.population.plain_sums import LARGEST, compiled
-from boundcheck.population.plan import Chunk, PairPlan, place
+from boundcheck.population.plan import Chunk, PairPlan, by_instance
+from boundcheck.population.rows import from_rows, to_rows
+from boundcheck.population.sharing import shared
 from boundcheck.population.tiles import Progress, Tile, visit
+
+BLOCK = 1 << 16  # anchors at a time
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,15 @@ class PositiveMeans:
     slope: PerAnchorAndLoss
     curvature: PerAnchorAndLoss
     influence: PerInstanceAndLoss
+
+    def __add__(self, other: PositiveMeans) -> PositiveMeans:
+        """Over the candidates, or the anchors, of both, as far as means were taken over all positives."""
+        return PositiveMeans(
+            self.value + other.value,
+            self.slope + other.slope,
+            self.curvature + other.curvature,
+            self.influence + other.influence,
+        )
 
 
 def _loss(rho: Tensor, t: Tensor, q: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -64,16 +77,23 @@ def augmentation_means(
         q: f values of Q, in (0, inf].
         temperature: tau.
     """
-    n, v, _ = z.shape
-    z = z.to(torch.float64)
-    instance, view = anchors // v, anchors % v
-    own = z[instance, view]  # (a, d)
-    others = torch.stack([(own * z[instance, (view + k) % v]).sum(1) for k in range(1, v)], 1) / temperature
+    others = other_views(z, anchors, temperature)
     columns = [_loss(rho[:, [f]], others, q_f) for f, q_f in enumerate(q)]
     value, slope, curvature = (torch.stack([c[i].mean(1) for c in columns], 1) for i in range(3))
-    return PositiveMeans(value, slope, curvature, torch.zeros(n, len(q), dtype=torch.float64))
+    return PositiveMeans(value, slope, curvature, torch.zeros(len(z), len(q), dtype=torch.float64))
 
 
+def other_views(z: Tensor, anchors: Tensor, temperature: float) -> Tensor:
+    """(a, v - 1) float64 logits of the other views of each anchor's instance; the rest as of `augmentation_means`."""
+    v, logits = z.shape[1], []
+    for some in torch.split(anchors, BLOCK):  # z may be mapped from a file larger than memory
+        instance, view = some // v, some % v
+        own, *others = (z[instance, (view + k) % v].to(torch.float64) for k in range(v))
+        logits.append(torch.stack([(own * other).sum(1) for other in others], 1) / temperature)
+    return torch.cat(logits)
+
+
+@shared()
 def class_means(
     plan: PairPlan,
     y: Tensor,
@@ -86,31 +106,29 @@ def class_means(
     """Means over every other view with the anchor's label; one visit to the same-class tiles.
 
     Args:
-        plan: the pairs.
+        plan: the pairs; what it does not hold adds nothing to the means, which are over all positives.
         y: (n,) class codes.
-        anchors: (a,) original anchor indices, sorted, those of the plan.
+        anchors: (a,) original anchor indices, sorted.
         rho: (a, f) nats, finite where weights are positive.
         q: f values of Q.
         weights: (a, f) anchor weights w_a, zero where the anchor's loss is undefined.
         progress: called as anchors are finished.
     """
-    v, rows = plan.v, plan.n * plan.v
+    v = plan.v
     label = y[anchors // v]
     positives = torch.bincount(y)[label] * v - int(plan.self_pairs == "exclude")
     per_positive = weights / positives.clamp_min(1)[:, None]
 
-    out = torch.zeros(3, rows, len(q), dtype=torch.float64, device=plan.device)
+    out = torch.zeros(3, len(q), plan.n_anchors, dtype=torch.float64, device=plan.device)
     rho_at, per_positive_at = (
-        place(plan, anchors, torch.where(weights > 0, rho, 0.0)),
-        place(plan, anchors, per_positive),
+        to_rows(plan, anchors, values) for values in (torch.where(weights > 0, rho, 0.0), per_positive)
     )
     plain = compiled(plan) and _reach(plan, rho_at, q) <= LARGEST[plan.dtype]
     kernel = _PlainPositives if plain else _ClassPositives
     kernels = visit(plan, lambda: kernel(plan, rho_at, q, per_positive_at, out), same_only=True, progress=progress)
     defined = torch.where(weights > 0, positives[:, None], torch.nan)
-    value, slope, curvature = (out.cpu()[:, anchors] / defined).unbind(0)
-    influence = torch.empty(plan.n, len(q), dtype=torch.float64)
-    influence[plan.order] = torch.stack([kernel.columns for kernel in kernels]).sum(0).cpu()
+    value, slope, curvature = (from_rows(plan, anchors, out).transpose(1, 2) / defined).unbind(0)
+    influence = by_instance(plan, [kernel.columns for kernel in kernels])
     # Minus the same sum with h(a) in place of l(a, u): one number a class, less the instance's own anchors.
     at_mean = per_positive * value.nan_to_num(0.0)
     of_class = at_mean.new_zeros(int(y.max()) + 1, len(q)).index_add_(0, label, at_mean)
@@ -135,11 +153,11 @@ class _PlainPositives:
         single = plan.mixed and _reach(plan, rho, q) <= LARGEST[torch.float32]
         dtype = torch.float32 if single else plan.dtype
         self.level, self.per_positive = level.to(dtype), per_positive.to(dtype)
-        self.columns = torch.zeros(plan.n, len(q), dtype=torch.float64)
+        self.columns = torch.zeros(len(q), len(plan.order), dtype=torch.float64)
 
     def __call__(self, anchors: Chunk, tiles: Iterator[Tile]) -> None:
-        rows, total = anchors.anchor, self.out.new_zeros(3, len(anchors), len(self.decoupled))
-        own, level, weight = torch.stack([anchors.y, rows]).numpy(), self.level[rows].numpy(), self.per_positive[rows]
+        own = torch.stack([anchors.y, anchors.anchor]).numpy()
+        level, weight = (values[anchors.at].numpy() for values in (self.level, self.per_positive))
         for tile in tiles:
             b = tile.candidates
             sums, columns = self.sums_of(
@@ -150,11 +168,10 @@ class _PlainPositives:
                 self.plan.self_pairs == "exclude",
                 level,
                 self.decoupled,
-                weight.numpy(),
+                weight,
             )
-            total += torch.from_numpy(sums)
-            self.columns[b.start : b.stop] += torch.from_numpy(columns).T
-        self.out[:, rows] = total
+            self.out[:, :, anchors.at] += torch.from_numpy(sums).transpose(1, 2)
+            self.columns[:, b.start : b.stop] += torch.from_numpy(columns)
 
 
 class _ClassPositives:
@@ -162,11 +179,11 @@ class _ClassPositives:
 
     def __init__(self, plan: PairPlan, rho: Tensor, q: tuple[float, ...], per_positive: Tensor, out: Tensor) -> None:
         self.plan, self.rho, self.q, self.per_positive, self.out = plan, rho, q, per_positive, out
-        self.columns = torch.zeros(plan.n, len(q), dtype=torch.float64, device=plan.device)
+        self.columns = torch.zeros(len(q), len(plan.order), dtype=torch.float64, device=plan.device)
 
     def __call__(self, anchors: Chunk, tiles: Iterator[Tile]) -> None:
-        sums = self.out.new_zeros(3, len(anchors), len(self.q))
-        rho, per_positive = self.rho[anchors.anchor], self.per_positive[anchors.anchor]
+        sums = self.out[:, :, anchors.at]
+        rho, per_positive = self.rho[anchors.at], self.per_positive[anchors.at]
         for tile in tiles:
             b = tile.candidates
             positive = anchors.y[:, None] == b.y[None, :]
@@ -175,7 +192,6 @@ class _ClassPositives:
             other = positive & (anchors.instance[:, None] != b.instance[None, :])
             for f, q in enumerate(self.q):
                 for k, part in enumerate(parts := _loss(rho[:, [f]], tile.t, q)):
-                    sums[k, :, f] += torch.where(positive, part, 0.0).sum(1)
+                    sums[k, f] += torch.where(positive, part, 0.0).sum(1)
                 column = per_positive[:, f] @ torch.where(other, parts[0], 0.0)
-                self.columns[b.start : b.stop, f] += column.view(self.plan.v, -1).sum(0).to(torch.float64)
-        self.out[:, anchors.anchor] = sums
+                self.columns[f, b.start : b.stop] += column.view(self.plan.v, -1).sum(0).to(torch.float64)

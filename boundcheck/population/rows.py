@@ -9,22 +9,25 @@ from boundcheck.population.plan import PairPlan
 
 
 def to_rows(plan: PairPlan, anchors: Tensor, values: Tensor) -> Tensor:
-    """(a, ...) values of anchors as the rows that `Chunk.at` cuts, on the plan's device and in its precision.
+    """The rows that `Chunk.at` cuts, on the plan's device and in its precision.
 
     Args:
         plan: the pairs.
-        anchors: (a,) original anchor indices, those of the plan in any order.
-        values: (a, ...) one for each anchor.
+        anchors: (a,) original anchor indices, at least those of the plan, in any order.
+        values: (a, ...) one for each of them.
     """
-    return values[_order(plan, anchors)].to(plan.device, plan.dtype)
+    return values[_position(plan, anchors)].to(plan.device, plan.dtype)
 
 
 def from_rows(plan: PairPlan, anchors: Tensor, rows: Tensor) -> Tensor:
-    """(..., a) what a visit wrote into rows, in the order of `anchors`."""
-    return rows.cpu()[..., torch.argsort(_order(plan, anchors))]
+    """(..., a) what a visit wrote into rows, in the order of `anchors`; zeros for those that the plan does not hold."""
+    out = rows.new_zeros(*rows.shape[:-1], len(anchors), device="cpu")
+    out[..., _position(plan, anchors)] = rows.cpu()
+    return out
 
 
-def _order(plan: PairPlan, anchors: Tensor) -> Tensor:
-    """(a,) the position among `anchors` of every row."""
+def _position(plan: PairPlan, anchors: Tensor) -> Tensor:
+    """(rows,) the position among `anchors` of every row."""
     visited = torch.cat([chunk.anchor for chunk in plan.anchors]).cpu()
-    return torch.argsort(anchors)[torch.argsort(torch.argsort(visited))]
+    ascending, order = anchors.sort()
+    return order[torch.searchsorted(ascending, visited)]

@@ -5,9 +5,12 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from boundcheck._device import resolve_device
@@ -26,6 +29,7 @@ from boundcheck.sweeps.cells import cell_key, find_cell, keep_cell
 from boundcheck.sweeps.result import Sweep
 from boundcheck.sweeps.subjects import Encoders, Encoding, Subject, subjects_of
 from boundcheck.verification import verify
+from boundcheck.workers import Workers
 
 _USUAL = {"temperature": (0.5,), "beta": DEFAULT_BETAS}
 
@@ -58,6 +62,7 @@ def sweep(
     seed: int = 0,
     device: str = "auto",
     progress: Progress | None = None,
+    workers: Workers | None = None,
     **options: Any,
 ) -> Sweep:
     """Verify many encoders at many temperatures, hardenings and betas, as one family of tests.
@@ -80,6 +85,7 @@ def sweep(
             data, options and code are the same. None keeps nothing.
         seed: of views and of what is sampled.
         device, progress: as of `verify`.
+        workers: processes that share the cells; the first one's call, while the others `serve`.
         **options: the other options of `verify`.
 
     Returns:
@@ -110,9 +116,16 @@ def sweep(
     folder = None if cells is None else Path(cells)
     if folder is not None:
         check_writable(folder / "cell")
+    fresh: set[str] = set()
+    if workers is not None and workers.size > 1:
+        workers.held.update(subjects=subjects, progress=progress)
+        ids = [claim.id for claim in chosen]
+        # Afterwards every cell is there, and is read below.
+        fresh = workers.call(_finish_share, encoders, replace(encoding, progress=None), taus, settings, ids, folder)
     done: list[Cell] = []
     for subject in subjects:
         done += _cells_of(subject, taus, settings, chosen, folder, progress, (len(done), len(subjects) * len(taus)))
+    done = [cell._replace(reused=cell.reused and not (cell.place and cell.place.name in fresh)) for cell in done]
     config = {**settings, "temperatures": taus, "split": split, "views": views}
     return Sweep(_record(done, chosen, config, notes + more))
 
@@ -161,6 +174,30 @@ def _cells_of(
         place = keep_cell(folder, f"{subject.name}-t{temperature:g}", key, run) if folder and key else None
         cells.append(Cell(subject, temperature, run, place, False))
     return cells
+
+
+def _finish_share(
+    workers: Workers,
+    encoders: Encoders,
+    encoding: Encoding,
+    temperatures: Sequence[float],
+    settings: Mapping[str, Any],
+    claims: Sequence[str],
+    folder: Path | None,
+) -> set[str]:
+    """Computes the missing cells of one rank's share; on the first, folders of the cells that any rank computed."""
+    subjects = workers.held.pop("subjects", None) or subjects_of(encoders, encoding)
+    progress = workers.held.pop("progress", None)
+    cells = [(subject, temperature) for subject in subjects for temperature in temperatures]
+    # Side by side, so that few encoders have their embeddings made on two ranks.
+    own = np.array_split(np.arange(len(cells)), workers.size)[workers.rank]
+    names: list[str] = []
+    for subject, group in groupby(own.tolist(), lambda number: cells[number][0]):
+        numbers = list(group)
+        taus = [cells[number][1] for number in numbers]
+        done = _cells_of(subject, taus, settings, choose_claims(claims), folder, progress, (numbers[0], len(cells)))
+        names += [cell.place.name for cell in done if cell.place is not None and not cell.reused]
+    return {name for of_rank in workers.hand_in(names) for name in of_rank}
 
 
 def _labelled(progress: Progress, where: str) -> Progress:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from .distributed import is_first_process
 from .record import EpochEnd, EpochRecord, read_history
 from .start import train
 
-__all__ = ["EpochEnd", "EpochRecord", "is_first_process", "read_history", "train"]
+__all__ = ["EpochEnd", "EpochRecord", "read_history", "train"]

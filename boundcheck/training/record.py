@@ -17,8 +17,7 @@ import boundcheck
 from boundcheck._files import atomic_path
 from boundcheck.encoders import Encoder, EncoderConfig, save_checkpoint
 from boundcheck.errors import FileError
-
-from .distributed import Workers
+from boundcheck.workers import Workers
 
 STATE = "state.pt"
 

@@ -16,9 +16,10 @@ from boundcheck.augment import recipe_for
 from boundcheck.data import ImageSet, Progress
 from boundcheck.errors import InputError
 from boundcheck.objectives import OBJECTIVES, batch_inputs
+from boundcheck.workers import join_workers
 
 from .classifier import WithClassifier
-from .distributed import join_workers, spread
+from .distributed import TIME_OUT, spread
 from .loop import Loop
 from .loss_options import OptionValue, loss_keywords
 from .plan import Plan
@@ -135,7 +136,7 @@ def train(
     encoder, config = new_encoder(image_set, arch, seed)
     shared = {name: value for name, value in keywords.items() if name in common}
     config = replace(config, objective=objective, seed=seed, command=command, version=boundcheck.__version__, **shared)
-    workers = join_workers(resolve_device(device))
+    workers = join_workers(resolve_device(device), TIME_OUT)
     if plan.batch_size % workers.size:
         raise InputError(
             f"batch_size: must be a multiple of the {workers.size} processes, received {plan.batch_size}; change it"

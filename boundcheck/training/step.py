@@ -15,8 +15,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from boundcheck.augment import ViewRecipe, views
-
-from .distributed import Workers
+from boundcheck.workers import Workers
 
 _VIEWS = 2
 PRECISIONS = ("float32", "bf16")

@@ -17,9 +17,10 @@ from boundcheck.errors import InputError
 from boundcheck.objectives import OBJECTIVES
 from boundcheck.training import train
 from boundcheck.training.classifier import WithClassifier
-from boundcheck.training.distributed import Workers, join_workers, spread
+from boundcheck.training.distributed import spread
 from boundcheck.training.prepare import new_encoder
 from boundcheck.training.step import Step
+from boundcheck.workers import Workers, join_workers
 
 CASES = [("hscl", 1), ("hucl", 2), ("sscl", 1), ("schane", 2)]
 RUN = {"objective": "hscl", "epochs": 2, "batch_size": 32, "schedule": "cosine", "device": "cpu"}

@@ -13,9 +13,9 @@ from boundcheck.augment import recipe_for, views
 from boundcheck.objectives import OBJECTIVES, schane
 from boundcheck.training import train
 from boundcheck.training.classifier import WithClassifier
-from boundcheck.training.distributed import Workers
 from boundcheck.training.prepare import new_encoder
 from boundcheck.training.step import Step
+from boundcheck.workers import Workers
 from tests.oracles.batch_losses import looped_schane
 
 RUN = {"objective": "schane", "epochs": 2, "batch_size": 32, "device": "cpu"}

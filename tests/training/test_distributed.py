@@ -14,8 +14,8 @@ import torch
 from boundcheck.encoders import Encoder, load_checkpoint
 from boundcheck.errors import InputError
 from boundcheck.training import train
-from boundcheck.training.distributed import Workers
 from boundcheck.training.prepare import new_encoder
+from boundcheck.workers import Workers
 from tests.training.steps import CASES, RUN, few_steps, images
 
 ROOT = Path(__file__).parents[2]
@@ -81,6 +81,6 @@ def test_the_shares_of_a_batch_put_together_are_the_batch():
 
 def test_a_batch_that_cannot_be_shared_is_refused(few, tmp_path, monkeypatch):
     three = Workers(0, 3, torch.device("cpu"))
-    monkeypatch.setattr("boundcheck.training.start.join_workers", lambda device: three)
+    monkeypatch.setattr("boundcheck.training.start.join_workers", lambda device, time_out: three)
     with pytest.raises(InputError, match="batch_size: must be a multiple of the 3 processes, received 32"):
         train(few, objective="ucl", batch_size=32, out=tmp_path / "run")

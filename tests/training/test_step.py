@@ -9,9 +9,9 @@ import torch
 
 from boundcheck.augment import recipe_for
 from boundcheck.objectives import hscl
-from boundcheck.training.distributed import Workers
 from boundcheck.training.prepare import new_encoder
 from boundcheck.training.step import Step
+from boundcheck.workers import Workers
 
 
 def make_step(few, accumulate: int) -> Step:

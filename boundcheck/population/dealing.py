@@ -1,0 +1,97 @@
+"""Embeddings dealt to several ranks: each keeps a shard, the first keeps the whole on disk."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from boundcheck.embeddings import EmbeddingSet
+from boundcheck.errors import FileError
+from boundcheck.population.plan import Shard, sorted_order
+from boundcheck.population.sharing import Ring, shard_edges
+from boundcheck.workers import Workers, meeting
+
+
+@dataclass(frozen=True, eq=False, init=False, repr=False)
+class DealtEmbeddings(EmbeddingSet):
+    """An embedding set whose pairs all ranks visit together; `z` is mapped from a temporary file.
+
+    Attributes:
+        ring: the first rank's.
+    """
+
+    ring: Ring
+
+    def __init__(self, emb: EmbeddingSet, z: np.ndarray, ring: Ring) -> None:
+        put = object.__setattr__
+        for field in fields(EmbeddingSet):
+            put(self, field.name, getattr(emb, field.name))
+        put(self, "z", z)
+        put(self, "ring", ring)
+
+
+def deal(emb: EmbeddingSet, workers: Workers) -> DealtEmbeddings:
+    """Deals an embedding set to all ranks; the first one's to call, while the others serve.
+
+    The caller should keep no reference to the set: its embeddings are then in memory nowhere as a whole, but in a file
+    in the folder of temporary files, which ends with them.
+
+    Args:
+        emb: the set.
+        workers: the ranks.
+
+    Returns:
+        The set as `verify` takes it.
+
+    Raises:
+        FileError: the file cannot be written.
+        LostRankError: a rank is gone.
+    """
+    z = torch.from_numpy(emb.z)
+    largest_norm = float(z.norm(dim=2).max())
+    workers.held["z"] = z
+    ring = workers.call(take_shard, torch.from_numpy(emb.y), (emb.v, emb.d), z.dtype, largest_norm)
+    return DealtEmbeddings(emb, _on_disk(emb.z), ring)
+
+
+def _on_disk(z: np.ndarray) -> np.ndarray:
+    """The same numbers, mapped from a file without a name."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="boundcheck-", ignore_cleanup_errors=True) as folder:
+            path = Path(folder) / "z.npy"
+            np.save(path, z)
+            # Pages that are written to would be copied; nothing writes to an embedding set.
+            return np.asarray(np.load(path, mmap_mode="c"))
+    except OSError as error:
+        raise FileError(
+            f"TMPDIR: needs {z.nbytes / 1e9:.1f} GB for the embeddings, received '{tempfile.gettempdir()}' "
+            f"({error.strerror}); set another"
+        ) from error
+
+
+def take_shard(workers: Workers, y: Tensor, shape: tuple[int, int], dtype: torch.dtype, largest_norm: float) -> Ring:
+    """Receives a rank's shard and keeps it for the visits to come."""
+    order, edges = sorted_order(y), shard_edges(len(y), workers.size)
+    start, stop = edges[workers.rank : workers.rank + 2]
+    if workers.is_first:
+        z = workers.held.pop("z")
+        for rank in range(1, workers.size):
+            part = z[order[edges[rank] : edges[rank + 1]]]
+            if len(part):
+                with meeting():
+                    dist.send(part, rank)
+        own = z[order[start:stop]]
+    else:
+        own = torch.empty(stop - start, *shape, dtype=dtype)
+        if len(own):
+            with meeting():
+                dist.recv(own, 0)
+    ring = Ring(workers, Shard(own.to(workers.device), start), y, largest_norm)
+    workers.held["ring"] = ring
+    return ring

@@ -1,0 +1,70 @@
+"""Small, awkward verifications; also a program for torchrun that does them on all ranks together."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from boundcheck.embeddings import EmbeddingSet
+from boundcheck.population.dealing import deal
+from boundcheck.verification import Verification, verify
+from boundcheck.workers import join_workers
+
+FRAMES = ("losses", "claims", "assumption", "anchors", "worst", "finite_k")
+# name -> (instances of each class, views, options of `verify`)
+CASES: dict[str, tuple[list[int], int, dict[str, Any]]] = {
+    "imbalanced, with a singleton, finite k": ([31, 17, 9, 5, 1], 2, {"betas": [1.0, 5.0], "negatives": (10,)}),
+    "the data are the population, class positives": (
+        [14, 14, 14], 1,
+        {"betas": [2.0], "q": [1.0, np.inf], "self_pairs": "include", "hardening": ["exp", "threshold:0.2"]},
+    ),
+    "hard tilts at a low temperature, balanced prior": (
+        [23, 8], 2, {"betas": [0.5, 10.0], "temperature": 0.05, "class_prior": "balanced", "precision": "float64"},
+    ),
+    "sampled anchors, class positives": (
+        [20, 13, 13], 2, {"betas": [1.0], "positives": "class", "estimator": "montecarlo", "anchors": 25},
+    ),
+    "fewer instances than ranks": ([2, 1], 2, {"betas": [1.0]}),
+}  # fmt: skip
+
+
+def embeddings(name: str) -> EmbeddingSet:
+    sizes, views, _ = CASES[name]
+    rng = np.random.default_rng(len(name))
+    y = rng.permutation(np.repeat(np.arange(len(sizes)), sizes))
+    z = rng.standard_normal((len(y), views, 6)) + 1.5 * np.eye(6)[y][:, None]
+    return EmbeddingSet(z.astype(np.float32), y)
+
+
+def frames(result: Verification) -> dict[str, pd.DataFrame]:
+    return {frame: getattr(result.run, frame) for frame in FRAMES}
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    workers = join_workers(torch.device("cpu"))
+    if workers.is_first:
+        results = {}
+        for name, (_, _, options) in CASES.items():
+            told: list[int] = []
+            emb = deal(embeddings(name), workers)
+            result = verify(emb, progress=lambda done, total, unit, told=told: told.append(done), **options)
+            shard = workers.held["ring"].own
+            results[name] = frames(result) | {
+                "told": told,
+                "first_shard": len(shard.z),
+                "processes": emb.ring.workers.size,
+            }
+        workers.dismiss()
+        Path(sys.argv[1]).write_bytes(pickle.dumps(results))
+    else:
+        workers.serve()
+    # As in boundcheck.__main__: the interpreter's teardown may abort in torch's threads.
+    os._exit(0)

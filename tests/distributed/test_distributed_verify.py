@@ -1,0 +1,48 @@
+import pickle
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from boundcheck.verification import verify
+from tests.distributed.cases import CASES, FRAMES, embeddings, frames
+from tests.distributed.launch import torchrun
+
+TOLERANCE = {"anchors": 2e-5}  # stored in float32, with effective sample sizes of tens
+
+
+def without_rounding(value: object) -> object:
+    """Reasons tell the least slack of claims that hold up to rounding."""
+    return re.sub(r"-?[\d.]+e-\d\d", "rounding", value) if isinstance(value, str) else value
+
+
+def assert_equal(theirs: pd.DataFrame, own: pd.DataFrame, tolerance: float, name: str) -> None:
+    assert theirs.columns.equals(own.columns) and theirs.shape == own.shape
+    for column in own:
+        if pd.api.types.is_float_dtype(own[column]):
+            close = 2e-5 if "ess" in column else tolerance
+            np.testing.assert_allclose(theirs[column], own[column], rtol=close, atol=close, err_msg=f"{name}: {column}")
+        else:
+            same = theirs[column].map(without_rounding).equals(own[column].map(without_rounding))
+            assert same, f"{name}: {column}"
+
+
+@pytest.mark.parametrize("ranks", [2, 4])
+def test_many_ranks_equal_one_process(ranks, tmp_path):
+    """Processes of torchrun, talking by gloo."""
+    out = tmp_path / "results.pickle"
+    done = torchrun(ranks, "tests.distributed.cases", out)
+    assert done.returncode == 0, done.stderr
+    judged = []
+    for name, found in pickle.loads(out.read_bytes()).items():
+        sizes, views, options = CASES[name]
+        own = frames(verify(embeddings(name), **options))
+        judged.append(own["claims"])
+        for frame in FRAMES:
+            assert_equal(found[frame], own[frame], TOLERANCE.get(frame, 1e-6), f"{name}: {frame}")
+        assert sum(sizes) // ranks <= found["first_shard"] <= -(-sum(sizes) // ranks)
+        assert max(found["told"]) == options.get("anchors", sum(sizes) * views)
+        assert found["processes"] == ranks
+    claims = pd.concat(judged)
+    assert set(claims.claim[claims.verdict != "inapplicable"]) == set(claims.claim), "a claim is not among the cases"
