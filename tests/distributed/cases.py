@@ -31,6 +31,7 @@ CASES: dict[str, tuple[list[int], int, dict[str, Any]]] = {
     "sampled anchors, class positives": (
         [20, 13, 13], 2, {"betas": [1.0], "positives": "class", "estimator": "montecarlo", "anchors": 25},
     ),
+    "until decided": ([12, 10], 2, {"betas": [1.0], "until_decided": True}),
     "fewer instances than ranks": ([2, 1], 2, {"betas": [1.0]}),
 }  # fmt: skip
 
