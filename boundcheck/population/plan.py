@@ -31,7 +31,7 @@ DEVICE_ROWS = 8192
 class Chunk:
     """Rows of a tile: all views of consecutive instances in class order (or, for sampled anchors, some of them)."""
 
-    z: Tensor  # (rows, d)
+    z: Tensor  # (rows, d); in host memory where the device has no room for all
     y: Tensor  # (rows,) class codes
     instance: Tensor  # (rows,) original instance index
     anchor: Tensor  # (rows,) original anchor index, instance * v + view
@@ -133,7 +133,8 @@ def plan_pairs(
     by_size = torch.argsort(sizes, descending=True, stable=True)  # small classes side by side
     rank = torch.argsort(by_size)
     order = torch.argsort(rank[y], stable=True)
-    sorted_z = z[order].to(device, dtype)
+    home = home_of(device, 2 * z.numel() * dtype.itemsize)
+    sorted_z = z[order].to(home, dtype)
     sorted_y = y[order]
 
     def chunk(start: int, stop: int, scale: float) -> Chunk:
@@ -141,8 +142,9 @@ def plan_pairs(
         instance = where.repeat(v)
         view = torch.arange(v).repeat_interleave(stop - start)
         weight = w[where].repeat(v)
+        rows = (sorted_z[start:stop].transpose(0, 1).reshape(-1, d) * scale).contiguous()
         return Chunk(
-            z=(sorted_z[start:stop].transpose(0, 1).reshape(-1, d) * scale).contiguous(),
+            z=rows if home == device else rows.pin_memory(),
             y=sorted_y[start:stop].repeat(v).to(device),
             instance=instance.to(device),
             anchor=(instance * v + view).to(device),
@@ -182,6 +184,12 @@ def plan_pairs(
         device=device,
         workers=(workers or os.cpu_count() or 1) if on_cpu else 1,
     )
+
+
+def home_of(device: torch.device, size: int) -> torch.device:
+    """Where embeddings of `size` bytes wait: on the device if they leave half of its free memory, else on the host."""
+    fits = device.type != "cuda" or 2 * size <= torch.cuda.mem_get_info(device)[0]
+    return device if fits else torch.device("cpu")
 
 
 def spans(sizes: Sequence[int], most: int, unit: int = 1) -> list[tuple[int, int]]:

@@ -80,7 +80,8 @@ def sampled_error(plan: PairPlan, terms: tuple[LogTerm, ...], recipe: Recipe) ->
     for i in range(count):
         at = i * len(plan.anchors) // count
         candidates = plan.candidates[min(at, len(plan.candidates) - 1)]
-        part = replace(plan, anchors=(_first(plan.anchors[at], SAMPLE),), candidates=(candidates,), symmetric=False)
+        pieces = [replace(chunk, z=chunk.z.to(plan.device)) for chunk in (_first(plan.anchors[at], SAMPLE), candidates)]
+        part = replace(plan, anchors=(pieces[0],), candidates=(pieces[1],), symmetric=False)
         expected, _ = running_sums(part.to(torch.float64), terms, None)
         found, _ = fused_sums(part, terms, None, recipe)
         error = torch.where(expected == found, 0.0, (expected - found).abs())  # -inf - -inf is no number

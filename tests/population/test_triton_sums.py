@@ -35,7 +35,7 @@ if importlib.util.find_spec("triton") is None:
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 SPLIT = Recipe("fp16x3", block_a=32, block_b=32, block_d=16, most_d=32, warps=4, stages=2)
 WHOLE = replace(SPLIT, product="ieee")
-HARDENINGS = (CONSTANT, Exponential(0.5), Exponential(1.0), Exponential(5.0), Exponential(30.0))
+HARDENINGS = (CONSTANT, Exponential(0.5), Exponential(30.0))
 MODERATE = (CONSTANT, Exponential(0.5), Exponential(5.0))
 
 
@@ -52,20 +52,20 @@ def assert_close(found, expected, atol) -> None:
     torch.testing.assert_close(found[1], expected[1], atol=atol, rtol=0)
 
 
-@settings(max_examples=6)
+@settings(max_examples=5)
 @given(
     emb=embedding_sets(max_n=8),
     temperature=st.sampled_from([0.01, 0.07, 0.5]),
     self_pairs=st.sampled_from(["exclude", "include"]),
     prior=st.sampled_from(["empirical", "balanced"]),
-    rows=st.sampled_from([(7, 5), (12, 12), (4, 100)]),
+    rows=st.sampled_from([(12, 12), (9, 100), (100, 9)]),
 )
 def test_log_sums_follow_the_definition(emb, temperature, self_pairs, prior, rows):
     spec = LossSpec(temperature, HARDENINGS, self_pairs=self_pairs, class_prior=prior)
     plan, terms = plan_for(emb, spec, rows=rows), terms_for(HARDENINGS)
     problem = problem_of(emb, spec)
     log_sums, largest = (values.cpu() for values in fused_sums(plan, terms, None, WHOLE))
-    anchors = torch.cat([chunk.anchor for chunk in plan.anchors]).tolist()
+    anchors = [divmod(a, emb.v) for a in torch.cat([chunk.anchor for chunk in plan.anchors]).tolist()]
     for pool, group in (("same", 0), ("diff", 1)):
         top = [max((problem.logit(a, b) for b in literal.pool(problem, a, pool)), default=-np.inf) for a in anchors]
         np.testing.assert_allclose(largest[:, group], top, atol=1e-9)
