@@ -66,7 +66,7 @@ def main() -> None:
             if 10 * recipe.capability <= capability:
                 compiled = compile_kernel(recipe, dtype, (0.0, 1.0, 5.0, 6.0), 128, capability)
                 assembly = compiled.asm["ptx"]  # type: ignore[attr-defined]
-                matrix = max(("wgmma", "mma.sync", "fma.rn.f32"), key=assembly.count)
+                matrix = next(name for name in ("wgmma", "mma.sync", "fma.rn.f32") if name in assembly)
                 shared = compiled.metadata.shared  # type: ignore[attr-defined]
                 print(recipe.product, str(dtype), recipe.block_a, matrix, shared)
 

@@ -17,6 +17,7 @@ from boundcheck.embeddings import EmbeddingSet
 from boundcheck.hardening import CONSTANT, Exponential, Polynomial
 from boundcheck.losses import LossSpec
 from boundcheck.population import cumulants, triton_choice
+from boundcheck.population import plan as population_plan
 from boundcheck.population.cumulants import cumulant_table, terms_for
 from boundcheck.population.plan import PairPlan, choose_dtype
 from boundcheck.population.running_sums import running_sums
@@ -94,7 +95,7 @@ def test_every_log_sum_keeps_the_promise(name, recipe):
             expected = brute_force(emb, temperature, [term.gamma for term in terms])[anchors]
             np.testing.assert_allclose(found.cpu(), expected, atol=PROMISE, rtol=0)
             tried += 1
-    assert tried == (6 if recipe.split else 20)
+    assert tried == (7 if recipe.split else 20)
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +147,16 @@ def test_sampled_anchors_are_rows_of_the_full_table(crowd):
     some = torch.from_numpy(np.sort(np.random.default_rng(5).choice(48, 17, replace=False)))
     plan, terms = plan_for(crowd, LossSpec(0.2, ()), anchors=some, rows=(10, 40)), terms_for(HARDENINGS)
     assert_close(fused_sums(plan, terms, None, WHOLE), expected_of(plan, terms), atol=2e-6)
+
+
+@pytest.mark.skipif(DEVICE == "cpu", reason="needs a GPU")
+def test_candidates_may_come_from_host_memory(crowd, monkeypatch):
+    spec, terms = LossSpec(0.2, ()), terms_for(HARDENINGS)
+    expected = fused_sums(plan_for(crowd, spec, rows=(20, 10)), terms, None, WHOLE)
+    monkeypatch.setattr(population_plan, "home_of", lambda *_: torch.device("cpu"))
+    plan = plan_for(crowd, spec, rows=(20, 10))
+    assert plan.candidates[0].z.is_pinned()
+    assert_close(fused_sums(plan, terms, None, WHOLE), expected, atol=0)
 
 
 def test_progress_counts_up_to_every_anchor(crowd):
@@ -222,6 +233,7 @@ def test_a_kernel_that_does_not_compile_leaves_the_tiles(monkeypatch):
         assert usable_recipe(plan, terms) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("capability", "split"), [(80, "mma.sync"), (90, "wgmma")])
 def test_every_recipe_compiles_for_gpus_that_are_not_here(capability, split):
     run = [sys.executable, "-m", "tests.population.compile_triton", str(capability)]
