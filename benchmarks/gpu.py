@@ -10,6 +10,7 @@ speed and its worth stand in one row; what it recommends goes into `triton_choic
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
 import importlib.util
 import os
 import statistics
@@ -159,7 +160,14 @@ def measure(case: Case, plan: PairPlan, entry: Entry, repeats: int) -> dict[str,
         row["failed"] = f"{type(problem).__name__}: {str(problem).splitlines()[0]}" if str(problem) else repr(problem)
     else:
         row |= {"seconds": statistics.median(seconds), "ns_per_pair": statistics.median(seconds) / plan.pairs * 1e9}
-    return {**row, "repeats": repeats, "seed": SEED, "device": _device_name(plan.device), **environment()}
+    return {
+        **row,
+        "repeats": repeats,
+        "seed": SEED,
+        "device": _device_name(plan.device),
+        **_versions(),
+        **environment(),
+    }
 
 
 def _timed(work: Callable[[], object], device: torch.device) -> float:
@@ -173,6 +181,11 @@ def _timed(work: Callable[[], object], device: torch.device) -> float:
 def _wait(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+
+
+def _versions() -> dict[str, object]:
+    triton = importlib.metadata.version("triton") if importlib.util.find_spec("triton") else None
+    return {"triton": triton, "cuda": torch.version.cuda}
 
 
 def _device_name(device: torch.device) -> str:
@@ -195,7 +208,11 @@ def main() -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     base = Case("gpu", n=100, d=16, classes=3) if smoke else Case("gpu", n=options.n, d=128, classes=1000)
     chosen = [part for part in options.only.split(",") if part] or [""]
-    rows = []
+    known = [*methods(torch.float32), *methods(torch.float64)]
+    if not any(part in name for part in chosen for name in known):
+        parser.exit(2, f"benchmarks.gpu: --only matches no method, received '{options.only}'; use parts of {known}\n")
+    rows: list[dict[str, object]] = []
+    options.out.mkdir(parents=True, exist_ok=True)
     for betas in ((5.0,), BETAS):
         plan = plan_of(replace(base, betas=betas), device)
         for name, entry in methods(plan.dtype).items():
@@ -205,8 +222,8 @@ def main() -> None:
             rows.append(measure(replace(base, method=name, betas=betas), plan, entry, options.repeats))
             shown = ("method", "betas", "seconds", "ns_per_pair", "error_nats", "failed")
             print({key: rows[-1][key] for key in shown if key in rows[-1]}, flush=True)
-    options.out.mkdir(parents=True, exist_ok=True)
-    pd.DataFrame(rows).to_csv(options.out / "gpu.csv", index=False, float_format="%.4g")
+            # After each, since a run may be cut short.
+            pd.DataFrame(rows).to_csv(options.out / "gpu.csv", index=False, float_format="%.4g")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from boundcheck.embeddings import EmbeddingSet
@@ -53,7 +53,7 @@ def assert_close(found, expected, atol) -> None:
     torch.testing.assert_close(found[1], expected[1], atol=atol, rtol=0)
 
 
-@settings(max_examples=5)
+@settings(max_examples=5, phases=[Phase.explicit, Phase.generate])  # shrinking would take the interpreter minutes
 @given(
     emb=embedding_sets(max_n=8),
     temperature=st.sampled_from([0.01, 0.07, 0.5]),
