@@ -42,12 +42,12 @@ WIDE, NARROW, PLAIN = RECIPES[torch.float32]
 # The shapes worth trying on a new GPU; those in use are among them.
 SHAPES = {
     "128x128": WIDE,
-    "128x128, 3 stages": replace(WIDE, most_d=64, stages=3),
+    "128x128 3 stages": replace(WIDE, most_d=64, stages=3),
     "128x64": replace(WIDE, block_b=64),
-    "128x64, 4 warps": replace(WIDE, block_b=64, warps=4),
-    "64x128, 4 warps": replace(WIDE, block_a=64, warps=4),
+    "128x64 4 warps": replace(WIDE, block_b=64, warps=4),
+    "64x128 4 warps": replace(WIDE, block_a=64, warps=4),
     "64x64": NARROW,
-    "64x64, held": replace(NARROW, most_d=128),
+    "64x64 held": replace(NARROW, most_d=128),
 }
 
 
@@ -69,14 +69,14 @@ def methods(dtype: torch.dtype) -> dict[str, Entry]:
             "128x64": replace(DOUBLE, block_a=128, warps=8),
         }
         out |= {f"fused float64 {shape}": _fused(recipe) for shape, recipe in shapes.items()}
-        out["floor: products, float64"] = Entry(lambda plan, _: products(plan, torch.float64))
+        out["floor: products in float64"] = Entry(lambda plan, _: products(plan, torch.float64))
     else:
         for product in ("fp16x3", "tf32x3"):
             out |= {f"fused {product} {shape}": _fused(replace(r, product=product)) for shape, r in SHAPES.items()}
         out["fused ieee 64x64"] = _fused(PLAIN)
-        out["floor: products, float32"] = Entry(lambda plan, _: products(plan, torch.float32))
-        out["floor: products, three in TF32"] = Entry(lambda plan, _: products(plan, torch.float32, times=3, tf32=True))
-        out["floor: products, three in float16"] = Entry(lambda plan, _: products(plan, torch.float16, times=3))
+        out["floor: products in float32"] = Entry(lambda plan, _: products(plan, torch.float32))
+        out["floor: three products in TF32"] = Entry(lambda plan, _: products(plan, torch.float32, times=3, tf32=True))
+        out["floor: three products in float16"] = Entry(lambda plan, _: products(plan, torch.float16, times=3))
         out["floor: one exponential a pair"] = Entry(exponentials)
         if importlib.util.find_spec("pykeops") is not None:
             out["keops"] = Entry(keops)
