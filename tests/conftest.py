@@ -1,5 +1,7 @@
 """Shape and type checks on every call into the package, and one Hypothesis profile for all tests."""
 
+import os
+
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
@@ -9,6 +11,9 @@ import tests.typechecker
 
 # Test processes share the cores; waiting for each other's threads makes small tensors a hundred times slower.
 torch.set_num_threads(1)
+
+if not torch.cuda.is_available():
+    os.environ.setdefault("TRITON_INTERPRET", "1")  # kernels run on the CPU; Triton looks when it is imported
 
 # Before anything imports the package: only modules loaded from here on are checked.
 install_import_hook(["boundcheck"], f"{tests.typechecker.__name__}.check")

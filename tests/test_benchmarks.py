@@ -37,3 +37,26 @@ def test_the_command_writes_its_tables_and_pictures(tmp_path):
     assert {"cpu", "torch", "seed", "n"} <= set(table.columns)
     assert pd.read_csv(tmp_path / "verify.csv").what.str.contains("verify").any()
     assert (tmp_path / "time_by_n.png").stat().st_size > 5_000
+
+
+@pytest.mark.slow
+def test_the_gpu_command_runs_without_one_at_its_smallest_size(tmp_path):
+    pytest.importorskip("triton")
+    command = [sys.executable, "-m", "benchmarks.gpu", "--out", str(tmp_path), "--repeats", "1"]
+    subprocess.run([*command, "--size", "smoke"], check=True, cwd=Path(__file__).parents[1])
+    table = pd.read_csv(tmp_path / "gpu.csv")
+    assert "failed" not in table or table.failed.isna().all()
+    assert set(table.precision) == {"float32", "float64"}
+    fused = table[table.method.str.startswith("fused")]
+    assert len(fused) >= 4
+    assert (fused.error_nats < 1e-5).all()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_the_gpu_command_refuses_in_one_line_without_one(tmp_path):
+    pytest.importorskip("triton")
+    command = [sys.executable, "-m", "benchmarks.gpu", "--out", str(tmp_path)]
+    run = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True)
+    assert run.returncode == 2
+    assert run.stderr == "benchmarks.gpu: needs a CUDA GPU and found none; try --size smoke\n"
+    assert not list(tmp_path.iterdir())

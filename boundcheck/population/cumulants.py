@@ -21,6 +21,8 @@ from boundcheck.population.plan import PairPlan
 from boundcheck.population.running_sums import running_sums
 from boundcheck.population.sharing import shared
 from boundcheck.population.tiles import Progress
+from boundcheck.population.triton_choice import is_fusible, usable_recipe
+from boundcheck.population.triton_sums import fused_sums
 
 POOLS = ("same", "diff", "all")
 
@@ -91,8 +93,12 @@ def cumulant_table(plan: PairPlan, terms: Sequence[LogTerm], progress: Progress 
         progress: called as anchors are finished.
     """
     terms = tuple(terms)
-    sums = plain_sums if compiled(plan) and in_range(plan, terms) else running_sums
-    log_sums, largest = sums(plan, terms, progress)
+    recipe = usable_recipe(plan, terms) if is_fusible(plan, terms) else None
+    if recipe is not None:
+        log_sums, largest = fused_sums(plan, terms, progress, recipe)
+    else:
+        sums = plain_sums if compiled(plan) and in_range(plan, terms) else running_sums
+        log_sums, largest = sums(plan, terms, progress)
     anchors = torch.cat([chunk.anchor for chunk in plan.anchors])
     order = anchors.argsort()
     return CumulantTable(terms, log_sums[order].cpu(), largest[order].cpu(), anchors[order].cpu())

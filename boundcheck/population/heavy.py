@@ -103,7 +103,8 @@ class HeavyShares:
             for k, f in enumerate(stage.functionals):
                 if f.tilt != tilt:
                     continue
-                slope, half = (values[stage.row_of[row]] for values in (f.slope, f.curvature / 2))
+                of_table = stage.row_of[row.cpu()]
+                slope, half = (values[of_table].to(row.device) for values in (f.slope, f.curvature / 2))
                 change = slope * beyond - half * beyond_square
                 if f.effect is not None:
                     further = f.effect(stage.anchors[row], delta) - (slope * delta - half * delta * delta)

@@ -32,7 +32,7 @@ DEVICE_ROWS = 8192
 class Chunk:
     """Rows of a tile: all views of consecutive instances in class order (or, for sampled anchors, some of them)."""
 
-    z: Tensor  # (rows, d)
+    z: Tensor  # (rows, d); in host memory where the device has no room for all
     y: Tensor  # (rows,) class codes
     instance: Tensor  # (rows,) original instance index
     anchor: Tensor  # (rows,) original anchor index, instance * v + view
@@ -207,17 +207,19 @@ def plan_shards(
     w = torch.ones(n, dtype=torch.float64) if weights is None else weights.to(torch.float64)
     rank = _class_rank(y)
     order = sorted_order(y)
+    home = home_of(device, 2 * visiting.z.numel() * dtype.itemsize)
 
     def cut(shard: Shard, target_rows: int, scale: float) -> tuple[Chunk, ...]:
-        z = shard.z.to(device, dtype)
+        z = shard.z.to(home, dtype)
         where = order[shard.start : shard.stop]
         label = y[where]
 
         def chunk(start: int, stop: int) -> Chunk:
             instance = where[start:stop].repeat(v)
             view = torch.arange(v).repeat_interleave(stop - start)
+            rows = (z[start:stop].transpose(0, 1).reshape(-1, d) * scale).contiguous()
             return Chunk(
-                z=(z[start:stop].transpose(0, 1).reshape(-1, d) * scale).contiguous(),
+                z=rows if home == device else rows.pin_memory(),
                 y=label[start:stop].repeat(v).to(device),
                 instance=instance.to(device),
                 anchor=(instance * v + view).to(device),
@@ -255,6 +257,12 @@ def plan_shards(
         device=device,
         workers=(workers or cores()) if on_cpu else 1,
     )
+
+
+def home_of(device: torch.device, size: int) -> torch.device:
+    """Where embeddings of `size` bytes wait: on the device if they leave half of its free memory, else on the host."""
+    fits = device.type != "cuda" or 2 * size <= torch.cuda.mem_get_info(device)[0]
+    return device if fits else torch.device("cpu")
 
 
 def spans(sizes: Sequence[int], most: int, unit: int = 1) -> list[tuple[int, int]]:

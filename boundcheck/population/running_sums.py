@@ -37,7 +37,8 @@ class _RunningSums:
 
     def __call__(self, anchors: Chunk, tiles: Iterator[Tile]) -> None:
         tau = self.plan.temperature
-        top = anchors.z.new_full((2, len(anchors)), -torch.inf)  # running maximum of t
+        # Running maxima of t.
+        top = torch.full((2, len(anchors)), -torch.inf, dtype=self.plan.dtype, device=self.plan.device)
         sums = torch.zeros(2, len(self.terms), len(anchors), dtype=torch.float64, device=self.plan.device)
         for tile in tiles:
             for part in tile.parts:

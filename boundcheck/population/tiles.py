@@ -127,13 +127,14 @@ def visit(
 def _tiles(plan: PairPlan, row: int, buffer: Tensor, same_only: bool, mirrored: bool) -> Iterator[Tile]:
     """The tiles of one row of the plan; diagonal and class-border tiles carry masks, the others none."""
     anchors = plan.anchors[row]
+    rows = anchors.z.to(plan.device)  # where the device has no room for all, they wait on the host
     for column in _half_row(row, len(plan.candidates)) if mirrored else range(len(plan.candidates)):
         candidates = plan.candidates[column]
         parts = _parts(plan, anchors, candidates)
         if same_only and all(part.group == DIFF for part in parts):
             continue
         t = buffer[: len(anchors) * len(candidates)].view(len(anchors), len(candidates))
-        torch.matmul(anchors.z, candidates.z.T, out=t)
+        torch.matmul(rows, candidates.z.to(plan.device).T, out=t)
         yield Tile(t, candidates, parts, mirrored and column != row)
 
 

@@ -8,7 +8,7 @@ from boundcheck.embeddings import EmbeddingSet
 from boundcheck.estimators.exact import pair_plan
 from boundcheck.hardening import Exponential
 from boundcheck.losses import LossSpec
-from boundcheck.population.plan import choose_dtype, plan_pairs, spans
+from boundcheck.population.plan import choose_dtype, home_of, plan_pairs, spans
 from boundcheck.population.tiles import _half_row
 
 N, V = 23, 3
@@ -97,3 +97,11 @@ def test_long_vectors_need_float64_where_unit_vectors_do_not():
     spec = LossSpec(0.5, (Exponential(5.0),))
     assert pair_plan(unit, spec, device="cpu").dtype == torch.float32
     assert pair_plan(long, spec, device="cpu").dtype == torch.float64
+
+
+def test_embeddings_that_leave_too_little_of_a_gpu_stay_on_the_host(monkeypatch):
+    cuda, cpu = torch.device("cuda"), torch.device("cpu")
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (1000, 4000))
+    assert home_of(cuda, 500) == cuda
+    assert home_of(cuda, 501) == cpu
+    assert home_of(cpu, 10**15) == cpu
