@@ -143,6 +143,7 @@ def shared(
             if not isinstance(plan, DealtPlan):
                 return function(*args, **kwargs)
             workers, progress = plan.ring.workers, given.pop("progress", None)
+            assert workers.held["ring"] is plan.ring, "the ranks hold the set that was dealt last"
             workers.held["progress"] = progress and functools.partial(_told, progress, plan.n_anchors)
             rest = {name: value for name, value in given.items() if name != "plan"}
             return cast(T, workers.call(_together, on_any_plan, joins, plan.chosen, plan.options, rest))
