@@ -27,7 +27,6 @@ from benchmarks.cases import BETAS, SEED, Case
 from benchmarks.measure import environment
 from boundcheck.hardening import CONSTANT, Exponential, LogTerm
 from boundcheck.population.cumulants import terms_for
-from boundcheck.population.plain_sums import in_range, plain_sums
 from boundcheck.population.plan import PairPlan, choose_dtype, plan_pairs
 from boundcheck.population.running_sums import running_sums
 from boundcheck.population.triton_choice import RECIPES, sampled_error
@@ -89,7 +88,7 @@ def _fused(recipe: Recipe) -> Entry:
 
 def tiles(plan: PairPlan, terms: Terms) -> object:
     """The torch path that every device runs."""
-    return (plain_sums if in_range(plan, terms) else running_sums)(plan, terms, None)
+    return running_sums(plan, terms, None)
 
 
 def products(plan: PairPlan, dtype: torch.dtype, times: int = 1, tf32: bool = False) -> None:
