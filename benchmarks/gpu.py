@@ -4,7 +4,7 @@ python -m benchmarks.gpu --out results/benchmarks [--n 1281167] [--only fused,fl
 python -m benchmarks.gpu --out somewhere --size smoke     # a tiny run, through Triton's interpreter without a GPU
 
 Writes gpu.csv. `error_nats` is the largest difference of a log-sum from the float64 tiles on a sample, so a recipe's
-speed and its worth stand in one row; what it recommends goes into `triton_choice.RECIPES`.
+speed and its worth stand in one row; what it recommends goes into `population.gpu.choice.RECIPES`.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from benchmarks.cases import BETAS, SEED, Case
 from benchmarks.measure import environment
 from boundcheck.hardening import CONSTANT, Exponential, LogTerm
 from boundcheck.population.cumulants import terms_for
+from boundcheck.population.gpu.choice import RECIPES, sampled_error
+from boundcheck.population.gpu.sums import Recipe, fused_sums
 from boundcheck.population.plan import PairPlan, choose_dtype, plan_pairs
 from boundcheck.population.running_sums import running_sums
-from boundcheck.population.triton_choice import RECIPES, sampled_error
-from boundcheck.population.triton_sums import Recipe, fused_sums
 
 IMAGENET = 1_281_167
 Terms: TypeAlias = tuple[LogTerm, ...]

@@ -22,7 +22,7 @@ from boundcheck._types import PerAnchorAndLoss, PerInstanceAndLoss
 from boundcheck.errors import InputError
 from boundcheck.hardening import CONSTANT, Constant, Hardening
 from boundcheck.population.cumulants import CumulantTable
-from boundcheck.population.leave_out import Tilt
+from boundcheck.population.jackknife.leave_out import Tilt
 from boundcheck.population.plan import PairPlan, SelfPairs
 from boundcheck.population.positives import PositiveMeans, augmentation_means, class_means
 from boundcheck.population.tiles import Progress

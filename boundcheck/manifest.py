@@ -20,7 +20,7 @@ import torch
 from boundcheck.claims import Claim
 from boundcheck.estimators.records import FAILING_ESS, LOW_ESS, TOO_LOW_ESS, LossTable
 from boundcheck.inference.intervals import HEAVY_INFLUENCE
-from boundcheck.population.dealing import DealtEmbeddings
+from boundcheck.population.ring.dealing import DealtEmbeddings
 
 FEW_INSTANCES = 100
 

@@ -108,7 +108,7 @@ def command(
         return together.serve(workers)
     from boundcheck.embeddings import EmbeddingSet
     from boundcheck.estimators import parse_population
-    from boundcheck.population.dealing import deal
+    from boundcheck.population.ring.dealing import deal
     from boundcheck.report import summary_text
     from boundcheck.runs import free_directory
     from boundcheck.verification import verify

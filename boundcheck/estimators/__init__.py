@@ -19,7 +19,7 @@ from boundcheck.estimators.populations import Population, parse_population
 from boundcheck.estimators.records import LossTable
 from boundcheck.hardening import parse_hardening
 from boundcheck.losses import LossSpec
-from boundcheck.population.dealing import DealtEmbeddings
+from boundcheck.population.ring.dealing import DealtEmbeddings
 from boundcheck.population.tiles import Progress
 
 ESTIMATORS = ("auto", "exact", "montecarlo", "multilevel", "closed")
@@ -179,7 +179,7 @@ def estimate(
         estimator: "exact"; "montecarlo": sampled anchors against all candidates; "multilevel": sampled negatives too,
             losses alone, about the data set itself; "closed": populations only; or "auto".
         anchors: how many anchors to sample; None means all.
-        negatives: k, None means the limit. The exact estimator averages over all draws (`population.laplace`), Monte
+        negatives: k, None means the limit. The exact estimator averages over all draws (`population.finite`), Monte
             Carlo makes them.
         intervals: False gives point estimates from one visit to the pairs, without bias correction.
         seed: of what is sampled.

@@ -24,10 +24,10 @@ from boundcheck.inference.influence import (
 )
 from boundcheck.losses import AnchorLosses, LossSpec, anchor_losses, instance_weights, normalise_weights
 from boundcheck.population.cumulants import CumulantTable, cumulant_table, terms_for
-from boundcheck.population.dealing import DealtEmbeddings
-from boundcheck.population.leave_out import Functional, LeaveOneOut, Tilt, leave_one_out
+from boundcheck.population.jackknife.leave_out import Functional, LeaveOneOut, Tilt, leave_one_out
 from boundcheck.population.plan import PairPlan, choose_dtype, plan_pairs
-from boundcheck.population.sharing import dealt_plan
+from boundcheck.population.ring.dealing import DealtEmbeddings
+from boundcheck.population.ring.sharing import dealt_plan
 from boundcheck.population.tiles import Progress
 
 

@@ -29,7 +29,7 @@ from boundcheck.inference.influence import instance_influence, standard_error, t
 from boundcheck.inference.intervals import Estimate
 from boundcheck.losses import LossKey, LossSpec, weighted_mean
 from boundcheck.population.cumulants import cumulant_table
-from boundcheck.population.laplace import STEP, PoolTransforms, pool_influence, pool_transforms
+from boundcheck.population.finite.laplace import STEP, PoolTransforms, pool_influence, pool_transforms
 from boundcheck.population.plan import PairPlan
 
 DEFAULT_KS = (1, 10, 100, 1000, 10_000, 100_000)

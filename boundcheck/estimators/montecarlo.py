@@ -22,8 +22,8 @@ from boundcheck.estimators.records import Cost, LossTable
 from boundcheck.hardening import denominator
 from boundcheck.losses import LossKey, LossSpec, anchor_losses, instance_weights
 from boundcheck.population.cumulants import cumulant_table, terms_for
-from boundcheck.population.functionals import Tilt
-from boundcheck.population.leave_out import leave_one_out
+from boundcheck.population.jackknife.functionals import Tilt
+from boundcheck.population.jackknife.leave_out import leave_one_out
 from boundcheck.population.tiles import Progress
 
 # Uniforms are drawn in blocks of this many anchors, whatever the batch size: same seed, same numbers.

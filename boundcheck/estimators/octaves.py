@@ -17,7 +17,7 @@ from torch import Tensor
 
 from boundcheck.estimators.quadrature import Positives, losses_at
 from boundcheck.losses import weighted_mean
-from boundcheck.population.laplace import PoolTransforms
+from boundcheck.population.finite.laplace import PoolTransforms
 
 
 def octave_gaps(transforms: PoolTransforms, positives: Positives, most: int) -> tuple[list[int], Tensor]:

@@ -1,6 +1,6 @@
 """The loss at finite k of every anchor, by quadrature over the Laplace transforms of its pool and of its positives.
 
-With D the pool's transform and P the positives' at u k / Q (see `population.laplace`),
+With D the pool's transform and P the positives' at u k / Q (see `population.finite`),
 
     L^(k)(a) = log 2 sum_g (1 - P(u_g k / Q)) (1 - (1 - D(u_g))^k),
 
@@ -20,9 +20,9 @@ from boundcheck.estimators.exact import pair_plan
 from boundcheck.estimators.records import LossTable
 from boundcheck.hardening import CONSTANT
 from boundcheck.losses import LossKey
-from boundcheck.population.laplace import STEP, pool_transforms
+from boundcheck.population.finite.laplace import STEP, pool_transforms
+from boundcheck.population.finite.positive_transforms import augmentation_transform, class_influence, class_transform
 from boundcheck.population.plan import PairPlan
-from boundcheck.population.positive_transforms import augmentation_transform, class_influence, class_transform
 
 # What the nodes left out at the lower end may amount to, nats.
 LEFT_OUT = 1e-8

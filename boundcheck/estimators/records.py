@@ -18,7 +18,7 @@ from boundcheck.inference.influence import instance_influence, standard_error, t
 from boundcheck.inference.intervals import Estimate, Share
 from boundcheck.losses import AnchorLosses, LossKey, LossSpec, instance_weights, weighted_mean
 from boundcheck.population.cumulants import CumulantTable
-from boundcheck.population.leave_out import Tilt
+from boundcheck.population.jackknife.leave_out import Tilt
 
 # Nats. Log-sums are good to 1e-5 and a margin is made of four: ties count as met, whatever their rounding.
 TOLERANCE = 4e-5

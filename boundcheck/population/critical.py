@@ -19,8 +19,8 @@ from boundcheck.hardening import CONSTANT, Exponential
 from boundcheck.population.cumulants import CumulantTable
 from boundcheck.population.plain_sums import compiled
 from boundcheck.population.plan import Chunk, PairPlan
+from boundcheck.population.ring.sharing import shared
 from boundcheck.population.rows import from_rows, to_rows
-from boundcheck.population.sharing import shared
 from boundcheck.population.tiles import DIFF, Part, Tile, visit
 
 TOLERANCE = 1e-5  # nats of rho, what log-sums are good to

@@ -16,13 +16,13 @@ from torch import Tensor
 
 from boundcheck._types import AnchorIndex, LogSums, PerAnchorAndGroup
 from boundcheck.hardening import Hardening, LogTerm, denominator, numerator
+from boundcheck.population.gpu.choice import is_fusible, usable_recipe
+from boundcheck.population.gpu.sums import fused_sums
 from boundcheck.population.plain_sums import compiled, in_range, plain_sums
 from boundcheck.population.plan import PairPlan
+from boundcheck.population.ring.sharing import shared
 from boundcheck.population.running_sums import running_sums
-from boundcheck.population.sharing import shared
 from boundcheck.population.tiles import Progress
-from boundcheck.population.triton_choice import is_fusible, usable_recipe
-from boundcheck.population.triton_sums import fused_sums
 
 POOLS = ("same", "diff", "all")
 

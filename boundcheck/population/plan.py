@@ -25,7 +25,7 @@ SelfPairs = Literal["exclude", "include"]
 CPU_ROWS = 512
 # Rows come in multiples of this, which vector instructions and matrix products like best.
 LANES = 32
-DEVICE_ROWS = 8192
+DEVICE_ROWS = 4096
 
 
 @dataclass(frozen=True)

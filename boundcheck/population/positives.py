@@ -21,8 +21,8 @@ from torch.nn.functional import softplus
 from boundcheck._types import PerAnchorAndLoss, PerInstanceAndLoss
 from boundcheck.population.plain_sums import LARGEST, compiled
 from boundcheck.population.plan import Chunk, PairPlan, by_instance
+from boundcheck.population.ring.sharing import shared
 from boundcheck.population.rows import from_rows, to_rows
-from boundcheck.population.sharing import shared
 from boundcheck.population.tiles import Progress, Tile, visit
 
 BLOCK = 1 << 16  # anchors at a time

@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 
 from boundcheck.embeddings import EmbeddingSet
-from boundcheck.population.dealing import deal
+from boundcheck.population.ring.dealing import deal
 from boundcheck.verification import Verification, verify
 from boundcheck.workers import join_workers
 

@@ -8,7 +8,7 @@ from boundcheck.embeddings import EmbeddingSet
 from boundcheck.estimators import loss_spec
 from boundcheck.estimators.finite import finite_losses
 from boundcheck.estimators.quadrature import summed_losses
-from boundcheck.population import laplace, positive_transforms
+from boundcheck.population.finite import laplace, positive_transforms
 from boundcheck.population.plan import plan_pairs
 from boundcheck.population.rows import from_rows, to_rows
 from tests.strategies import clouds

@@ -21,12 +21,12 @@ from torch import Tensor
 
 from boundcheck.hardening import denominator, numerator
 from boundcheck.population.cumulants import CumulantTable
-from boundcheck.population.effects import Effects
-from boundcheck.population.functionals import Functional, Tilt
-from boundcheck.population.heavy import least_heavy
+from boundcheck.population.jackknife.effects import Effects
+from boundcheck.population.jackknife.functionals import Functional, Tilt
+from boundcheck.population.jackknife.heavy import least_heavy
+from boundcheck.population.jackknife.stage import Stage, set_stage
 from boundcheck.population.plan import PairPlan, by_instance
-from boundcheck.population.sharing import shared
-from boundcheck.population.stage import Stage, set_stage
+from boundcheck.population.ring.sharing import shared
 from boundcheck.population.tiles import Progress, visit
 
 __all__ = ["Functional", "LeaveOneOut", "Tilt", "leave_one_out"]

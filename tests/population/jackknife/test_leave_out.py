@@ -12,8 +12,8 @@ from boundcheck.embeddings import EmbeddingSet
 from boundcheck.hardening import CONSTANT, Exponential, Hardening, Polynomial, Threshold
 from boundcheck.losses import LossSpec
 from boundcheck.population.cumulants import cumulant_table, terms_for
-from boundcheck.population.heavy import HEAVIEST
-from boundcheck.population.leave_out import Functional, LeaveOneOut, Tilt, leave_one_out
+from boundcheck.population.jackknife.heavy import HEAVIEST
+from boundcheck.population.jackknife.leave_out import Functional, LeaveOneOut, Tilt, leave_one_out
 from tests.oracles import literal
 from tests.oracles.bridge import eta_of, plan_of, problem_of
 from tests.strategies import clouds, embedding_sets
@@ -90,7 +90,7 @@ def test_row_and_column_sums_are_those_of_literal_deletion(emb, prior, rows, har
 
 @pytest.mark.parametrize("rows", [(6, 6), (9, 4)])
 def test_taking_every_share_whole_leaves_rounding_alone(monkeypatch, rows):
-    monkeypatch.setattr("boundcheck.population.heavy.HEAVY", 1e-7)
+    monkeypatch.setattr("boundcheck.population.jackknife.heavy.HEAVY", 1e-7)
     emb = EmbeddingSet(*clouds("clustered", n=15, v=2, d=3))
     spec = LossSpec(TAU, POWERS, class_prior="balanced")
     tilts = tilts_of(POWERS)

@@ -15,9 +15,9 @@ from dataclasses import replace
 import torch
 
 from boundcheck.hardening import LogTerm
+from boundcheck.population.gpu.sums import Recipe, fused_sums
 from boundcheck.population.plan import Chunk, PairPlan
 from boundcheck.population.running_sums import running_sums
-from boundcheck.population.triton_sums import Recipe, fused_sums
 
 # What a recipe's log-sums may miss by on the sample, in nats: the rest of the promised 1e-5 is for the inputs' own
 # rounding and for anchors outside the sample.

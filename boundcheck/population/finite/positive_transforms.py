@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from boundcheck.population.laplace import STEP, doublings
+from boundcheck.population.finite.laplace import STEP, doublings
 from boundcheck.population.plan import Chunk, PairPlan, by_instance
 from boundcheck.population.positives import other_views
+from boundcheck.population.ring.sharing import shared
 from boundcheck.population.rows import from_rows, to_rows
-from boundcheck.population.sharing import shared
 from boundcheck.population.tiles import Tile, visit
 
 

@@ -16,13 +16,14 @@ from hypothesis import strategies as st
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.hardening import CONSTANT, Exponential, Polynomial
 from boundcheck.losses import LossSpec
-from boundcheck.population import cumulants, triton_choice
+from boundcheck.population import cumulants
 from boundcheck.population import plan as population_plan
 from boundcheck.population.cumulants import cumulant_table, terms_for
+from boundcheck.population.gpu import choice
+from boundcheck.population.gpu.choice import MOST_WRONG, is_fusible, sampled_error, usable_recipe
+from boundcheck.population.gpu.sums import Recipe, _Sums, fused_sums
 from boundcheck.population.plan import PairPlan, choose_dtype
 from boundcheck.population.running_sums import running_sums
-from boundcheck.population.triton_choice import MOST_WRONG, is_fusible, sampled_error, usable_recipe
-from boundcheck.population.triton_sums import Recipe, _Sums, fused_sums
 from tests.oracles import literal
 from tests.oracles.bridge import plan_of, problem_of, weight_scale
 from tests.strategies import clouds, embedding_sets
@@ -218,9 +219,9 @@ def test_the_sample_tells_good_products_from_poor_ones(request):
 def test_a_recipe_that_misses_gives_way_to_the_next(poor_products, monkeypatch):
     plan, terms = sampled_plan()
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (9, 0))
-    monkeypatch.setattr(triton_choice, "RECIPES", {torch.float32: (replace(SPLIT, capability=10), SPLIT, WHOLE)})
+    monkeypatch.setattr(choice, "RECIPES", {torch.float32: (replace(SPLIT, capability=10), SPLIT, WHOLE)})
     assert usable_recipe(plan, terms) == WHOLE
-    monkeypatch.setattr(triton_choice, "RECIPES", {torch.float32: (SPLIT,)})
+    monkeypatch.setattr(choice, "RECIPES", {torch.float32: (SPLIT,)})
     with pytest.warns(RuntimeWarning, match="slower tiles are: fp16x3 missed float64 by"):
         assert usable_recipe(plan, terms) is None
 
@@ -228,7 +229,7 @@ def test_a_recipe_that_misses_gives_way_to_the_next(poor_products, monkeypatch):
 def test_a_kernel_that_does_not_compile_leaves_the_tiles(monkeypatch):
     plan, terms = sampled_plan()
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (9, 0))
-    monkeypatch.setattr(triton_choice, "RECIPES", {torch.float32: (replace(WHOLE, block_a=17),)})  # no power of two
+    monkeypatch.setattr(choice, "RECIPES", {torch.float32: (replace(WHOLE, block_a=17),)})  # no power of two
     with pytest.warns(RuntimeWarning, match="ieee failed with"):
         assert usable_recipe(plan, terms) is None
 
@@ -236,9 +237,9 @@ def test_a_kernel_that_does_not_compile_leaves_the_tiles(monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize(("capability", "split"), [(80, "mma.sync"), (90, "wgmma")])
 def test_every_recipe_compiles_for_gpus_that_are_not_here(capability, split):
-    run = [sys.executable, "-m", "tests.population.compile_triton", str(capability)]
+    run = [sys.executable, "-m", "tests.population.gpu.compile_kernel", str(capability)]
     environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
-    done = subprocess.run(run, check=True, cwd=Path(__file__).parents[2], env=environment, stdout=subprocess.PIPE)
+    done = subprocess.run(run, check=True, cwd=Path(__file__).parents[3], env=environment, stdout=subprocess.PIPE)
     lines = [line.split() for line in done.stdout.decode().splitlines()]
     found = {(product, dtype): (matrix, int(shared)) for product, dtype, _, matrix, shared in lines}
     assert found["fp16x3", "torch.float32"][0] == split

@@ -21,11 +21,11 @@ from torch import Tensor
 
 from boundcheck.hardening import Hardening, LogTerm, denominator
 from boundcheck.population.cumulants import POOLS, CumulantTable
-from boundcheck.population.leave_out import Tilt
+from boundcheck.population.jackknife.leave_out import Tilt
 from boundcheck.population.plan import Chunk, PairPlan, by_instance
 from boundcheck.population.powers import Chain, chain, peak, relative_terms
+from boundcheck.population.ring.sharing import shared
 from boundcheck.population.rows import from_rows, to_rows
-from boundcheck.population.sharing import shared
 from boundcheck.population.tiles import DIFF, SAME, Part, Tile, visit
 
 STEP = 0.6931471805599453  # log 2

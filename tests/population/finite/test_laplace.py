@@ -10,7 +10,7 @@ import torch
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.estimators import loss_spec
 from boundcheck.estimators.finite import FiniteLosses, finite_losses
-from boundcheck.population.laplace import doublings
+from boundcheck.population.finite.laplace import doublings
 from tests.oracles import literal
 from tests.oracles.bridge import eta_of, problem_of
 

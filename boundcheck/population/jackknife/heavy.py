@@ -13,8 +13,8 @@ from torch import Tensor
 
 from boundcheck.hardening import Hardening, LogTerm, denominator, numerator
 from boundcheck.population.cumulants import POOLS
+from boundcheck.population.jackknife.stage import Stage
 from boundcheck.population.plan import PairPlan
-from boundcheck.population.stage import Stage
 from boundcheck.population.tiles import DIFF, SAME, Part, Side
 
 # Below this share log(1 - x) = -x - x^2 / 2 to within x^3 / 3 < 3e-6; the few larger shares are taken exactly.

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from boundcheck.hardening import Hardening, LogTerm, denominator, numerator
 from boundcheck.population.cumulants import POOLS, CumulantTable
-from boundcheck.population.functionals import Functional, Tilt
+from boundcheck.population.jackknife.functionals import Functional, Tilt
 from boundcheck.population.plain_sums import compiled
 from boundcheck.population.plan import PairPlan
 from boundcheck.population.powers import peak

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 
 from boundcheck.hardening import LogTerm
+from boundcheck.population.gpu.streaming import arriving, room, slabs
 from boundcheck.population.plan import Chunk, PairPlan
 from boundcheck.population.powers import chain
-from boundcheck.population.streaming import arriving, room, slabs
 from boundcheck.population.tiles import DIFF, SAME, Progress
 
 LOG2E = math.log2(math.e)
@@ -118,10 +118,10 @@ class _Sums:
 
     def add(self, number: int, z: Tensor) -> None:
         """Add a chunk of candidates, whose rows are z."""
-        from boundcheck.population import triton_kernel
+        from boundcheck.population.gpu import kernel
 
         plan, recipe, chunk = self.plan, self.recipe, self.plan.candidates[number]
-        triton_kernel.add_chunk[(len(self.first),)](
+        kernel.add_chunk[(len(self.first),)](
             self.z,
             self.y,
             self.instance,

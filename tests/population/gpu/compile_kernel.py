@@ -1,4 +1,4 @@
-"""Compile the fused kernel for a GPU that need not be there: python -m tests.population.compile_triton CAPABILITY."""
+"""Compile the fused kernel for a GPU that need not be there: `python -m tests.population.gpu.compile_kernel 90`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
 from boundcheck.hardening import LogTerm
-from boundcheck.population.triton_choice import RECIPES
-from boundcheck.population.triton_kernel import add_chunk
-from boundcheck.population.triton_sums import Recipe, kernel_steps
+from boundcheck.population.gpu.choice import RECIPES
+from boundcheck.population.gpu.kernel import add_chunk
+from boundcheck.population.gpu.sums import Recipe, kernel_steps
 
 TYPES = {torch.float16: "fp16", torch.float32: "fp32", torch.float64: "fp64"}
 

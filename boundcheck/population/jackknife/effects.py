@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from boundcheck.population.heavy import MOST_WAITING, HeavyShares
+from boundcheck.population.jackknife.heavy import MOST_WAITING, HeavyShares
+from boundcheck.population.jackknife.stage import Stage
 from boundcheck.population.plan import Chunk
 from boundcheck.population.powers import chain, relative_terms, steps
-from boundcheck.population.stage import Stage
 from boundcheck.population.tiles import DIFF, SAME, Part, Side, Tile
 
 # (t, part, side) -> (hardenings, 3, a) sums of squares, (columns, instances) effects, (a,) largest logits

@@ -14,12 +14,12 @@ from boundcheck.hardening import Exponential, Threshold
 from boundcheck.losses import LossSpec, anchor_losses, instance_weights
 from boundcheck.population.critical import tilted_sums
 from boundcheck.population.cumulants import cumulant_table, pooled, stacked, terms_for
-from boundcheck.population.laplace import pool_influence, pool_transforms, weighted_sums
-from boundcheck.population.leave_out import leave_one_out
+from boundcheck.population.finite.laplace import pool_influence, pool_transforms, weighted_sums
+from boundcheck.population.finite.positive_transforms import class_influence, class_transform
+from boundcheck.population.jackknife.leave_out import leave_one_out
 from boundcheck.population.plan import Shard, plan_pairs, plan_shards, sorted_order
-from boundcheck.population.positive_transforms import class_influence, class_transform
 from boundcheck.population.positives import class_means
-from boundcheck.population.sharing import shard_edges
+from boundcheck.population.ring.sharing import shard_edges
 from boundcheck.population.tiles import DIFF
 
 SPEC = LossSpec(0.3, (Exponential(3.0), Threshold(0.1)), positives="class", class_prior="balanced")

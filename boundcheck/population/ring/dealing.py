@@ -14,7 +14,7 @@ from torch import Tensor
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import FileError
 from boundcheck.population.plan import Shard, sorted_order
-from boundcheck.population.sharing import Ring, shard_edges
+from boundcheck.population.ring.sharing import Ring, shard_edges
 from boundcheck.workers import Workers, meeting
 
 

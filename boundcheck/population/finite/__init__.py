@@ -1,0 +1,1 @@
+"""Losses at finite k: Laplace transforms of e^t over pools and over positives."""
