@@ -148,14 +148,14 @@ def brute_force(z: Tensor, y: Tensor, temperature: float, betas: tuple[float, ..
 
 # The most embeddings a method is given: beyond, its matrices do not fit a laptop or it takes minutes.
 METHODS: dict[str, tuple[Method, int]] = {
-    "gemm": (gemm, 10**9),
+    "gemm": (gemm, 50_000),
     "boundcheck": (boundcheck, 10**9),
     "boundcheck_intervals": (boundcheck_intervals, 10**9),
     "boundcheck_torch": (without_numba(boundcheck), 50_000),
-    "boundcheck_torch_intervals": (without_numba(boundcheck_intervals), 50_000),
+    "boundcheck_torch_intervals": (without_numba(boundcheck_intervals), 20_000),
     "blocked": (blocked, 20_000),
     "full_matrix": (full_matrix, 10_000),
     "batch_formula": (batch_formula, 10_000),
-} | ({"keops": (keops, 10_000)} if find_spec("pykeops") else {})
+} | ({"keops": (keops, 5_000)} if find_spec("pykeops") else {})
 # Those that start a thread for each core themselves; the others are given torch's and OpenMP's.
 THREADED = {"gemm", "boundcheck", "boundcheck_intervals", "boundcheck_torch", "boundcheck_torch_intervals"}
