@@ -1,6 +1,6 @@
 """How fast, beside what else: every method against the bare matrix product, in one run.
 
-python -m benchmarks all --out results/benchmarks [--size quick] [--repeats 3]
+python -m benchmarks all --out results/benchmarks [--size quick] [--studies n betas ...] [--repeats 3]
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.cases import SIZES, cases
+from benchmarks.cases import SIZES, STUDIES, cases
 from benchmarks.endtoend import end_to_end
 from benchmarks.measure import in_own_process
 from benchmarks.plots import draw
@@ -41,15 +41,20 @@ def main() -> None:
     parser.add_argument("what", choices=["all", "pairs", "verify"])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--size", choices=SIZES, default="quick")
+    parser.add_argument("--studies", nargs="+", choices=STUDIES, help="measure these again, and keep OUT's other rows")
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     if options.what in ("all", "pairs"):
         rows = []
         for case in cases(options.size):
-            rows.append(in_own_process(case, options.repeats))
-            print(case, describe(rows[-1]), flush=True)
+            if case.study in (options.studies or STUDIES):
+                rows.append(in_own_process(case, options.repeats))
+                print(case, describe(rows[-1]), flush=True)
         table = pd.DataFrame(rows)
+        if options.studies:
+            before = pd.read_csv(options.out / "pairs.csv")
+            table = pd.concat([before[~before.study.isin(options.studies)], table])
         table.to_csv(options.out / "pairs.csv", index=False, float_format="%.4g")
         scaling(table).to_csv(options.out / "scaling.csv", index=False, float_format="%.3g")
         draw(table, options.out)

@@ -35,6 +35,7 @@ class Case:
 
 BETAS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 MANY_BETAS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 30.0)
+STUDIES = ("n", "betas", "classes", "d", "temperature")
 # size -> (numbers of embeddings of the size study, n of the others)
 SIZES = {
     "smoke": ((300,), 300),

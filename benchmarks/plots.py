@@ -49,7 +49,8 @@ def by_choice(table: pd.DataFrame, path: Path) -> None:
             rows = table[(table.study == study) & (table.method == method)]
             x = [len(str(v).split()) for v in rows.betas] if study == "betas" else rows[study].astype(str)
             axes.plot([str(v) for v in x], rows.ratio_to_floor, marker="o", label=LABELS[method])
-        axes.set(xlabel=label, ylim=(0, None))
+        axes.set(xlabel=label, yscale="log", yticks=(1, 2, 5, 10, 20), yticklabels=("1", "2", "5", "10", "20"))
+        axes.minorticks_off()
         axes.axhline(1, color="k", linewidth=0.8)
         axes.grid(alpha=0.3)
     panels[0].set_ylabel("time / bare matrix product")

@@ -34,7 +34,6 @@ from boundcheck.estimators.minibatch import minibatch_frame, undefined_batches
 from boundcheck.losses import LossSpec
 from boundcheck.manifest import manifest_of
 from boundcheck.population.tiles import Progress
-from boundcheck.report import summary_html, write_report
 from boundcheck.runs import WORST_COLUMNS, Run, save_run
 from boundcheck.tabulate import anchors_frame, claims_frame, limits_frame
 from boundcheck.worst import pictures_of, worst_anchors
@@ -116,6 +115,8 @@ class Verification:
         Raises:
             FileError: the directory is in use or cannot be written.
         """
+        from boundcheck.report import write_report  # draws: half a second to import
+
         manifest = dict(self.run.manifest)
         if command is not None:
             manifest["command"] = list(command)
@@ -124,6 +125,8 @@ class Verification:
         return save_run(run, directory, overwrite, also=[write_report])
 
     def _repr_html_(self) -> str:
+        from boundcheck.report import summary_html
+
         return summary_html(self.run)
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmarks.cases import Case, cases
+from benchmarks.cases import STUDIES, Case, cases
 from benchmarks.methods import METHODS, brute_force
 
 
@@ -23,7 +23,7 @@ def test_every_method_agrees_with_float64(method, classes, betas):
 
 def test_cases_cover_every_method_and_study():
     assert {case.method for case in cases("full")} == set(METHODS)
-    assert {case.study for case in cases("full")} == {"n", "betas", "classes", "d", "temperature"}
+    assert {case.study for case in cases("full")} == set(STUDIES)
     torch.testing.assert_close(Case("x", n=50).data()[0].norm(dim=1), torch.ones(50))
 
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binom
 from torch import Tensor
 
 from boundcheck.claims.base import Evidence, Finding
@@ -96,5 +95,7 @@ def log_coverage(classes: int, draws: int) -> NDArray[np.float64]:
 
 def collision_loss(classes: int, k: int) -> float:
     """col = E log(1 + Binomial(K, 1/C)): what negatives of the anchor's class cost whatever the encoder, nats."""
+    from scipy.stats import binom  # half a second to import
+
     count = np.arange(k + 1)
     return float((binom.pmf(count, k, 1 / classes) * np.log1p(count)).sum())

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 
 from boundcheck.data.base import ImageSet, Places, Source, numbered_ids
 
@@ -17,6 +15,9 @@ def read(source: Source, split: str, places: Places) -> ImageSet:
     scikit-learn has no split of its own, so this one is made with `train_test_split(test_size=597,
     random_state=0, stratify=labels)`. Grey levels 0..16 become 0..255.
     """
+    from sklearn.datasets import load_digits  # a quarter of a second to import
+    from sklearn.model_selection import train_test_split
+
     digits = load_digits()
     parts = train_test_split(
         np.arange(len(digits.target)), test_size=TEST_SIZE, random_state=SPLIT_SEED, stratify=digits.target

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Mapping
 
 import torch
-from scipy.optimize import brentq
 from torch import Tensor
 
 from boundcheck.estimators.exact import pair_plan
@@ -68,6 +67,8 @@ def _crossing(
     scl, ucl = LossKey("scl", CONSTANT, q), LossKey("ucl", CONSTANT, q)
     weight = losses.losses.weight[:, [losses.keys.index(scl)]]
     target = losses.loss(ucl).plugin
+
+    from scipy.optimize import brentq  # a quarter of a second to import
 
     def mean(values: Tensor) -> float:
         return float(weighted_mean(values[:, None], weight))

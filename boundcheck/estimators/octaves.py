@@ -11,8 +11,6 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from scipy.interpolate import PchipInterpolator
-from scipy.optimize import brentq
 from torch import Tensor
 
 from boundcheck.estimators.quadrature import Positives, losses_at
@@ -54,6 +52,9 @@ def least_k(ks: list[int], gaps: Tensor, epsilon: float) -> float:
     if j is None or j == 0:
         return math.inf if j is None else 1.0
     # What is left of a gap beyond a thousandth of epsilon is the quadrature's error.
+    from scipy.interpolate import PchipInterpolator  # half a second to import
+    from scipy.optimize import brentq
+
     curve = PchipInterpolator(np.log(ks), np.log(gaps.clamp_min(epsilon / 1000).numpy()))
     at = brentq(lambda x: float(curve(x)) - math.log(epsilon), math.log(ks[j - 1]), math.log(ks[j]))
     return float(math.ceil(math.exp(at) - 1e-9))

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline
 from scipy.special import ive, logsumexp
 
 from boundcheck.errors import InputError
@@ -75,6 +74,8 @@ def _log_normalisers(dim: int, kappa: Array) -> Array:
     if 2 * knots > len(kappa) or high - low < 1e-9:
         return log_normaliser(dim, kappa)
     grid = np.linspace(low, high, knots)
+    from scipy.interpolate import CubicSpline  # half a second to import
+
     return np.asarray(CubicSpline(grid, log_normaliser(dim, grid))(kappa))
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 
-from scipy.stats import norm
+from scipy.special import ndtri
 
 NARROWEST = 2000  # anchors
 
@@ -43,8 +43,8 @@ def anytime_error(total: float, sampling: float, sampled: int, anchors: int, con
     """
     alpha = 1 - confidence
     data = math.sqrt(max(total**2 - sampling**2, 0.0))
-    half = float(norm.ppf(1 - alpha / 4)) * data
+    half = float(ndtri(1 - alpha / 4)) * data
     if sampled < anchors:
         deviation = sampling * math.sqrt(sampled / (1 - sampled / anchors))
         half += boundary(sampled, alpha / 2) * deviation
-    return half / float(norm.ppf(1 - alpha / 2))
+    return half / float(ndtri(1 - alpha / 2))
