@@ -140,10 +140,10 @@ def _heavy_influences(losses: LossTable) -> list[str]:
 def _means(ess: float) -> str:
     """What a low median number of effective negatives is known to do to the intervals."""
     if ess < FAILING_ESS:
-        return f"below {FAILING_ESS:.0f} intervals miss the limit far more often than they say"
+        return f"below {FAILING_ESS:.0f} intervals may miss the limit far more often than they say"
     if ess < TOO_LOW_ESS:
         return (
-            f"intervals fail below {FAILING_ESS:.0f}, and held where they were tried above; "
+            f"intervals may fail below {FAILING_ESS:.0f}, and held where they were tried above; "
             f"no verdict is given below {TOO_LOW_ESS:.0f}"
         )
     return "bias correction and intervals are approximate there"
