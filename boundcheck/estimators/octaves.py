@@ -51,10 +51,10 @@ def least_k(ks: list[int], gaps: Tensor, epsilon: float) -> float:
     j = next((j for j, gap in enumerate(gaps.tolist()) if gap <= epsilon), None)
     if j is None or j == 0:
         return math.inf if j is None else 1.0
-    # What is left of a gap beyond a thousandth of epsilon is the quadrature's error.
     from scipy.interpolate import PchipInterpolator  # half a second to import
     from scipy.optimize import brentq
 
+    # What is left of a gap beyond a thousandth of epsilon is the quadrature's error.
     curve = PchipInterpolator(np.log(ks), np.log(gaps.clamp_min(epsilon / 1000).numpy()))
     at = brentq(lambda x: float(curve(x)) - math.log(epsilon), math.log(ks[j - 1]), math.log(ks[j]))
     return float(math.ceil(math.exp(at) - 1e-9))

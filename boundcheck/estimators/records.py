@@ -26,8 +26,8 @@ TOLERANCE = 4e-5
 COSINE_TOLERANCE = 1e-6
 
 # Median numbers of effective negatives, read off results/validation/coverage.csv. At 3 to 15.5 (beta = 10) 95 %
-# intervals of H-SCL and of the gaps cover 0 to 66 % and err on one side, though at 12.6 to 15.1 (beta = 5, n = 400) they
-# hold; from 24 on all cover 93 % and more.
+# intervals of H-SCL and of the gaps cover 0 to 66 % and err on one side, though at 12.6 to 15.1 (beta = 5, n = 400)
+# they hold; from 24 on all cover 93 % and more.
 FAILING_ESS = 16.0
 TOO_LOW_ESS = 20.0  # nothing is decided below: well clear of where intervals fail
 LOW_ESS = 30.0  # a warning below
