@@ -52,7 +52,7 @@ def main() -> None:
                 rows.append(in_own_process(case, options.repeats))
                 print(case, describe(rows[-1]), flush=True)
         table = pd.DataFrame(rows)
-        if options.studies:
+        if options.studies and (options.out / "pairs.csv").exists():
             before = pd.read_csv(options.out / "pairs.csv")
             table = pd.concat([before[~before.study.isin(options.studies)], table])
         table.to_csv(options.out / "pairs.csv", index=False, float_format="%.4g")
