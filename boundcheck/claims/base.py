@@ -37,7 +37,7 @@ class Evidence:
         over: original anchor indices -> the same losses over those anchors alone, see `compare`.
         finite: numbers of negatives k -> the losses at them, over all anchors or a sample of them, without intervals.
         summed: numbers of negatives k -> (a, k) losses of a sum over k negatives, see `summed_losses`.
-        z: (n, v, d) float64, the embeddings; in a search for counterexamples they carry the gradient.
+        z: (n, v, d) the embeddings; in a search for counterexamples, in float64, they carry the gradient.
     """
 
     losses: LossTable

@@ -33,7 +33,7 @@ def gather(
         seed: of the anchors that losses at finite k are checked at.
         crossing: whether to look for the beta at which H-SCL reaches UCL.
     """
-    z = torch.from_numpy(losses.emb.z).to(torch.float64)
+    z = torch.from_numpy(losses.emb.z)  # as it is: it may be mapped from a file larger than memory
     if losses.estimator == "closed":
         return Evidence(losses, population_worst_case(losses), {}, _nothing, _nothing, _nothing, z)
     plan_for = planner(losses, device, precision)

@@ -14,7 +14,7 @@ def class_logits(losses: LossTable, z: Tensor) -> Tensor:
 
     Args:
         losses: any table of the embeddings.
-        z: (n, v, d) float64, the embeddings themselves.
+        z: (n, v, d) the embeddings themselves, in any precision; sums are in float64.
     """
     emb = losses.emb
     y = torch.from_numpy(emb.y)

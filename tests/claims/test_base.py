@@ -219,3 +219,10 @@ def test_says_when_one_instance_carries_the_variance(evidence: Evidence) -> None
     judgement = one(evidence, dataclasses.replace(finding(1.0), margin=heavy))
     assert judgement.verdict == "holds"
     assert "One instance carries 96% of the variance of the margin" in judgement.reason
+
+
+def test_evidence_copies_no_embeddings() -> None:
+    """They may be mapped from a file larger than memory."""
+    emb = clusters()
+    single = bc.EmbeddingSet(emb.z.astype("float32"), emb.y)
+    assert evidence_of(single).z.data_ptr() == torch.from_numpy(single.z).data_ptr()
