@@ -120,6 +120,36 @@ def _log1p64(w):
     return p * s + n * 0.6931471805599453
 
 
+@_compiled(_EXACT)
+@no_type_check
+def _rank32(x):
+    """An integer that is the larger, the larger x is: maxima of integers are vectorised, those of floats are not."""
+    bits = np.float32(x).view(np.int32)
+    return np.int32(bits ^ ((bits >> 31) & 0x7FFFFFFF))
+
+
+@_compiled(_EXACT)
+@no_type_check
+def _rank64(x):
+    """Likewise."""
+    bits = np.float64(x).view(np.int64)
+    return np.int64(bits ^ ((bits >> 63) & 0x7FFFFFFFFFFFFFFF))
+
+
+@_compiled(_EXACT)
+@no_type_check
+def _ranked32(rank):
+    """The number of that rank."""
+    return np.int32(rank ^ ((rank >> 31) & 0x7FFFFFFF)).view(np.float32)
+
+
+@_compiled(_EXACT)
+@no_type_check
+def _ranked64(rank):
+    """Likewise."""
+    return np.int64(rank ^ ((rank >> 63) & 0x7FFFFFFFFFFFFFFF)).view(np.float64)
+
+
 @no_type_check
 def exp(x):
     """e^x in the precision of x, in loops that the compiler turns into vector instructions (it does not for np.exp)."""
@@ -130,18 +160,30 @@ def log1p(w):
     """log(1 + w), likewise."""
 
 
+@no_type_check
+def rank(x):
+    """An integer that is the larger, the larger x is."""
+
+
+@no_type_check
+def ranked(rank):
+    """The number of that rank."""
+
+
 def _by_precision(function: Callable[[Any], Any], single: Callable[[Any], Any], double: Callable[[Any], Any]) -> None:
     """Let compiled code that calls `function` call one of these instead, by the precision of its argument."""
 
     @overload(function)
     @no_type_check
     def choose(x):
-        chosen = single if x == types.float32 else double
+        chosen = single if x in (types.float32, types.int32) else double
         return lambda x: chosen(x)
 
 
 _by_precision(exp, _exp32, _exp64)
 _by_precision(log1p, _log1p32, _log1p64)
+_by_precision(rank, _rank32, _rank64)
+_by_precision(ranked, _ranked32, _ranked64)
 
 
 @_compiled(_SUMS)
@@ -152,8 +194,11 @@ def _row_powers(logits, drop, steps, values):
     for s in range(len(gammas)):
         if firsts[s] < 0:
             gamma = gammas[s]
-            for j in range(len(logits)):
-                values[s, j] = exp(gamma * logits[j])
+            if gamma == 0:
+                values[s] = 1
+            else:
+                for j in range(len(logits)):
+                    values[s, j] = exp(gamma * logits[j])
             for j in range(len(drop)):
                 if drop[j]:
                     values[s, j] = 0
@@ -167,14 +212,15 @@ def _row_powers(logits, drop, steps, values):
 @no_type_check
 def _largest(logits, drop):
     """The largest logit of a row, -inf where all are dropped."""
-    top = logits.dtype.type(-np.inf)
+    least = rank(logits.dtype.type(-np.inf))
+    top = least
     if len(drop):
         for j in range(len(logits)):
-            top = max(top, top if drop[j] else logits[j])
+            top = max(top, least if drop[j] else rank(logits[j]))
     else:
         for j in range(len(logits)):
-            top = max(top, logits[j])
-    return top
+            top = max(top, rank(logits[j]))
+    return ranked(top)
 
 
 @_compiled(_SUMS)
@@ -227,65 +273,221 @@ def add_powers(t, drop, steps, row_at, column_at, row_weight, column_weight, mir
                 sums[k, column_at + j] += columns[k, j]
 
 
+# Below, whole arrays are handed on with places in them: a slice costs as much as a hundred sums. But nothing is added
+# to the index of an inner loop: it might be negative then, for all the compiler knows, and no vector is loaded.
+
+
 @_compiled(_SUMS)
 @no_type_check
-def effect_sums(t, drop, steps, weight, scale, pairs, factors):
+def _shares(values, row, first, second, scale_x, scale_y, weight, x, y):
+    """Fill (m,) `x` and `y` with the shares of m instances at one anchor; return their sums of squares and products."""
+    m = len(x)
+    for j in range(m):
+        x[j] = values[row, first, 0, j]
+    for j in range(m):
+        y[j] = values[row, second, 0, j]
+    for view in range(1, values.shape[2]):
+        for j in range(m):
+            x[j] += values[row, first, view, j]
+        for j in range(m):
+            y[j] += values[row, second, view, j]
+    xx = xy = yy = x.dtype.type(0)
+    for j in range(m):
+        share_x, share_y = x[j] * (scale_x * weight[j]), y[j] * (scale_y * weight[j])
+        x[j], y[j] = share_x, share_y
+        xx += share_x * share_x
+        xy += share_x * share_y
+        yy += share_y * share_y
+    return xx, xy, yy
+
+
+@_compiled(_SUMS)
+@no_type_check
+def _shares_of_one(values, rows, step, scale, term, weight, out, i):
+    """Fill row i of (4, b) `out` with the shares of one instance, whose views are some rows, at b anchors."""
+    start, stop = rows
+    for k in range(out.shape[1]):
+        out[i, k] = values[start, step, k]
+    for row in range(start + 1, stop):
+        for k in range(out.shape[1]):
+            out[i, k] += values[row, step, k]
+    for k in range(out.shape[1]):
+        out[i, k] *= weight * scale[term, k]
+
+
+@_compiled(_SUMS)
+@no_type_check
+def _add_effects(x, y, factors, c, row, effects):
+    """Add one anchor's effects of leaving out each of m instances."""
+    of_x, of_y, of_xx = factors[c, 0, row], factors[c, 1, row], factors[c, 2, row]
+    of_xy, of_yy = factors[c, 3, row], factors[c, 4, row]
+    for j in range(len(x)):
+        effects[c, j] += x[j] * (of_x + of_xx * x[j] + of_xy * y[j]) + y[j] * (of_y + of_yy * y[j])
+
+
+@_compiled(_SUMS)
+@no_type_check
+def _add_to_anchors(x, y, h, p, sums):
+    """Add the products of the shares of four instances at b anchors: x, y (4, b), sums (h, 3, b)."""
+    for k in range(x.shape[1]):
+        sums[h, p, k] += x[0, k] * y[0, k] + x[1, k] * y[1, k] + x[2, k] * y[2, k] + x[3, k] * y[3, k]
+
+
+@_compiled(_SUMS)
+@no_type_check
+def _effects_of_four(x, y, factors, c):
+    """Sums over b anchors of the effects of leaving out each of four instances: x, y (4, b)."""
+    e0 = e1 = e2 = e3 = x.dtype.type(0)
+    for k in range(x.shape[1]):  # factors are loaded once for the four
+        of_x, of_y, of_xx = factors[c, 0, k], factors[c, 1, k], factors[c, 2, k]
+        of_xy, of_yy = factors[c, 3, k], factors[c, 4, k]
+        e0 += x[0, k] * (of_x + of_xx * x[0, k] + of_xy * y[0, k]) + y[0, k] * (of_y + of_yy * y[0, k])
+        e1 += x[1, k] * (of_x + of_xx * x[1, k] + of_xy * y[1, k]) + y[1, k] * (of_y + of_yy * y[1, k])
+        e2 += x[2, k] * (of_x + of_xx * x[2, k] + of_xy * y[2, k]) + y[2, k] * (of_y + of_yy * y[2, k])
+        e3 += x[3, k] * (of_x + of_xx * x[3, k] + of_xy * y[3, k]) + y[3, k] * (of_y + of_yy * y[3, k])
+    return e0, e1, e2, e3
+
+
+@_compiled(_SUMS)
+@no_type_check
+def effect_sums(
+    t, drop, steps, row_at, column_at, views, mirrored, weight, scale, pairs, factors, which, squares, effects
+):
     """One group of a tile in the second visit: sums of shares squared, and of effects of leaving instances out.
 
-    The shares of an instance are x = scale w sum_views e^{(1 + beta) t}, and y likewise with e^{beta t}.
+    The shares of an instance are x = scale w sum_views e^{(1 + beta) t}, and y likewise with e^{beta t}. Rows and
+    columns of the tile are view-major where they are candidates.
 
     Args:
-        t: (a, v m) logits of m instances, view-major.
-        drop: as in `add_powers`.
-        steps: of the powers.
-        weight: (m,) weights of the instances, in the precision of the powers.
-        scale: (a, terms) what turns a term into a share.
+        t, drop, steps, row_at, column_at, mirrored: as in `add_powers`.
+        views: of an instance.
+        weight: (m,) weights of all instances, in the precision of the powers.
+        scale: (terms, n) what turns a term into a share, of every anchor.
         pairs: (h, 4) of each hardening: the terms of x and of y, and its first and last + 1 among the factors.
-        factors: (a, c, 5) of x, y, x^2, xy and y^2 in each effect.
-
-    Returns:
-        (h, 3, a) sums of x^2, xy and y^2, (c, m) sums of effects over the rows, and (a,) the largest logit of each
-        row, -inf where all are dropped.
+        factors: (c, 5, n) of x, y, x^2, xy and y^2 in each effect of every anchor.
+        which: (c,) where the effects are to be added.
+        squares: (h, 3, n) float64, sums of x^2, xy and y^2 of every anchor, added to.
+        effects: (f, m) float64, sums of effects over the anchors, added to.
     """
     a, b = t.shape
-    m = len(weight)
-    squares = np.empty((len(pairs), 3, a), weight.dtype)
-    effects = np.zeros((factors.shape[1], m), weight.dtype)
-    largest = np.full(a, -np.inf, t.dtype)
+    m = b // views
+    together = views if mirrored else 1  # rows that are worked through at once: one instance's, where it is left out
+    many = a // together
+    first_row, first_column = row_at // views, column_at // views
     wanted = steps[3]
-    values = np.empty((len(wanted), b), weight.dtype)
-    logits, x, y = np.empty(b, weight.dtype), np.empty(m, weight.dtype), np.empty(m, weight.dtype)
-    place = np.empty(scale.shape[1], np.int64)
+    place = np.empty(len(scale), np.int64)
     for s in range(len(wanted)):
         if wanted[s] >= 0:
             place[wanted[s]] = s
-    for i in range(a):
-        largest[i] = _largest(t[i], drop[i])
-        for j in range(b):
-            logits[j] = t[i, j]
-        _row_powers(logits, drop[i], steps, values)
+    dtype = weight.dtype
+    values = np.empty((4 * together, len(wanted), b), dtype)
+    by_view = values.reshape((4 * together, len(wanted), views, m))
+    column_weight = weight[first_column : first_column + m]
+    column_scale = scale[:, column_at : column_at + b * mirrored].copy()
+    column_factors = factors[:, :, column_at : column_at + b * mirrored].copy()
+    x, y = np.empty(m, dtype), np.empty(m, dtype)
+    x4, y4 = np.zeros((4, b), dtype), np.zeros((4, b), dtype)
+    of_columns = np.zeros((len(pairs), 3, b), dtype)
+    of_instances = np.zeros((len(which), m), dtype)
+    for start in range(0, many, 4):
+        four = min(4, many - start)
+        for i in range(four):
+            for view in range(together):
+                row = view * many + start + i
+                _row_powers(t[row], drop[row], steps, values[i * together + view])
         for h in range(len(pairs)):
-            numerator, denominator = values[place[pairs[h, 0]]], values[place[pairs[h, 1]]]
-            scale_x, scale_y = scale[i, pairs[h, 0]], scale[i, pairs[h, 1]]
-            for j in range(m):
-                x[j], y[j] = numerator[j], denominator[j]
-            for start in range(m, b, m):
-                for j in range(m):
-                    x[j] += numerator[start + j]
-                    y[j] += denominator[start + j]
-            xx = xy = yy = weight.dtype.type(0)
-            for j in range(m):
-                x[j] *= scale_x * weight[j]
-                y[j] *= scale_y * weight[j]
-                xx += x[j] * x[j]
-                xy += x[j] * y[j]
-                yy += y[j] * y[j]
-            squares[h, 0, i], squares[h, 1, i], squares[h, 2, i] = xx, xy, yy
-            for c in range(pairs[h, 2], pairs[h, 3]):
-                of_x, of_y, of_xx, of_xy, of_yy = factors[i, c]
-                for j in range(m):
-                    effects[c, j] += x[j] * (of_x + of_xx * x[j] + of_xy * y[j]) + y[j] * (of_y + of_yy * y[j])
-    return squares, effects, largest
+            of_x, of_y = pairs[h, 0], pairs[h, 1]
+            first, second = place[of_x], place[of_y]
+            for i in range(four):
+                for view in range(together):
+                    row = row_at + view * many + start + i
+                    xx, xy, yy = _shares(
+                        by_view,
+                        i * together + view,
+                        first,
+                        second,
+                        scale[of_x, row],
+                        scale[of_y, row],
+                        column_weight,
+                        x,
+                        y,
+                    )
+                    squares[h, 0, row] += xx
+                    squares[h, 1, row] += xy
+                    squares[h, 2, row] += yy
+                    for c in range(pairs[h, 2], pairs[h, 3]):
+                        _add_effects(x, y, factors, c, row, of_instances)
+            if mirrored:
+                for i in range(four):
+                    rows, w = (i * together, (i + 1) * together), weight[first_row + start + i]
+                    _shares_of_one(values, rows, first, column_scale, of_x, w, x4, i)
+                    _shares_of_one(values, rows, second, column_scale, of_y, w, y4, i)
+                x4[four:], y4[four:] = 0, 0
+                _add_to_anchors(x4, x4, h, 0, of_columns)
+                _add_to_anchors(x4, y4, h, 1, of_columns)
+                _add_to_anchors(y4, y4, h, 2, of_columns)
+                for c in range(pairs[h, 2], pairs[h, 3]):
+                    sums = _effects_of_four(x4, y4, column_factors, c)
+                    for i in range(four):
+                        effects[which[c], first_row + start + i] += sums[i]
+    if mirrored:
+        squares[:, :, column_at : column_at + b] += of_columns
+    for c in range(len(which)):
+        effects[which[c], first_column : first_column + m] += of_instances[c]
+
+
+@_compiled(_SUMS)
+@no_type_check
+def _reaches(t, row, least):
+    """Whether any logit of a row reaches its own least logit."""
+    top = rank(t[row, 0] - least[0])
+    for j in range(t.shape[1]):
+        top = max(top, rank(t[row, j] - least[j]))
+    return top >= 0
+
+
+@_compiled(_SUMS)
+@no_type_check
+def reached(t, drop, row_at, column_at, views, mirrored, least, found):
+    """List the instances of a tile's group one of whose views, seen from an anchor, reaches that anchor's least logit.
+
+    Args:
+        t, drop, row_at, column_at, views, mirrored: as in `effect_sums`.
+        least: (n,) of every anchor, in t's precision.
+        found: (2, a b, 2) filled with (row, instance) for the rows as anchors and, if `mirrored`, with (instance,
+            column) for the columns as anchors, all counted from the tile's edges.
+
+    Returns:
+        How many there are of each.
+    """
+    a, b = t.shape
+    m = b // views
+    none = drop.shape[1] == 0
+    rows_found = columns_found = 0
+    for row in range(a):
+        bar = least[row_at + row]
+        if _largest(t[row], drop[row]) >= bar:
+            for j in range(m):  # an instance's views belong to one group
+                if none or not drop[row, j]:
+                    for view in range(views):
+                        if t[row, view * m + j] >= bar:
+                            found[0, rows_found, 0], found[0, rows_found, 1] = row, j
+                            rows_found += 1
+                            break
+    if mirrored:
+        of_columns, many = least[column_at : column_at + b], a // views
+        for i in range(many):
+            for first in range(i, a, many):
+                if _reaches(t, first, of_columns):
+                    for k in range(b):
+                        if none or not drop[i, k]:
+                            for row in range(i, a, many):
+                                if t[row, k] >= of_columns[k]:
+                                    found[1, columns_found, 0], found[1, columns_found, 1] = i, k
+                                    columns_found += 1
+                                    break
+                    break
+    return rows_found, columns_found
 
 
 @_compiled(_SUMS)

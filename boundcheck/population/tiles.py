@@ -34,28 +34,6 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Side:
-    """A tile as the anchors along one of its edges see it."""
-
-    anchors: Chunk
-    candidates: Chunk
-    turned: bool
-
-    @property
-    def rows(self) -> int:
-        """Number of anchors."""
-        return len(self.anchors)
-
-    def face(self, values: Tensor) -> Tensor:
-        """Values of the tile's pairs with this side's anchors as rows."""
-        return values.T if self.turned else values
-
-    def part(self, part: Part) -> Part:
-        """A part of the tile, its mask likewise."""
-        return part if part.drop is None else Part(part.group, self.face(part.drop).contiguous())
-
-
-@dataclass(frozen=True)
 class Tile:
     """Logits of one anchor chunk against one candidate chunk; `t` is a buffer that the next tile overwrites."""
 
@@ -63,11 +41,6 @@ class Tile:
     candidates: Chunk
     parts: tuple[Part, ...]
     mirrored: bool = False  # its candidates are to be served as anchors too: no other tile holds these pairs
-
-    def sides(self, anchors: Chunk) -> tuple[Side, ...]:
-        """Whom the tile serves: its anchors, and where it is mirrored its candidates."""
-        side = Side(anchors, self.candidates, turned=False)
-        return (side, Side(self.candidates, anchors, turned=True)) if self.mirrored else (side,)
 
 
 @runtime_checkable

@@ -7,9 +7,7 @@ candidates (same or diff); those in the pool of all are smaller by a ratio that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import partial
-from typing import TypeAlias
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -19,16 +17,13 @@ from boundcheck.population.jackknife.heavy import MOST_WAITING, HeavyShares
 from boundcheck.population.jackknife.stage import Stage
 from boundcheck.population.plan import Chunk
 from boundcheck.population.powers import chain, relative_terms, steps
-from boundcheck.population.tiles import DIFF, SAME, Part, Side, Tile
-
-# (t, part, side) -> (hardenings, 3, a) sums of squares, (columns, instances) effects, (a,) largest logits
-SumsOf: TypeAlias = Callable[[Tensor, Part, Side], tuple[Tensor, Tensor, Tensor]]
+from boundcheck.population.tiles import DIFF, SAME, Part, Tile
 
 MOST_LOST = 1e-4  # relative error of an effect by its roundings, far below its statistical error
 
 
 class Effects:
-    """Sums over the tiles of one worker.
+    """Sums over the tiles of one worker, of any terms, anywhere: relative to the largest logit of each row.
 
     Attributes:
         squares: (2, hardenings, 3, rows) sums of x^2, xy and y^2 within each group, float64.
@@ -38,62 +33,80 @@ class Effects:
 
     def __init__(self, stage: Stage, least: Tensor) -> None:
         plan = stage.plan
-        self.stage = stage
+        self.stage, self.least = stage, least
         self.squares = least.new_zeros(2, len(stage.hardenings), 3, plan.n_anchors, dtype=torch.float64)
         self.columns = least.new_zeros(len(stage.functionals), len(plan.order), dtype=torch.float64)
-        self.heavy = HeavyShares(stage, least, self.columns)
-        self.sums_of = compiled_sums(stage) if stage.plain else partial(relative_sums, stage)
+        self.heavy = HeavyShares(stage, self.columns)
 
     def __call__(self, anchors: Chunk, tiles: Iterator[Tile]) -> None:
         """Add the tiles of one row of the plan."""
         for tile in tiles:
-            for side in tile.sides(anchors):
-                where = slice(side.candidates.start, side.candidates.stop)
-                t = side.face(tile.t).contiguous()
-                for part in tile.parts:
-                    part = side.part(part)
-                    squares, effects, largest = self.sums_of(t, part, side)
-                    self.squares[part.group, :, :, side.anchors.at] += squares
-                    self.columns[self.stage.wanted[part.group], where] += effects
-                    self.heavy.collect(t, largest, part, side)
+            for part in tile.parts:
+                self.add(anchors, tile, part)
         self.heavy.settle(MOST_WAITING)
 
+    def add(self, anchors: Chunk, tile: Tile, part: Part) -> None:
+        """Add one group of a tile."""
+        stage, group, at = self.stage, part.group, anchors.at
+        candidates = slice(tile.candidates.start, tile.candidates.stop)
+        order = chain(stage.terms, stage.plan.dtype, MOST_LOST)
+        values = dict(relative_terms(tile.t, stage.top[group, at], order, part, stage.plan.temperature))
+        shares = {  # (a, instances)
+            term: values[term].view(len(anchors), stage.plan.v, -1).sum(1)
+            * stage.scale[group, k, at, None]
+            * stage.weight[candidates]
+            for k, term in enumerate(stage.terms)
+        }
+        for h, (n, d, first, last) in enumerate(stage.pairs(group)):
+            x, y = shares[stage.terms[n]], shares[stage.terms[d]]
+            products = torch.stack([x, y, x * x, x * y, y * y])  # (5, a, instances)
+            self.squares[group, h, :, at] += products[2:].sum(2)
+            effects = torch.einsum("cpa,pam->cm", stage.factors[group][first:last, :, at], products)
+            self.columns[stage.wanted[group][first:last], candidates] += effects
+        views = part.keep_finite(tile.t, -torch.inf).view(len(anchors), stage.plan.v, -1)
+        row, instance = (views.amax(1) >= self.least[group, at, None]).nonzero().unbind(1)
+        self.heavy.collect(group, row + at.start, instance + candidates.start, views[row, :, instance])
 
-def compiled_sums(stage: Stage) -> SumsOf:
-    """Of powers of e^t that stay in range, on a CPU."""
-    from boundcheck.population.loops import effect_sums  # compiles: only where pairs are visited
 
-    order = steps(stage.terms, chain(stage.terms, stage.plan.dtype, MOST_LOST), stage.plan.dtype)
-    scale, factors = stage.scale.numpy(), [of_group.numpy() for of_group in stage.factors]
-    pairs = [np.array(stage.pairs(group), np.int64) for group in (SAME, DIFF)]
+class CompiledEffects(Effects):
+    """The same of powers of e^t that stay in range, on a CPU; a mirrored tile serves both its sides."""
 
-    def sums_of(t: Tensor, part: Part, side: Side) -> tuple[Tensor, Tensor, Tensor]:
-        at, weight = side.anchors.at, side.candidates.weight[: side.candidates.stop - side.candidates.start].numpy()
-        group = part.group
-        sums = effect_sums(
-            t.numpy(), part.mask(t).numpy(), order, weight, scale[group, at], pairs[group], factors[group][at]
+    def __init__(self, stage: Stage, least: Tensor) -> None:
+        from boundcheck.population import loops  # compiles: only where pairs are visited
+
+        super().__init__(stage, least)
+        plan = stage.plan
+        self.effect_sums, self.reached = loops.effect_sums, loops.reached
+        self.steps = steps(stage.terms, chain(stage.terms, plan.dtype, MOST_LOST), plan.dtype)
+        self.pairs, self.wanted = (
+            [np.array(of(g), np.int64) for g in (SAME, DIFF)] for of in (stage.pairs, stage.wanted.__getitem__)
         )
-        squares, effects, largest = map(torch.from_numpy, sums)
-        return squares, effects, largest
+        largest_tile = max(map(len, plan.anchors)) * max(map(len, plan.candidates))
+        self.found = np.empty((2, largest_tile, 2), np.int64)
 
-    return sums_of
-
-
-def relative_sums(stage: Stage, t: Tensor, part: Part, side: Side) -> tuple[Tensor, Tensor, Tensor]:
-    """Of any terms, anywhere: relative to the largest logit of each row."""
-    group, at, v = part.group, side.anchors.at, stage.plan.v
-    order = chain(stage.terms, stage.plan.dtype, MOST_LOST)
-    values = dict(relative_terms(t, stage.top[group, at], order, part, stage.plan.temperature))
-    shares = {  # (a, instances)
-        term: values[term].view(len(t), v, -1).sum(1)
-        * stage.scale[group, at, k, None]
-        * side.candidates.weight[: side.candidates.stop - side.candidates.start]
-        for k, term in enumerate(stage.terms)
-    }
-    squares, effects = [], []
-    for n, d, first, last in stage.pairs(group):
-        x, y = shares[stage.terms[n]], shares[stage.terms[d]]
-        products = torch.stack([x, y, x * x, x * y, y * y])  # (5, a, instances)
-        squares.append(products[2:].sum(2))
-        effects.append(torch.einsum("acp,pam->cm", stage.factors[group][at, first:last], products))
-    return torch.stack(squares), torch.cat(effects), part.keep_finite(t, -torch.inf).amax(1)
+    def add(self, anchors: Chunk, tile: Tile, part: Part) -> None:
+        """Add one group of a tile."""
+        stage, group, candidates, v = self.stage, part.group, tile.candidates, self.stage.plan.v
+        t, drop = tile.t.numpy(), part.mask(tile.t).numpy()
+        where = anchors.at.start, candidates.at.start, v, tile.mirrored
+        self.effect_sums(
+            t,
+            drop,
+            self.steps,
+            *where,
+            stage.weight.numpy(),
+            stage.scale[group].numpy(),
+            self.pairs[group],
+            stage.factors[group].numpy(),
+            self.wanted[group],
+            self.squares[group].numpy(),
+            self.columns.numpy(),
+        )
+        many, mirrored_many = self.reached(t, drop, *where, self.least[group].numpy(), self.found)
+        row, instance = torch.from_numpy(self.found[0, :many].T)
+        views = tile.t.view(len(anchors), v, -1)[row, :, instance]
+        self.heavy.collect(group, row + anchors.at.start, instance + candidates.start, views)
+        instance, column = torch.from_numpy(self.found[1, :mirrored_many].T)
+        if mirrored_many:
+            views = tile.t.view(v, -1, len(candidates))[:, instance, column].T
+            self.heavy.collect(group, column + candidates.at.start, instance + anchors.start, views)

@@ -15,7 +15,7 @@ from boundcheck.hardening import Hardening, LogTerm, denominator, numerator
 from boundcheck.population.cumulants import POOLS
 from boundcheck.population.jackknife.stage import Stage
 from boundcheck.population.plan import PairPlan
-from boundcheck.population.tiles import DIFF, SAME, Part, Side
+from boundcheck.population.tiles import DIFF, SAME
 
 # Below this share log(1 - x) = -x - x^2 / 2 to within x^3 / 3 < 3e-6; the few larger shares are taken exactly.
 HEAVY = 0.02
@@ -29,39 +29,23 @@ class HeavyShares:
     """What exact deletion adds to the second-order sums.
 
     Attributes:
-        least: from `least_heavy`.
         beyond: (tilts, 2, rows) what it adds to the sums of delta and of delta^2.
         remainder: (functionals, rows) effects on the summand beyond the second order in delta.
         columns: (functionals, n) of the caller, added to.
     """
 
-    def __init__(self, stage: Stage, least: Tensor, columns: Tensor) -> None:
-        self.stage, self.least, self.columns = stage, least, columns
+    def __init__(self, stage: Stage, columns: Tensor) -> None:
+        self.stage, self.columns = stage, columns
         self.beyond = columns.new_zeros(len(stage.tilts), 2, stage.plan.n_anchors)
         self.remainder = columns.new_zeros(len(stage.functionals), stage.plan.n_anchors)
         self._waiting: list[tuple[int, Tensor, Tensor, Tensor]] = []
         self._count = 0
 
-    def collect(self, t: Tensor, largest: Tensor, part: Part, side: Side) -> None:
-        """Gather the pairs of a tile whose shares may be heavy.
-
-        Args:
-            t: (a, b) the tile's logits, seen from this side.
-            largest: (a,) the largest of each row within the part.
-            part: which pairs count, likewise.
-            side: the anchors concerned.
-        """
-        group = part.group
-        least = self.least[group, side.anchors.at]
-        rows = (largest >= least).nonzero()[:, 0]
-        if len(rows) == 0:
-            return
-        views = t[rows] if part.drop is None else t[rows].masked_fill(part.drop[rows], -torch.inf)
-        views = views.view(len(rows), self.stage.plan.v, -1)  # (rows, v, instances)
-        row, column = (views.amax(1) >= least[rows, None]).nonzero().unbind(1)
-        pair = rows[row] + side.anchors.at.start, column + side.candidates.start, views[row, :, column]
-        self._waiting.append((group, *pair))
-        self._count += len(row)
+    def collect(self, group: int, row: Tensor, column: Tensor, views: Tensor) -> None:
+        """Keep pairs whose shares may be heavy: anchor rows and instances, with the logits of the views, (pairs, v)."""
+        if len(row):
+            self._waiting.append((group, row, column, views))
+            self._count += len(row)
 
     def settle(self, most: int = 0) -> None:
         """Add up what is waiting, if more than `most` pairs are."""
@@ -73,9 +57,8 @@ class HeavyShares:
         self._waiting, self._count = [], 0
 
     def _settle(self, group: int, row: Tensor, column: Tensor, t: Tensor) -> None:
-        """Pairs of anchor rows and instances, with the logits of the instances' views, (pairs, v)."""
         stage = self.stage
-        weight = stage.weight[column]
+        weight = stage.weight[column].to(torch.float64)
         for h in stage.hardenings:
             n, d = (
                 (term.log(t, stage.plan.temperature).to(torch.float64) - stage.log_sum(POOLS[group], term)[row, None])

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from boundcheck.hardening import denominator, numerator
 from boundcheck.population.cumulants import CumulantTable
-from boundcheck.population.jackknife.effects import Effects
+from boundcheck.population.jackknife.effects import CompiledEffects, Effects
 from boundcheck.population.jackknife.functionals import Functional, Tilt
 from boundcheck.population.jackknife.heavy import least_heavy
 from boundcheck.population.jackknife.stage import Stage, set_stage
@@ -85,7 +85,8 @@ def leave_one_out(
     """
     stage = set_stage(plan, table, functionals)
     least = least_heavy(stage)
-    kernels = visit(stage.plan, lambda: Effects(stage, least), mirrored=stage.plain, progress=progress)
+    new = CompiledEffects if stage.plain else Effects
+    kernels = visit(stage.plan, lambda: new(stage, least), mirrored=stage.plain, progress=progress)
     for kernel in kernels:
         kernel.heavy.settle()
 

@@ -54,9 +54,8 @@ class Stage:
 
     @cached_property
     def weight(self) -> Tensor:
-        """(n,) float64 weight of each instance as a candidate, in the order of the plan."""
-        chunks = self.plan.candidates
-        return torch.cat([chunk.weight[: chunk.stop - chunk.start] for chunk in chunks]).to(torch.float64)
+        """(n,) weight of each instance as a candidate, in the order of the plan."""
+        return torch.cat([chunk.weight[: chunk.stop - chunk.start] for chunk in self.plan.candidates])
 
     def groups_of(self, pool: str) -> tuple[int, ...]:
         """The groups of candidates that a pool is made of."""
@@ -87,14 +86,14 @@ class Stage:
 
     @cached_property
     def scale(self) -> Tensor:
-        """(2, rows, terms): turns a tile's terms into shares of their group; zero where the group is empty."""
+        """(2, terms, rows): turns a tile's terms into shares of their group; zero where the group is empty."""
         out = []
         for group in (SAME, DIFF):
             for term in self.terms:
                 log_sum = self.log_sum(POOLS[group], term)
                 reference = 0.0 if self.plain else peak(term, self.top[group], self.plan.temperature)
                 out.append(torch.where(log_sum == -torch.inf, 0.0, (reference - log_sum).exp()))
-        return torch.stack(out).view(2, len(self.terms), -1).transpose(1, 2).to(self.plan.dtype).contiguous()
+        return torch.stack(out).view(2, len(self.terms), -1).to(self.plan.dtype)
 
     @cached_property
     def wanted(self) -> list[list[int]]:
@@ -111,17 +110,17 @@ class Stage:
 
     @cached_property
     def factors(self) -> list[Tensor]:
-        """Of each group: (rows, columns, 5) factors of x, y, x^2, xy and y^2 in the effects on those functionals."""
+        """Of each group: (columns, 5, rows) factors of x, y, x^2, xy and y^2 in the effects on those functionals."""
         return [self._factors(group) for group in (SAME, DIFF)]
 
     def _factors(self, group: int) -> Tensor:
-        out = torch.zeros(len(self.row_of), len(self.wanted[group]), 5, dtype=torch.float64)
+        out = torch.zeros(len(self.wanted[group]), 5, len(self.row_of), dtype=torch.float64)
         for k, i in enumerate(self.wanted[group]):
             f = self.functionals[i]
             x, y = (self.ratio(group, f.tilt.pool, term(f.tilt.hardening)).cpu() for term in (numerator, denominator))
             slope, half = f.slope[self.row_of.cpu()], f.curvature[self.row_of.cpu()] / 2
-            out[:, k] = torch.stack(
-                [slope * x, -slope * y, (slope / 2 - half) * x * x, 2 * half * x * y, -(slope / 2 + half) * y * y], 1
+            out[k] = torch.stack(
+                [slope * x, -slope * y, (slope / 2 - half) * x * x, 2 * half * x * y, -(slope / 2 + half) * y * y]
             )
         return out.to(self.plan.device, self.plan.dtype)
 
