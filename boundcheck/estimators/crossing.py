@@ -20,7 +20,7 @@ from boundcheck.population.cumulants import cumulant_table, terms_for
 from boundcheck.population.plan import PairPlan
 
 BETA_TOLERANCE = 1e-3
-# How far on both sides of a guess to look: so that a good one is enclosed at once, a fair one the next time.
+# How far on both sides of a guess to look: a good one is enclosed for good, a fair one in a short bracket.
 NEAR, FAR = 0.45 * BETA_TOLERANCE, 0.02  # FAR in lengths of the bracket
 HALVINGS = 20
 
@@ -109,9 +109,9 @@ def _where_to_look(losses: LossTable, q: float, excess: Mapping[float, float]) -
     tilts = _tilts(losses, q)
     shape = partial(_modelled, losses, tilts) if high <= max(tilts) else lambda beta: 0.0
     at, far = _guess(low, high, excess, shape), FAR * (high - low)
-    places = [at - far, at - NEAR, at + NEAR, at + far]
-    if len(excess) > len(tilts):
-        places.append((low + high) / 2)  # whatever the guesses are worth, every visit halves the bracket
+    places = [at - NEAR, at + NEAR]
+    if len(excess) > len(tilts):  # The first guess was not good; whatever this one is worth, the bracket is halved.
+        places += [at - far, at + far, (low + high) / 2]
     return [beta for beta in places if low < beta < high]
 
 

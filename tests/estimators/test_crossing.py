@@ -59,7 +59,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    ("betas", "at_most"), [((0.5, 1.0, 2.0, 5.0, 10.0), 2), ((0.1, 30.0), 5), ((0.01,), 4), ((), 4)]
+    ("betas", "at_most"), [((0.5, 1.0, 2.0, 5.0, 10.0), 2), ((0.1, 30.0), 6), ((0.01,), 4), ((), 4)]
 )
 @pytest.mark.parametrize("mode", ["augmentation", "class"])
 def test_a_few_visits_serve_every_q(looks, betas, at_most, mode):
