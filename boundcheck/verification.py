@@ -6,14 +6,13 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import torch
 
 from boundcheck.claims import Claim, choose_claims, judge
 from boundcheck.claims.evidence import gather
-from boundcheck.data import ImageSet
 from boundcheck.deciding import until_decided as sample_until_decided
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError, unknown_name
@@ -37,6 +36,9 @@ from boundcheck.population.tiles import Progress
 from boundcheck.runs import WORST_COLUMNS, Run, save_run
 from boundcheck.tabulate import anchors_frame, claims_frame, limits_frame
 from boundcheck.worst import pictures_of, worst_anchors
+
+if TYPE_CHECKING:
+    from boundcheck.data import ImageSet
 
 FAIL_ON = ("violated", "undecided", "never")
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 import torch
 
-from boundcheck.data import ImageSet
 from boundcheck.estimators.records import LossTable
 from boundcheck.population.positives import BLOCK
+
+if TYPE_CHECKING:
+    from boundcheck.data import ImageSet
 
 SHOWN = 12
 

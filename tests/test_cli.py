@@ -88,6 +88,19 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     assert "boundcheck" in out
 
 
+def test_a_run_imports_nothing_slow_that_it_does_not_use(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "emb.npz", z=rng.standard_normal((30, 2, 4)), y=np.arange(30) % 3)
+    arguments = ["verify", "--embeddings", str(tmp_path / "emb.npz"), "--out", str(tmp_path / "run"), "--quiet"]
+    out = in_a_fresh_process(
+        f"import sys; from boundcheck.cli import main; code = main({[*arguments, '--fail-on', 'never']!r});"
+        "slow = {'seaborn', 'scipy.stats', 'scipy.optimize', 'requests', 'sklearn', 'torchvision', 'kornia'};"
+        "print(code, sorted(slow & set(sys.modules)))"
+    )
+    assert out.splitlines()[-1] == "0 []"
+    assert (tmp_path / "run" / "report.html").is_file()
+
+
 def test_python_m() -> None:
     done = subprocess.run([sys.executable, "-m", "boundcheck", "verfy"], capture_output=True, text=True, check=False)
     assert done.returncode == 2 and "did you mean 'verify'?" in done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -59,6 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0 nothing violated, 1 a claim violated, 2 the user's mistake, 3 interrupted or out of
         resources, 70 a fault of the program.
     """
+    gc.set_threshold(100_000)  # looking through all that torch and matplotlib define takes a second of a run
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         # click's own main() ends the process with 1, here "violated", when the reader of our output leaves

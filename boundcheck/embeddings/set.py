@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 from typing import Any
 
@@ -98,7 +99,7 @@ class EmbeddingSet:
         """Instances per class."""
         return np.bincount(self.y, minlength=self.c)
 
-    @property
+    @cached_property
     def unit_norm(self) -> bool:
         """Whether every row has norm 1 within 1e-4."""
         return bool(np.all(np.abs(_norms(self.z) - 1.0) <= 1e-4))

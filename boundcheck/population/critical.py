@@ -3,19 +3,22 @@
     beta*(a) = the least beta >= 0 with rho_diff(beta; a) >= K_all(1; a)
 
 rho_diff is smooth and non-decreasing in beta, from K_diff(1) to the largest other-class logit, so beta* exists unless
-that logit lies below K_all(1; a). Safeguarded Newton steps for all anchors at once: each step is one visit with a tilt
-of its own for every anchor, and anchors that have converged drop out.
+that logit lies below K_all(1; a). Safeguarded Newton steps for all anchors at once, from where the table's own
+log-sums, interpolated, meet the target: each step is one visit with a tilt of its own for every anchor, and anchors
+that have converged drop out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 
 from boundcheck.hardening import CONSTANT, Exponential
+from boundcheck.population.between import rho_between
 from boundcheck.population.cumulants import CumulantTable
 from boundcheck.population.plain_sums import compiled
 from boundcheck.population.plan import Chunk, PairPlan
@@ -26,6 +29,7 @@ from boundcheck.population.tiles import DIFF, Part, Tile, visit
 TOLERANCE = 1e-5  # nats of rho, what log-sums are good to
 MAX_STEPS = 40
 MAX_BETA = 1e4
+PIECES = 16  # in which interpolated curves are straight, between two tilts
 
 
 def critical_hardness(
@@ -44,11 +48,11 @@ def critical_hardness(
     """
     target = table.rho("all", CONSTANT)
     largest = table.largest_logit("diff")
-    low, high, start = _brackets(table, target, betas)
+    low, high = _brackets(table, target, betas)
     untilted = table.rho("diff", CONSTANT)
     # A pool of equal logits on the target is met by every tilt, though rounding may put it just below.
     flat = torch.where(untilted >= target - TOLERANCE, 0.0, torch.inf)
-    beta = torch.where(largest > target + TOLERANCE, start, flat)
+    beta = torch.where(largest > target + TOLERANCE, _starts(table, target, low, high, betas), flat)
     beta = torch.where(untilted >= target, 0.0, beta)
     beta = torch.where(torch.isfinite(target) & torch.isfinite(largest), beta, torch.nan)
     active = torch.isfinite(beta) & (beta > 0)
@@ -57,31 +61,42 @@ def critical_hardness(
             break
         rows = active.nonzero()[:, 0]
         b = beta[rows]
-        rho, slope = tilted_rho(plan_for(table.anchors[rows], float(b.max())), table.anchors[rows], b, largest[rows])
+        plan = plan_for(table.anchors[rows], float(b.max()))
+        rho, slope = tilted_rho(plan, table.anchors[rows], b, largest[rows])
         miss = rho - target[rows]
         low[rows] = torch.where(miss < 0, b, low[rows])
         high[rows] = torch.where(miss >= 0, b, high[rows])
-        beta[rows] = _newton(b, miss, slope, low[rows], high[rows])
-        done = miss.abs() <= TOLERANCE
-        beta[rows] = torch.where(done, b, beta[rows])
+        step = _newton(b, miss, slope, low[rows], high[rows])
+        # rho'' is a difference of two variances of logits: a step this short leaves no more than the tolerance.
+        short = (step == b - miss / slope) & ((plan.reach * (step - b)).square() <= 2 * TOLERANCE)
+        done = short | (miss.abs() <= TOLERANCE)
+        beta[rows] = torch.where(done & ~short, b, step)
         beta[rows] = torch.where(low[rows] >= MAX_BETA, torch.inf, beta[rows])
         active[rows] = ~done & torch.isfinite(beta[rows])
     return beta
 
 
-def _brackets(table: CumulantTable, target: Tensor, betas: tuple[float, ...]) -> tuple[Tensor, Tensor, Tensor]:
-    """Bounds of beta* from the tilts in the table, and a start by linear interpolation in rho."""
+def _brackets(table: CumulantTable, target: Tensor, betas: tuple[float, ...]) -> tuple[Tensor, Tensor]:
+    """Bounds of beta* from the tilts in the table."""
     low, high = torch.zeros_like(target), torch.full_like(target, torch.inf)
-    low_rho = table.rho("diff", CONSTANT)
-    high_rho = low_rho.clone()
     for beta in sorted(betas):
-        rho = table.rho("diff", Exponential(beta))
-        below = rho < target
-        low, low_rho = torch.where(below, beta, low), torch.where(below, rho, low_rho)
-        first_above = ~below & torch.isinf(high)
-        high, high_rho = torch.where(first_above, beta, high), torch.where(first_above, rho, high_rho)
-    between = low + (high - low) * ((target - low_rho) / (high_rho - low_rho)).clamp(0.01, 0.99)
-    return low, high, torch.where(torch.isinf(high), 2 * low + 1, between)
+        below = table.rho("diff", Exponential(beta)) < target
+        low = torch.where(below, beta, low)
+        high = torch.where(~below & torch.isinf(high), beta, high)
+    return low, high
+
+
+def _starts(table: CumulantTable, target: Tensor, low: Tensor, high: Tensor, betas: tuple[float, ...]) -> Tensor:
+    """Where rho_diff, interpolated, meets the target; twice as far as the last tilt where that is not enough."""
+    start = torch.where(torch.isinf(high), 2 * low + 1, (low + high) / 2)
+    ends = sorted({0.0, *betas})
+    last, last_rho = 0.0, rho_between(table, "diff", 0.0)
+    for beta in (left + (right - left) * i / PIECES for left, right in pairwise(ends) for i in range(1, PIECES + 1)):
+        rho = rho_between(table, "diff", beta)
+        here = (last_rho < target) & (rho >= target) & (low <= last) & (beta <= high)
+        start = torch.where(here, last + (beta - last) * (target - last_rho) / (rho - last_rho), start)
+        last, last_rho = beta, rho
+    return start
 
 
 def _newton(beta: Tensor, miss: Tensor, slope: Tensor, low: Tensor, high: Tensor) -> Tensor:

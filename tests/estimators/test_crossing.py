@@ -1,17 +1,21 @@
 """The beta at which averaged H-SCL meets UCL, and the worst case, against the literal losses."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from scipy.optimize import brentq
 
 from boundcheck.embeddings import EmbeddingSet
-from boundcheck.estimators.crossing import beta_star, crossings, planner, worst_case_losses
+from boundcheck.estimators import crossing
+from boundcheck.estimators.crossing import BETA_TOLERANCE, beta_star, crossings, planner, worst_case_losses
 from boundcheck.estimators.exact import exact
 from boundcheck.estimators.montecarlo import montecarlo
-from boundcheck.hardening import CONSTANT, Exponential
+from boundcheck.hardening import CONSTANT, Exponential, LogTerm
 from boundcheck.losses import LossKey, LossSpec
+from boundcheck.population.cumulants import CumulantTable, cumulant_table
+from boundcheck.population.plan import PairPlan
 from tests.oracles import literal
 from tests.oracles.bridge import problem_of
 from tests.strategies import clouds
@@ -38,7 +42,57 @@ def test_crossing_is_the_root_of_the_literal_difference(mode, betas, prior):
         def excess(beta, level=level, ucl=ucl):
             return literal.population_loss(problem, "diff", literal.exponential(beta), level, mode) - ucl
 
-        assert found[level] == pytest.approx(brentq(excess, 0, 100, xtol=1e-6), abs=2e-3)
+        assert found[level] == pytest.approx(brentq(excess, 0, 100, xtol=1e-6), abs=BETA_TOLERANCE)
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many terms each visit asks for."""
+    made: list[int] = []
+
+    def counted(plan: PairPlan, terms: Sequence[LogTerm]) -> CumulantTable:
+        made.append(len(terms))
+        return cumulant_table(plan, terms)
+
+    monkeypatch.setattr(crossing, "cumulant_table", counted)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("betas", "at_most"), [((0.5, 1.0, 2.0, 5.0, 10.0), 2), ((0.1, 30.0), 6), ((0.01,), 4), ((), 4)]
+)
+@pytest.mark.parametrize("mode", ["augmentation", "class"])
+def test_a_few_visits_serve_every_q(looks, betas, at_most, mode):
+    emb = EmbeddingSet(*clouds("clustered", n=60, v=2, d=3, seed=3))
+    q = (0.5, 1.0, 8.0, math.inf)
+    spec = LossSpec(0.3, tuple(Exponential(b) for b in betas), q, mode)
+    problem = problem_of(emb, spec)
+    for level, beta in crossing_of(emb, spec).items():
+        ucl = literal.population_loss(problem, "all", literal.constant(), level, mode)
+        below, above = (
+            literal.population_loss(problem, "diff", literal.exponential(beta + step), level, mode) - ucl
+            for step in (-BETA_TOLERANCE, BETA_TOLERANCE)
+        )
+        assert below < 0 < above
+    assert 0 < len(looks) <= at_most
+
+
+def test_tilts_as_dense_as_a_run_has_need_one_look(looks):
+    emb = EmbeddingSet(*clouds("clustered", n=200, v=2, d=8, seed=3))
+    (beta,) = crossing_of(emb, LossSpec(0.5, tuple(Exponential(b) for b in (0.5, 1.0, 2.0, 5.0, 10.0, 20.0)))).values()
+    assert 5 < beta < 20
+    assert len(looks) <= 2
+
+
+@pytest.mark.parametrize("guess", [0.0, 0.5, 1.0])
+def test_no_guess_is_so_bad_that_the_crossing_is_missed(monkeypatch, looks, guess):
+    emb = EmbeddingSet(*clouds("clustered", n=40, v=2, d=3, seed=3))
+    spec = LossSpec(0.3, (Exponential(0.1), Exponential(20.0)))
+    expected = crossing_of(emb, spec)[1.0]
+    looks.clear()
+    monkeypatch.setattr(crossing, "_guess", lambda low, high, excess, shape: low + guess * (high - low))
+    assert crossing_of(emb, spec)[1.0] == pytest.approx(expected, abs=BETA_TOLERANCE)
+    assert len(looks) <= 16  # a bracket of 20, halved 15 times
 
 
 def test_classes_too_far_apart_never_cross_and_no_classes_need_no_tilt():

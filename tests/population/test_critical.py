@@ -12,6 +12,7 @@ from scipy.optimize import brentq
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.hardening import CONSTANT, Exponential
 from boundcheck.losses import LossSpec
+from boundcheck.population import critical
 from boundcheck.population.critical import TOLERANCE, critical_hardness, tilted_rho
 from boundcheck.population.cumulants import cumulant_table, terms_for
 from tests.oracles import literal
@@ -70,6 +71,28 @@ def test_equals_brentq_on_the_literal_rho():
         else:
             assert beta in (0.0, math.inf)
     assert checked > 40
+
+
+def test_most_anchors_need_one_visit(monkeypatch):
+    emb = EmbeddingSet(*clouds("random", n=300, v=2, d=16))
+    betas = (0.5, 1.0, 2.0, 5.0, 10.0)
+    table = cumulant_table(plan_of(emb, LossSpec(0.5, ())), terms_for([CONSTANT, *map(Exponential, betas)]))
+    visited = []
+
+    def counted(plan, anchors, beta, largest):
+        visited.append(len(anchors))
+        return tilted_rho(plan, anchors, beta, largest)
+
+    monkeypatch.setattr(critical, "tilted_rho", counted)
+    found = critical_hardness(lambda some, _: plan_of(emb, LossSpec(0.5, ()), anchors=some), table, betas)
+    assert visited[0] > 200
+    assert sum(visited[1:]) < 0.1 * visited[0]
+    tilted = (found > 0) & found.isfinite()
+    problem = problem_of(emb, LossSpec(0.5, ()))
+    for a in tilted.nonzero()[::20, 0].tolist():
+        target = literal.rho(problem, divmod(a, 2), "all", literal.constant())
+        reached = literal.rho(problem, divmod(a, 2), "diff", literal.exponential(float(found[a])))
+        assert reached == pytest.approx(target, abs=TOLERANCE)
 
 
 def test_sampled_anchors_agree_with_all():

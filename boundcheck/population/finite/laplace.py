@@ -22,6 +22,7 @@ from torch import Tensor
 from boundcheck.hardening import Hardening, LogTerm, denominator
 from boundcheck.population.cumulants import POOLS, CumulantTable
 from boundcheck.population.jackknife.leave_out import Tilt
+from boundcheck.population.plain_sums import compiled
 from boundcheck.population.plan import Chunk, PairPlan, by_instance
 from boundcheck.population.powers import Chain, chain, peak, relative_terms
 from boundcheck.population.ring.sharing import shared
@@ -69,8 +70,13 @@ def doublings(t: Tensor, log_u: Tensor, nodes: int) -> Iterator[Tensor]:
         if node % FRESH:
             y.mul_(torch.sub(2.0, y, out=rest))
         else:  # what has underflowed to zero would stay there
-            torch.add(t, log_u[:, None] + node * STEP, out=y).exp_().neg_().expm1_().neg_()
+            _fresh(t, log_u, node, y)
         yield y
+
+
+def _fresh(t: Tensor, log_u: Tensor, node: int, out: Tensor) -> Tensor:
+    """1 - e^{-2^node u e^t}, straight from the logits."""
+    return torch.add(t, log_u[:, None] + node * STEP, out=out).exp_().neg_().expm1_().neg_()
 
 
 def pool_transforms(
@@ -203,14 +209,28 @@ class _Deficits:
 
     def __call__(self, anchors: Chunk, tiles: Iterator[Tile]) -> None:
         rows = anchors.at
+        sums_of = _compiled_sums if compiled(self.plan) else _sums
         sums = self.out.new_zeros(*self.out.shape[:3], len(anchors))
         for tile in tiles:
             for part in tile.parts:
                 weights = self.laws.weights(self.plan, tile, part, rows)
-                for g, y in enumerate(doublings(tile.t, self.start[rows], sums.shape[2])):
-                    for h, term in enumerate(self.laws.terms):
-                        sums[part.group, h, g] += (weights[term] * y).sum(1)
+                stacked = torch.stack([weights[term] for term in self.laws.terms])
+                sums[part.group] += sums_of(tile.t, self.start[rows], stacked, sums.shape[2])
         self.out[..., rows] = sums
+
+
+def _compiled_sums(t: Tensor, log_u: Tensor, weights: Tensor, nodes: int) -> Tensor:
+    """(h, g, a) sums of the weights (h, a, b) times y_g."""
+    from boundcheck.population.finite.loops import doubling_sums  # compiles: only where pairs are visited
+
+    fresh = t.new_empty(len(range(0, nodes, FRESH)), *t.shape)
+    for i, out in enumerate(fresh):
+        _fresh(t, log_u, i * FRESH, out)
+    return torch.from_numpy(doubling_sums(fresh.numpy(), FRESH, weights.numpy(), nodes))
+
+
+def _sums(t: Tensor, log_u: Tensor, weights: Tensor, nodes: int) -> Tensor:
+    return torch.stack([(weights * y).sum(2) for y in doublings(t, log_u, nodes)], 1)
 
 
 class _Columns:

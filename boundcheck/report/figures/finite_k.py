@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -42,6 +41,8 @@ def draw_finite_k(run: Run) -> tuple[Figure, pd.DataFrame] | None:
 
 def _draw_pool(ax: Axes, rows: pd.DataFrame, hard: str) -> None:
     """A curve for every hardening of one pool, from light to dark."""
+    import seaborn as sns  # half a second to import
+
     curves = list(rows.groupby(["hardening", "beta"], sort=False, dropna=False))
     palette = sns.light_palette(LOSS_COLOUR[hard], len(curves) + 2)[2:]
     for ((hardening, _), curve), colour in zip(curves, palette, strict=True):

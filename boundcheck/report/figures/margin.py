@@ -33,8 +33,9 @@ def draw_margin(run: Run) -> tuple[Figure, pd.DataFrame] | None:
     tables = []
     for ax, (key, values) in zip(strips, margins.items(), strict=True):
         counts, _ = np.histogram(values, edges)
-        colours = np.where(edges[:-1] < 0, FAILS, HOLDS)
-        ax.bar(edges[:-1], counts, np.diff(edges), align="edge", color=colours, linewidth=0)
+        # One outline for each colour: a bar for each bin takes ten times as long to draw.
+        for bins, colour in ((edges[:-1] < 0, FAILS), (edges[:-1] >= 0, HOLDS)):
+            ax.stairs(np.where(bins, counts, 0), edges, fill=True, color=colour, linewidth=0)
         ax.axvline(0, color="0.2", linewidth=0.8)
         ax.set_yticks([])
         ax.spines["left"].set_visible(False)

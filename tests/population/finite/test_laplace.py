@@ -9,8 +9,12 @@ import torch
 
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.estimators import loss_spec
+from boundcheck.estimators.exact import pair_plan
 from boundcheck.estimators.finite import FiniteLosses, finite_losses
-from boundcheck.population.finite.laplace import doublings
+from boundcheck.population.cumulants import cumulant_table, terms_for
+from boundcheck.population.finite import laplace, loops
+from boundcheck.population.finite.laplace import doublings, weighted_sums
+from boundcheck.population.finite.loops import doubling_sums
 from tests.oracles import literal
 from tests.oracles.bridge import eta_of, problem_of
 
@@ -74,6 +78,26 @@ def test_one_exponential_serves_every_node() -> None:
     log_u = torch.tensor([-3.0, 0.5], dtype=torch.float64)
     for g, y in enumerate(doublings(t, log_u, 12)):
         assert torch.allclose(y, -torch.expm1(-(2**g) * (t + log_u[:, None]).exp()), rtol=1e-12)
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_the_compiled_loop_is_the_same_sum(monkeypatch: pytest.MonkeyPatch, precision: str) -> None:
+    emb = cloud(40, 2)
+    spec = loss_spec(emb, betas=[1.0, 5.0], hardening=["exp", "poly:2"], class_prior="balanced")
+
+    def sums() -> torch.Tensor:
+        plan = pair_plan(emb, spec, device="cpu", precision=precision)
+        table = cumulant_table(plan, terms_for(spec.all_hardenings))
+        log_u = torch.linspace(-9, -6, 80, dtype=torch.float64)
+        return weighted_sums(plan, table, spec.all_hardenings, log_u, 40)  # with a second exponential at the 32nd node
+
+    made = []
+    monkeypatch.setattr(loops, "doubling_sums", lambda *given: made.append(doubling_sums(*given)) or made[-1])
+    fast = sums()
+    assert made
+    monkeypatch.setattr(laplace, "compiled", lambda plan: False)
+    tolerance = {"float32": 2e-6, "float64": 1e-13}[precision]
+    torch.testing.assert_close(fast, sums(), rtol=tolerance, atol=0)
 
 
 def test_large_k_is_the_limit_and_the_second_order_prediction_leads_there() -> None:
