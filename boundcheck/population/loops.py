@@ -18,13 +18,13 @@ from numba import njit, types
 from numba.extending import overload
 
 # Sums may be taken in any order, so that vectors of them can; nothing may be rearranged in `exp` and `log1p`.
-_SUMS = {"reassoc", "contract", "nsz", "nnan"}
-_EXACT = {"contract"}
+SUMS = {"reassoc", "contract", "nsz", "nnan"}
+EXACT = {"contract"}
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _compiled(fastmath: set[str]) -> Callable[[F], F]:
+def machine_code(fastmath: set[str]) -> Callable[[F], F]:
     """Machine code on the first call, which takes seconds, kept for later runs wherever there is a place to write."""
     options = {"fastmath": fastmath, "error_model": "numpy", "nogil": True}
 
@@ -37,7 +37,7 @@ def _compiled(fastmath: set[str]) -> Callable[[F], F]:
     return decorate
 
 
-@_compiled(_EXACT)
+@machine_code(EXACT)
 @no_type_check
 def _exp32(x):
     """e^x for |x| <= 87, to two units in the last place: 2^n e^r with n read off the bits of x / log 2 + 1.5 * 2^23."""
@@ -55,7 +55,7 @@ def _exp32(x):
     return p * np.int32((np.float32(shifted).view(np.int32) + 127) << 23).view(np.float32)
 
 
-@_compiled(_EXACT)
+@machine_code(EXACT)
 @no_type_check
 def _exp64(x):
     """e^x for |x| <= 708, likewise."""
@@ -79,7 +79,7 @@ def _exp64(x):
     return p * np.int64((np.float64(shifted).view(np.int64) + 1023) << 52).view(np.float64)
 
 
-@_compiled(_EXACT)
+@machine_code(EXACT)
 @no_type_check
 def _log1p32(w):
     """log(1 + w) for w >= 0, to 1e-7 absolute: n log 2 + 2 artanh s, the mantissa's s below 0.18."""
@@ -96,7 +96,7 @@ def _log1p32(w):
     return p * s + np.float32(n) * np.float32(0.69314718)
 
 
-@_compiled(_EXACT)
+@machine_code(EXACT)
 @no_type_check
 def _log1p64(w):
     """log(1 + w) for w >= 0, to 1e-15 absolute, likewise."""
@@ -120,7 +120,7 @@ def _log1p64(w):
     return p * s + n * 0.6931471805599453
 
 
-@_compiled(_EXACT)
+@machine_code(EXACT)
 @no_type_check
 def _rank32(x):
     """An integer that is the larger, the larger x is: maxima of integers are vectorised, those of floats are not."""
@@ -128,7 +128,7 @@ def _rank32(x):
     return np.int32(bits ^ ((bits >> 31) & 0x7FFFFFFF))
 
 
-@_compiled(_EXACT)
+@machine_code(EXACT)
 @no_type_check
 def _rank64(x):
     """Likewise."""
@@ -136,14 +136,14 @@ def _rank64(x):
     return np.int64(bits ^ ((bits >> 63) & 0x7FFFFFFFFFFFFFFF))
 
 
-@_compiled(_EXACT)
+@machine_code(EXACT)
 @no_type_check
 def _ranked32(rank):
     """The number of that rank."""
     return np.int32(rank ^ ((rank >> 31) & 0x7FFFFFFF)).view(np.float32)
 
 
-@_compiled(_EXACT)
+@machine_code(EXACT)
 @no_type_check
 def _ranked64(rank):
     """Likewise."""
@@ -186,7 +186,7 @@ _by_precision(rank, _rank32, _rank64)
 _by_precision(ranked, _ranked32, _ranked64)
 
 
-@_compiled(_SUMS)
+@machine_code(SUMS)
 @no_type_check
 def _row_powers(logits, drop, steps, values):
     """Fill (s, b) `values` with every step's power of a row; zero where `drop`, unless that is empty."""
@@ -208,7 +208,7 @@ def _row_powers(logits, drop, steps, values):
                 values[s, j] = values[first, j] * values[second, j]
 
 
-@_compiled(_SUMS)
+@machine_code(SUMS)
 @no_type_check
 def _largest(logits, drop):
     """The largest logit of a row, -inf where all are dropped."""
@@ -223,7 +223,7 @@ def _largest(logits, drop):
     return ranked(top)
 
 
-@_compiled(_SUMS)
+@machine_code(SUMS)
 @no_type_check
 def add_powers(t, drop, steps, row_at, column_at, row_weight, column_weight, mirrored, sums, largest):
     """Add one group of a tile to the sums of its rows and, if `mirrored`, of its columns.
@@ -277,7 +277,7 @@ def add_powers(t, drop, steps, row_at, column_at, row_weight, column_weight, mir
 # to the index of an inner loop: it might be negative then, for all the compiler knows, and no vector is loaded.
 
 
-@_compiled(_SUMS)
+@machine_code(SUMS)
 @no_type_check
 def _shares(values, row, first, second, scale_x, scale_y, weight, x, y):
     """Fill (m,) `x` and `y` with the shares of m instances at one anchor; return their sums of squares and products."""
@@ -301,7 +301,7 @@ def _shares(values, row, first, second, scale_x, scale_y, weight, x, y):
     return xx, xy, yy
 
 
-@_compiled(_SUMS)
+@machine_code(SUMS)
 @no_type_check
 def _shares_of_one(values, rows, step, scale, term, weight, out, i):
     """Fill row i of (4, b) `out` with the shares of one instance, whose views are some rows, at b anchors."""
@@ -315,7 +315,7 @@ def _shares_of_one(values, rows, step, scale, term, weight, out, i):
         out[i, k] *= weight * scale[term, k]
 
 
-@_compiled(_SUMS)
+@machine_code(SUMS)
 @no_type_check
 def _add_effects(x, y, factors, c, row, effects):
     """Add one anchor's effects of leaving out each of m instances."""
@@ -325,7 +325,7 @@ def _add_effects(x, y, factors, c, row, effects):
         effects[c, j] += x[j] * (of_x + of_xx * x[j] + of_xy * y[j]) + y[j] * (of_y + of_yy * y[j])
 
 
-@_compiled(_SUMS)
+@machine_code(SUMS)
 @no_type_check
 def _add_to_anchors(x, y, h, p, sums):
     """Add the products of the shares of four instances at b anchors: x, y (4, b), sums (h, 3, b)."""
@@ -333,7 +333,7 @@ def _add_to_anchors(x, y, h, p, sums):
         sums[h, p, k] += x[0, k] * y[0, k] + x[1, k] * y[1, k] + x[2, k] * y[2, k] + x[3, k] * y[3, k]
 
 
-@_compiled(_SUMS)
+@machine_code(SUMS)
 @no_type_check
 def _effects_of_four(x, y, factors, c):
     """Sums over b anchors of the effects of leaving out each of four instances: x, y (4, b)."""
@@ -348,7 +348,7 @@ def _effects_of_four(x, y, factors, c):
     return e0, e1, e2, e3
 
 
-@_compiled(_SUMS)
+@machine_code(SUMS)
 @no_type_check
 def effect_sums(
     t, drop, steps, row_at, column_at, views, mirrored, weight, scale, pairs, factors, which, squares, effects
@@ -436,7 +436,7 @@ def effect_sums(
         effects[which[c], first_column : first_column + m] += of_instances[c]
 
 
-@_compiled(_SUMS)
+@machine_code(SUMS)
 @no_type_check
 def _reaches(t, row, least):
     """Whether any logit of a row reaches its own least logit."""
@@ -446,7 +446,7 @@ def _reaches(t, row, least):
     return top >= 0
 
 
-@_compiled(_SUMS)
+@machine_code(SUMS)
 @no_type_check
 def reached(t, drop, row_at, column_at, views, mirrored, least, found):
     """List the instances of a tile's group one of whose views, seen from an anchor, reaches that anchor's least logit.
@@ -490,7 +490,7 @@ def reached(t, drop, row_at, column_at, views, mirrored, least, found):
     return rows_found, columns_found
 
 
-@_compiled(_SUMS)
+@machine_code(SUMS)
 @no_type_check
 def positive_sums(t, own, theirs, views, exclude, level, decoupled, weight):
     """Losses of the positive pairs of a tile, l = softplus(level - t), with their derivatives in the level.
@@ -550,7 +550,7 @@ def positive_sums(t, own, theirs, views, exclude, level, decoupled, weight):
     return sums, of_instances
 
 
-@_compiled(_SUMS)
+@machine_code(SUMS)
 @no_type_check
 def tilted_sums(t, drop, beta, largest, weight):
     """Sums over one group of a tile with a tilt of its own for each anchor, s = t - largest.

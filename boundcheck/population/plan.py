@@ -203,6 +203,7 @@ def plan_shards(
     n, (v, d) = len(y), own.z.shape[1:]
     device = torch.device(device)
     on_cpu = device.type == "cpu"
+    threads = (workers or cores()) if on_cpu else 1
     anchor_rows, candidate_rows = rows or ((CPU_ROWS, CPU_ROWS) if on_cpu else (DEVICE_ROWS, DEVICE_ROWS))
     w = torch.ones(n, dtype=torch.float64) if weights is None else weights.to(torch.float64)
     rank = _class_rank(y)
@@ -240,7 +241,8 @@ def plan_shards(
     else:
         position = torch.empty(n, dtype=torch.long)
         position[order] = torch.arange(n)
-        anchor_chunks = _some_anchors(own, y, rank, w, anchors, position, anchor_rows, 1 / temperature, dtype, device)
+        rows_each = min(anchor_rows, math.ceil(len(anchors) / threads) or 1)  # work for everyone
+        anchor_chunks = _some_anchors(own, y, rank, w, anchors, position, rows_each, 1 / temperature, dtype, device)
     return PairPlan(
         anchors=anchor_chunks,
         candidates=cut(visiting, candidate_rows, 1.0),
@@ -255,7 +257,7 @@ def plan_shards(
         dtype=dtype,
         mixed=mixed,
         device=device,
-        workers=(workers or cores()) if on_cpu else 1,
+        workers=threads,
     )
 
 

@@ -7,10 +7,10 @@ from typing import no_type_check
 
 import numpy as np
 
-from boundcheck.population.loops import _SUMS, _compiled
+from boundcheck.population.loops import SUMS, machine_code
 
 
-@_compiled(_SUMS)
+@machine_code(SUMS)
 @no_type_check
 def doubling_sums(fresh, every, weights, nodes):
     """Weighted sums of y_g = 1 - e^{-2^g x} over each row, y_{g+1} = y_g (2 - y_g).
