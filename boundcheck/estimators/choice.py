@@ -1,12 +1,12 @@
 """What `auto` chooses, by a cost model, and why: all pairs where that is affordable, sampled anchors where it is not.
 
 Two visits to the pairs make the exact estimate. A pair costs a product in d dimensions and a few operations for each
-of the terms (two for each hardening, some shared). The constants are nanoseconds of one core: 0.012 a dimension is a
-float32 product's speed (0.7 ns at d = 128 on two cores), 3.3 a term that of the Fashion-MNIST runs in results/ (20,000
-anchors, 64 dimensions, 10 terms, two AMD EPYC cores: 16 to 20 ns a pair). An accelerator is not modelled. A machine
-twice as slow meets the limit at 1.4 times fewer anchors, which is all the precision that the choice needs. Sampled
-negatives (`multilevel`) are never chosen: they give no margins, no shares and no claims, and heavy tilts make their
-error exceed that of as many pairs with sampled anchors (results/validation/sampling.csv).
+of the terms (two for each hardening, some shared). The constants are nanoseconds of one core, from the rows with
+intervals of results/benchmarks/pairs.csv (10,000 to 100,000 anchors, 64 to 2,048 dimensions, 4 to 19 terms, two AMD
+EPYC cores). An accelerator is not modelled. A machine twice as slow meets the limit at 1.4 times fewer anchors, which
+is all the precision that the choice needs. Sampled negatives (`multilevel`) are never chosen: they give no margins, no
+shares and no claims, and heavy tilts make their error exceed that of as many pairs with sampled anchors
+(results/validation/sampling.csv).
 """
 
 from __future__ import annotations
@@ -14,13 +14,17 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+import torch
+
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.losses import LossSpec
 from boundcheck.population.cumulants import terms_for
+from boundcheck.population.plain_sums import LARGEST, numba_is_here
 from boundcheck.population.plan import choose_dtype
 
-PER_DIMENSION, PER_TERM, BESIDES = 0.012, 3.3, 2.0  # nanoseconds per ordered pair, one core
-FLOAT64 = 2.5  # times that
+PER_DIMENSION, PER_TERM = 0.0155, 0.45  # nanoseconds per ordered pair and visit, one core
+FLOAT64 = 2.0  # times that
+NOT_COMPILED = 5.5  # times that, where Numba is absent or terms are no powers of e^t within its range
 SECONDS = 900.0  # what all pairs may take before anchors are sampled
 GIGABYTES = 8.0  # what the table of all anchors may take
 LEAST_ANCHORS = 2000
@@ -47,10 +51,13 @@ def choose(emb: EmbeddingSet, spec: LossSpec, *, precision: str = "auto", cores:
     """
     rows = emb.n * emb.v
     terms = terms_for(spec.all_hardenings)
-    cost = PER_DIMENSION * emb.d + PER_TERM * len(terms) + BESIDES
     reach = max(term.steepness for term in terms) / spec.temperature
     double = choose_dtype(precision, reach).itemsize == 8
-    cost *= FLOAT64 if double else 1.0
+    mixed = precision == "auto" and reach <= LARGEST[torch.float32]  # float32 powers of float64 products
+    cost = PER_DIMENSION * emb.d * (FLOAT64 if double else 1.0)
+    cost += PER_TERM * len(terms) * (FLOAT64 if double and not mixed else 1.0)
+    powers = all(term.eta is None for term in terms) and reach <= LARGEST[torch.float64]
+    cost *= 1.0 if powers and numba_is_here() else NOT_COMPILED
     seconds = VISITS * rows**2 * cost * 1e-9 / (cores or os.cpu_count() or 1)
     # Log-sums and influences of every anchor, in float64.
     memory = rows * (2 * len(terms) + 4 * len(spec.keys)) * 8e-9

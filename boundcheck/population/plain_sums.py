@@ -22,9 +22,14 @@ from boundcheck.population.tiles import Progress, Tile, visit
 LARGEST = {torch.float32: 78.0, torch.float64: 680.0}
 
 
+def numba_is_here() -> bool:
+    """Whether loops can be compiled."""
+    return find_spec("numba") is not None
+
+
 def compiled(plan: PairPlan) -> bool:
     """Whether the loops of `loops.py` can run: on a CPU, where Numba is installed."""
-    return plan.device.type == "cpu" and find_spec("numba") is not None
+    return plan.device.type == "cpu" and numba_is_here()
 
 
 def in_range(plan: PairPlan, terms: tuple[LogTerm, ...]) -> bool:
