@@ -2,8 +2,8 @@
 
 Rows of a tile are worked through one by one. All powers of a row fit the first-level cache, so that a power costs a
 vector instruction or two where a pass over the whole tile would wait for memory. `add_powers` is the first visit,
-`effect_sums` the second, `positive_sums` that to the same-class pairs. Sums within a tile are in the precision of the
-powers, sums across tiles in float64.
+`effect_sums` and `reached` the second, `positive_sums` that to the same-class pairs, `tilted_sums` that with a tilt of
+each anchor's own. Sums within a tile are in the precision of the powers, sums across tiles in float64.
 
 All in one file: kept machine code is renewed when the file of its own source changes, not when one that it uses does.
 """
