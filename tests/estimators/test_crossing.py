@@ -77,7 +77,7 @@ def test_a_few_visits_serve_every_q(looks, betas, at_most, mode):
     assert 0 < len(looks) <= at_most
 
 
-def test_tilts_as_dense_as_a_run_has_need_one_look(looks):
+def test_tilts_as_dense_as_a_run_has_need_two_looks_at_most(looks):
     emb = EmbeddingSet(*clouds("clustered", n=200, v=2, d=8, seed=3))
     (beta,) = crossing_of(emb, LossSpec(0.5, tuple(Exponential(b) for b in (0.5, 1.0, 2.0, 5.0, 10.0, 20.0)))).values()
     assert 5 < beta < 20
