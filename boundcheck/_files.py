@@ -1,68 +1,42 @@
-"""Writing files so that a reader never sees half of one; reading torch files without running what they hold."""
+"""Reading files that may be anything, without waiting for them or running what they hold."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import shutil
-import uuid
+import stat
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from boundcheck.errors import FileError
 
 
-@contextmanager
-def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Yields a temporary path beside `path`; renamed to `path` when the body succeeds.
-
-    The temporary name keeps the suffix, so writers that choose a format by it work. It may hold a file or a
-    folder; a file replaces an older file, a folder only an empty one. Missing parent folders are made,
-    and removed again on failure.
+def read_regular(path: Path, limit: int) -> bytes:
+    """The content of a regular file; a pipe or a device would be waited for, or never end.
 
     Args:
-        path: the final name of the file or folder.
-
-    Yields:
-        A name in the same folder, not in use, removed again when the body fails.
+        path: the file.
+        limit: bytes that it may have.
 
     Raises:
-        FileError: no permission, no space, or the name is taken by a folder.
+        FileError: it is missing, cannot be read, is no regular file, or is larger.
     """
-    path = Path(path)
-    temporary = path.with_name(f".{path.stem}-{uuid.uuid4().hex[:8]}.part{path.suffix}")
-    made: list[Path] = []
     try:
-        made = [parent for parent in path.parents if not parent.exists()]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        temporary.replace(path)
-        made = []
+        with open(path, "rb", opener=_without_waiting) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise FileError(f"{path}: must be a regular file; name one")
+            if status.st_size > limit:
+                raise FileError(f"{path}: must have at most {limit:,} bytes, received {status.st_size:,}")
+            return file.read(status.st_size)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise FileError(f"{path}: cannot be written ({reason}); choose another place or free it") from error
-    finally:
-        _discard(temporary)
-        for folder in made:
-            with suppress(OSError):
-                folder.rmdir()
+        raise FileError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
-def check_writable(path: str | Path) -> None:
-    """Says before long work what would otherwise fail after it: whether `path` can be made where it is meant to be.
-
-    Raises:
-        FileError: a file is in the way, or the nearest folder that exists may not be written to.
-    """
-    path = Path(path)
-    nearest = next(parent for parent in path.absolute().parents if parent.exists())
-    if not nearest.is_dir():
-        raise FileError(f"{path}: cannot be written ({nearest} is a file); choose another place")
-    if not os.access(nearest, os.W_OK | os.X_OK):
-        raise FileError(f"{path}: cannot be written (no permission in {nearest}); choose another place or permit it")
+def _without_waiting(path: str, flags: int) -> int:
+    """Opens a pipe that nobody writes to at once."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def source_digest(*names: str) -> str:
@@ -73,15 +47,6 @@ def source_digest(*names: str) -> str:
         for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
             sha.update(path.read_bytes())
     return sha.hexdigest()
-
-
-def _discard(path: Path) -> None:
-    """Removes a file or folder that may not be there."""
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        with suppress(OSError):
-            path.unlink()
 
 
 def load_tensors(path: Path) -> Any:

@@ -9,7 +9,7 @@ from zipfile import BadZipFile
 import numpy as np
 from jaxtyping import Float
 
-from boundcheck._files import atomic_path
+from boundcheck._places import atomic_path
 from boundcheck.cache import extraction_key, kept_at, shrink
 from boundcheck.data import ImageSet, Progress
 from boundcheck.embeddings import EmbeddingSet

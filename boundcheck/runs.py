@@ -5,11 +5,8 @@ from __future__ import annotations
 import json
 import math
 import os
-import secrets
-import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
-from boundcheck._files import atomic_path
+from boundcheck._places import Place, atomic_path, reserve_folder
 from boundcheck.errors import FileError
 
 T = TypeVar("T")
@@ -141,37 +138,35 @@ def save_run(
     Raises:
         FileError: The directory is in use, or cannot be written.
     """
-    with run_directory(directory, overwrite) as unfinished:
-        _write_numbers(run, unfinished)
+
+    def write_all(folder: Path) -> None:
+        _write_numbers(run, folder)
         for write in also:
-            write(run, unfinished)
-    return Path(directory)
+            write(run, folder)
+
+    return save_directory(directory, overwrite, write_all)
 
 
-@contextmanager
-def run_directory(directory: str | os.PathLike[str], overwrite: bool = False) -> Iterator[Path]:
-    """Yields an empty directory to fill, run.json among its files, which takes its name when the body succeeds.
+def save_directory(directory: str | os.PathLike[str], overwrite: bool, write: Callable[[Path], None]) -> Path:
+    """Saves what `write` puts into an empty folder, run.json among it, as one that appears whole or not at all.
 
     Args:
-        directory: Where; missing parents are made.
+        directory: Where: a name, whose missing parents are made, or a place reserved earlier.
         overwrite: Replace a run that is already there. Anything but a run is never replaced.
+        write: Fills the folder.
+
+    Returns:
+        The directory.
 
     Raises:
         FileError: The directory is in use, or cannot be written.
     """
-    target = Path(directory)
-    _check_target(target, overwrite)
-    retired = target.with_name(f".{target.name}-{secrets.token_hex(4)}.old")
-    try:
-        with atomic_path(target) as unfinished:
+    place = directory if isinstance(directory, Place) else reserve_folder(directory, overwrite=overwrite)
+    with place:
+        with atomic_path(place) as unfinished:
             unfinished.mkdir()
-            yield unfinished
-            if target.exists():
-                target.rename(retired)
-    finally:
-        if retired.exists() and not target.exists():
-            retired.rename(target)
-        shutil.rmtree(retired, ignore_errors=True)
+            write(unfinished)
+        return place.path
 
 
 def load_run(directory: str | os.PathLike[str]) -> Run:
@@ -195,26 +190,6 @@ def load_run(directory: str | os.PathLike[str]) -> Run:
         manifest=manifest,
         pictures=_reading(images, _read_pictures) if images.exists() else None,
     )
-
-
-def free_directory(base: str | os.PathLike[str]) -> Path:
-    """The first of base, base-2, base-3, ... that is not in use."""
-    first = Path(base)
-    candidate, number = first, 1
-    while candidate.exists():
-        number += 1
-        candidate = first.with_name(f"{first.name}-{number}")
-    return candidate
-
-
-def _check_target(target: Path, overwrite: bool) -> None:
-    """Refuse a target that would destroy something; an empty directory may be used."""
-    if target.is_dir() and not any(target.iterdir()):
-        return
-    if target.exists() and not (target / "run.json").is_file():
-        raise FileError(f"out: '{target}' exists and is not a saved run; choose another directory with --out")
-    if target.exists() and not overwrite:
-        raise FileError(f"out: '{target}' already holds a run; choose another directory or pass --overwrite")
 
 
 def _write_numbers(run: Run, directory: Path) -> None:

@@ -16,7 +16,7 @@ from boundcheck.runs import (
     LOSS_COLUMNS,
     read_manifest,
     read_table,
-    run_directory,
+    save_directory,
     typed,
     write_manifest,
 )
@@ -59,13 +59,15 @@ def save_sweep(
     also: Sequence[Callable[[SweepRecord, Path], object]] = (),
 ) -> Path:
     """Save a sweep as one directory that appears whole or not at all; arguments and errors as of `save_run`."""
-    with run_directory(directory, overwrite) as unfinished:
-        write_manifest(record.manifest, unfinished)
+
+    def write_all(folder: Path) -> None:
+        write_manifest(record.manifest, folder)
         for name, file in _FILES.items():
-            getattr(record, name).to_csv(unfinished / file, index=False)
+            getattr(record, name).to_csv(folder / file, index=False)
         for write in also:
-            write(record, unfinished)
-    return Path(directory)
+            write(record, folder)
+
+    return save_directory(directory, overwrite, write_all)
 
 
 def is_sweep(directory: Path) -> bool:

@@ -170,7 +170,7 @@ def test_out_is_never_overwritten_by_chance(saved: str, fails: Callable[..., str
     arguments = ["verify", "--embeddings", saved, *FAST, "--quiet", "--out", "run"]
     assert main(arguments) == 0
     before = Path("run/run.json").read_bytes()
-    assert "run is in use; choose another, or replace the run in it with --overwrite" in fails(*arguments)
+    assert "'run' already holds a run; choose another with --out, or pass --overwrite" in fails(*arguments)
     assert Path("run/run.json").read_bytes() == before
     assert main([*arguments, "--overwrite"]) == 0
     assert Path("run/run.json").read_bytes() != before
@@ -178,6 +178,29 @@ def test_out_is_never_overwritten_by_chance(saved: str, fails: Callable[..., str
     Path("mine/notes.txt").write_text("not a run")
     fails(*arguments[:-1], "mine", "--overwrite")
     assert Path("mine/notes.txt").read_text() == "not a run"
+
+
+def test_commands_at_once_keep_every_run(saved: str, workplace: Path) -> None:
+    """Four at once once left one folder, and two on one name as well, all with exit code 0."""
+    command = [sys.executable, "-m", "boundcheck", "verify", "--embeddings", saved, *FAST, "--quiet", "--temperature"]
+    started = [subprocess.Popen([*command, str(t)], stdout=subprocess.DEVNULL) for t in (0.2, 0.5, 0.7, 1)]
+    assert [process.wait() for process in started] == [0] * 4
+    runs = [json.loads(path.read_text()) for path in sorted(workplace.glob("results/*/run.json"))]
+    assert sorted(run["config"]["temperature"] for run in runs) == [0.2, 0.5, 0.7, 1]
+    started = [subprocess.Popen([*command, str(t), "--out", "one"], stderr=subprocess.PIPE) for t in (0.2, 0.5)]
+    codes = {process.wait(): process for process in started}
+    assert sorted(codes) == [0, 2]
+    assert b"is being written by another process" in codes[2].communicate()[1]
+    assert json.loads(Path("one/run.json").read_text())["config"]["temperature"] in (0.2, 0.5)
+    assert not [path.name for path in workplace.rglob("*.part")]
+
+
+def test_embed_replaces_a_file_only_when_asked(fails: Callable[..., str]) -> None:
+    Path("emb.npz").write_text("mine")
+    assert "already holds a file" in fails("embed", "--out", "emb.npz", "--quiet")
+    assert Path("emb.npz").read_text() == "mine"
+    assert main(["embed", "--out", "emb.npz", "--quiet", "--overwrite"]) == 0
+    assert load_embeddings("emb.npz").c == 10
 
 
 def test_what_a_checkpoint_stores_is_the_default(capsys: pytest.CaptureFixture[str]) -> None:

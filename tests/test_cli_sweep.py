@@ -116,7 +116,7 @@ def test_options_reach_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
         ("tight.npz --claims scl_le_ucI", "did you mean 'scl_le_ucl'?"),
         ("tight.npz --hardening treshold:1", "did you mean 'threshold:T'?"),
         ("tight.npz --dataset nowhere digits.pt", "digits.pt"),
-        ("tight.npz --out tight.npz", "--out: tight.npz is in use"),
+        ("tight.npz --out tight.npz", "out: 'tight.npz' is a file"),
         ("tight.npz --cells noise.npz", "noise.npz is a file"),
     ],
 )

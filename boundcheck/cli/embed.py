@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import click
 
-from boundcheck._files import check_writable
+from boundcheck._places import reserve_file
 from boundcheck.cli import together
 from boundcheck.cli.parameters import COUNT, DEVICE
 from boundcheck.cli.progress import note, reporting
@@ -17,12 +18,14 @@ from boundcheck.cli.samples import FILE, encode, encoder_options, load_samples, 
 @click.command("embed")
 @encoder_options
 @click.option("--out", type=FILE, required=True, help="File to write: .npz .safetensors .pt .parquet.")
+@click.option("--overwrite", is_flag=True, help="Replace an earlier file.")
 @click.option("--features", is_flag=True, help="The backbone's features, before the projection head.")
 @click.option("--batch-size", type=COUNT, help="Images encoded at a time.  [default: what suits the device]")
 @click.option("--device", type=DEVICE, default="auto", show_default=True)
 @run_options
 def command(
     out: Path,
+    overwrite: bool,
     features: bool,
     batch_size: int | None,
     device: str,
@@ -37,12 +40,13 @@ def command(
     from boundcheck.embeddings.files import format_of
 
     format_of(out)
-    if together.is_first():
-        check_writable(out)
-    workers = together.join(device)
-    if not workers.is_first:
-        return together.serve(workers)
-    with together.leading(workers), reporting(quiet) as progress:
+    with ExitStack() as stack:
+        place = stack.enter_context(reserve_file(out, overwrite=overwrite)) if together.is_first() else None
+        workers = together.join(device)
+        if place is None or not workers.is_first:
+            return together.serve(workers)
+        stack.enter_context(together.leading(workers))
+        progress = stack.enter_context(reporting(quiet))
         samples = load_samples(**encoding, progress=progress)
         emb = encode(
             samples,
@@ -57,6 +61,6 @@ def command(
             workers=workers,
             source=encoding,
         )
-    save_embeddings(emb, out)
-    note(f"{out}: {emb.n:,} instances, {emb.v} views, {emb.d} dimensions, {emb.c} classes", quiet)
+        save_embeddings(emb, place)
+        note(f"{place.path}: {emb.n:,} instances, {emb.v} views, {emb.d} dimensions, {emb.c} classes", quiet)
     return 0

@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
+from boundcheck._places import reserve_folder
 from boundcheck.cli.parameters import COUNT, FORMAT, NOT_NEGATIVE, POSITIVE, OneOf, Q, Several
 from boundcheck.cli.progress import note, reporting
 from boundcheck.cli.samples import FILE, run_options
-from boundcheck.cli.verify import refuse_out
 
 
 @click.command("falsify")
@@ -57,20 +57,21 @@ def command(
     A find is shrunk to few points, evaluated again at 50 digits and saved as counterexample.npz; the exit code is
     then 1. Nothing found is reported with the effort spent, never as proof; the exit code is then 0.
     """
-    if out is not None:
-        refuse_out(out, overwrite)
-    from boundcheck.falsification import search
-    from boundcheck.runs import free_directory
+    with reserve_folder(out or _usual(claim), overwrite=overwrite, numbered=out is None) as place:
+        from boundcheck.falsification import search
 
-    with reporting(quiet) as progress:
-        names = tuple(name.strip() for name in hardening.split(","))
-        result = search(claim, beta=beta, hardening=names, progress=progress, **options)
-    arguments = ["boundcheck", *ctx.obj]
-    place = result.save(out or free_directory(Path("results") / f"falsify-{claim}"), overwrite, arguments)
+        with reporting(quiet) as progress:
+            names = tuple(name.strip() for name in hardening.split(","))
+            result = search(claim, beta=beta, hardening=names, progress=progress, **options)
+        saved = result.save(place, command=["boundcheck", *ctx.obj])
     if form == "json":
-        document = json.loads((place / "run.json").read_text(encoding="utf-8"))
-        click.echo(json.dumps({"out": str(place), **document}, ensure_ascii=False, allow_nan=False))
+        document = json.loads((saved / "run.json").read_text(encoding="utf-8"))
+        click.echo(json.dumps({"out": str(saved), **document}, ensure_ascii=False, allow_nan=False))
     else:
         click.echo(repr(result))
-    note(f"saved: {place}", quiet)
+    note(f"saved: {saved}", quiet)
     return 0 if result.counterexample is None else 1
+
+
+def _usual(claim: str) -> Path:
+    return Path("results") / f"falsify-{claim}".replace("/", "-")

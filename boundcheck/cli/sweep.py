@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from boundcheck._places import reserve_folder
 from boundcheck.cli import together, verify
 from boundcheck.cli.parameters import POSITIVE, Several
 from boundcheck.cli.progress import note, reporting
@@ -57,17 +59,19 @@ def command(
     """
     if not encoders and not embeddings:
         raise InputError("ENCODERS: expected at least one checkpoint or file of embeddings, received none; name one")
-    if out is not None and together.is_first():
-        verify.refuse_out(out, overwrite)
-    workers = together.join(options["device"])
-    if not workers.is_first:
-        return together.serve(workers)
-    from boundcheck.report.sweep import sweep_text
-    from boundcheck.runs import free_directory
-    from boundcheck.sweeps import sweep
+    with ExitStack() as stack:
+        usual = Path("results") / f"sweep-{options['dataset'] or 'encoders'}".replace("/", "-")
+        place = None
+        if together.is_first():
+            place = stack.enter_context(reserve_folder(out or usual, overwrite=overwrite, numbered=out is None))
+        workers = together.join(options["device"])
+        if place is None or not workers.is_first:
+            return together.serve(workers)
+        from boundcheck.report.sweep import sweep_text
+        from boundcheck.sweeps import sweep
 
-    place = out or free_directory(Path("results") / f"sweep-{options['dataset'] or 'encoders'}".replace("/", "-"))
-    with together.leading(workers), reporting(quiet) as progress:
+        stack.enter_context(together.leading(workers))
+        progress = stack.enter_context(reporting(quiet))
         result = sweep(
             [*encoders, *embeddings],
             temperatures=temperatures,
@@ -75,17 +79,17 @@ def command(
             claims=claims if claims == "all" else verify.names_in(claims),
             normalize=not no_normalize,
             cache=not no_cache,
-            cells=cells or place.parent / "cells",
+            cells=cells or place.path.parent / "cells",
             progress=progress,
             workers=workers,
             **options,
         )
-    result.save(place, overwrite=overwrite, command=["boundcheck", *ctx.obj])
+        saved = result.save(place, command=["boundcheck", *ctx.obj])
     if form == "json":
-        click.echo(json.dumps(_document(result, place), ensure_ascii=False, allow_nan=False))
+        click.echo(json.dumps(_document(result, saved), ensure_ascii=False, allow_nan=False))
     else:
         click.echo("\n".join([*result.record.manifest["notes"], sweep_text(result.record)]), nl=False)
-    note(f"report: {place / 'report.html'}", quiet)
+    note(f"report: {saved / 'report.html'}", quiet)
     return 1 if result.failed(fail_on) else 0
 
 

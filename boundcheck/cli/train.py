@@ -5,11 +5,13 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from boundcheck._places import Place, reserve_folder
 from boundcheck.cli.parameters import COUNT, DEVICE, NOT_NEGATIVE, POSITIVE, Number, OneOf
 from boundcheck.cli.progress import note, reporting
 from boundcheck.cli.samples import FILE, run_options
@@ -74,19 +76,21 @@ def command(
     """
     from boundcheck.data import load_dataset
     from boundcheck.objectives import OBJECTIVES, parse_options
-    from boundcheck.runs import free_directory
     from boundcheck.training import train
 
     if objective not in OBJECTIVES:
         raise unknown_name("--objective", objective, OBJECTIVES)
     quiet = quiet or not is_first()
-    with reporting(quiet) as progress:
+    with ExitStack() as stack:
+        progress = stack.enter_context(reporting(quiet))
         images = load_dataset(dataset, split, data_dir, progress=progress)
-        usual = Path("runs") / f"{objective}-{images.name}"
+        place: Path | Place = out or Path("runs") / f"{objective}-{images.name}"
+        if out is None and not resume and is_first():
+            place = stack.enter_context(reserve_folder(place, numbered=True))
         path = train(
             images,
             objective=objective,
-            out=out or (usual if resume else free_directory(usual)),
+            out=place,
             options=parse_options(OBJECTIVES[objective], own),
             resume=resume,
             command=shlex.join(["boundcheck", *ctx.obj]),

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 from click.core import ParameterSource
 
-from boundcheck._files import check_writable
+from boundcheck._places import reserve_folder
 from boundcheck.cli import together
 from boundcheck.cli.limit import limit_lines
 from boundcheck.cli.parameters import (
@@ -27,7 +29,7 @@ from boundcheck.cli.parameters import (
 )
 from boundcheck.cli.progress import note, reporting
 from boundcheck.cli.samples import FILE, encode, encoder_options, load_samples, run_options
-from boundcheck.errors import FileError, InputError
+from boundcheck.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,41 +103,40 @@ def command(
         _refuse_encoder_options(ctx, "--population, which needs no encoder", "embeddings")
     elif options["estimator"] == "closed":
         raise InputError("--estimator: closed needs --population, received none; name one such as vmf:kappa=20")
-    if out is not None and together.is_first():
-        refuse_out(out, overwrite)
-    workers = together.join(options["device"])
-    if not workers.is_first:
-        return together.serve(workers)
-    from boundcheck.embeddings import EmbeddingSet
-    from boundcheck.estimators import parse_population
-    from boundcheck.population.ring.dealing import deal
-    from boundcheck.report import summary_text
-    from boundcheck.runs import free_directory
-    from boundcheck.verification import verify
+    with ExitStack() as stack:
+        # Held from the start: what would fail after the work fails now, and commands that run at once keep apart.
+        place = None
+        if out is not None and together.is_first():
+            place = stack.enter_context(reserve_folder(out, overwrite=overwrite))
+        workers = together.join(options["device"])
+        if not workers.is_first:
+            return together.serve(workers)
+        from boundcheck.embeddings import EmbeddingSet
+        from boundcheck.population.ring.dealing import deal
+        from boundcheck.report import summary_text
+        from boundcheck.verification import verify
 
-    encoding = {
-        key: options.pop(key) for key in ("checkpoint", "arch", "dataset", "split", "data_dir", "views", "no_cache")
-    }
-    normalize = not options.pop("no_normalize")
-    with together.leading(workers), reporting(quiet) as progress:
-        known, images = None, None
-        emb: EmbeddingSet | Population
+        encoding = {
+            key: options.pop(key) for key in ("checkpoint", "arch", "dataset", "split", "data_dir", "views", "no_cache")
+        }
+        normalize = not options.pop("no_normalize")
+        stack.enter_context(together.leading(workers))
+        progress = stack.enter_context(reporting(quiet))
         if population is not None:
-            known = parse_population(population)
-            emb = known if options["estimator"] == "closed" else known.sample(options["seed"])
-            name, stored = "".join(c if c.isalnum() or c in "-." else "-" for c in known.name), {}
+            given = _drawn(population, options["estimator"], options["seed"])
+        elif embeddings is not None:
+            given = _saved(embeddings, normalize)
         else:
-            if embeddings is not None:
-                emb, images, name = _saved(embeddings, normalize)
-            else:
-                emb, images, name = _encoded(encoding, options["seed"], options["device"], quiet, progress, workers)
-            stored = _stored(emb)
+            given = _encoded(encoding, options["seed"], options["device"], quiet, progress, workers)
+        place = place or stack.enter_context(reserve_folder(Path("results") / given.name, numbered=True))
+        emb = given.make()
+        stored = _stored(emb) if isinstance(emb, EmbeddingSet) else {}
         if workers.size > 1 and isinstance(emb, EmbeddingSet):
             emb = deal(emb, workers)
         temperature, betas, said = _with_defaults(temperature, betas, stored)
         result = verify(
             emb,
-            population=None if emb is known else known,
+            population=None if emb is given.population else given.population,
             temperature=temperature,
             betas=betas,
             hardening=names_in(hardening),
@@ -143,20 +144,15 @@ def command(
             progress=progress,
             **options,
         )
-    said += limit_lines(result.losses.emb, result.losses.spec)
-    place = result.save(
-        out or free_directory(Path("results") / name),
-        overwrite=overwrite,
-        command=["boundcheck", *ctx.obj],
-        images=images,
-    )
+        said += limit_lines(result.losses.emb, result.losses.spec)
+        saved = result.save(place, command=["boundcheck", *ctx.obj], images=given.images)
     if form == "json":
-        click.echo(json.dumps(_document(result, place, said), ensure_ascii=False, allow_nan=False))
+        click.echo(json.dumps(_document(result, saved, said), ensure_ascii=False, allow_nan=False))
     else:
         click.echo("\n".join([*said, summary_text(result.run)]), nl=False)
     if reason := result.losses.reason:
         note(f"estimator: {reason}", quiet)
-    note(f"report: {place / 'report.html'}", quiet)
+    note(f"report: {saved / 'report.html'}", quiet)
     return 1 if result.failed(fail_on) else 0
 
 
@@ -168,33 +164,39 @@ def _refuse_encoder_options(ctx: click.Context, given: str, *others: str) -> Non
             raise InputError(f"{name}: cannot be used with {given}; leave one out")
 
 
-def refuse_out(out: Path, overwrite: bool) -> None:
-    """Says before the computation what would otherwise fail after it."""
-    if (out.is_file() or (out.is_dir() and any(out.iterdir()))) and not overwrite:
-        raise FileError(f"--out: {out} is in use; choose another, or replace the run in it with --overwrite")
-    check_writable(out)
-
-
 def names_in(text: str) -> tuple[str, ...]:
     """The parts of a comma-separated list."""
     return tuple(part.strip() for part in text.split(","))
 
 
-def _saved(path: Path, normalize: bool) -> tuple[EmbeddingSet, ImageSet | None, str]:
+class _Given(NamedTuple):
+    """What is to be verified: its short name, what makes it, its images, the population where it is known."""
+
+    name: str
+    make: Callable[[], EmbeddingSet | Population]
+    images: ImageSet | None = None
+    population: Population | None = None
+
+
+def _drawn(text: str, estimator: str, seed: int) -> _Given:
+    from boundcheck.estimators import parse_population
+
+    known = parse_population(text)
+    name = "".join(c if c.isalnum() or c in "-." else "-" for c in known.name)
+    return _Given(name, lambda: known if estimator == "closed" else known.sample(seed), population=known)
+
+
+def _saved(path: Path, normalize: bool) -> _Given:
     from boundcheck.embeddings import load_embeddings
 
-    return load_embeddings(path, normalize), None, path.stem
+    return _Given(path.stem, lambda: load_embeddings(path, normalize))
 
 
-def _encoded(
-    encoding: dict[str, Any], seed: int, device: str, quiet: bool, progress: Any, workers: Workers
-) -> tuple[EmbeddingSet, ImageSet | None, str]:
+def _encoded(encoding: dict[str, Any], seed: int, device: str, quiet: bool, progress: Any, workers: Workers) -> _Given:
     how = {key: encoding.pop(key) for key in ("views", "no_cache")}
     samples = load_samples(**encoding, progress=progress)
-    emb = encode(
-        samples, **how, seed=seed, device=device, quiet=quiet, progress=progress, workers=workers, source=encoding
-    )
-    return emb, samples.images, samples.name
+    how |= {"seed": seed, "device": device, "quiet": quiet, "progress": progress, "workers": workers}
+    return _Given(samples.name, lambda: encode(samples, **how, source=encoding), samples.images)
 
 
 def _stored(emb: EmbeddingSet) -> dict[str, float]:

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 import pooch
 import requests
 
-from boundcheck._files import atomic_path
+from boundcheck._places import atomic_path
 from boundcheck.data.base import Places, Progress, Remote, Source
 from boundcheck.errors import DataMissingError, FileError
 

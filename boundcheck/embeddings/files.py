@@ -9,6 +9,7 @@ codes in `y` and their names in `classes`. The tensor formats have no strings, s
 from __future__ import annotations
 
 import json
+import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +23,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from boundcheck._files import atomic_path, load_tensors
+from boundcheck._files import load_tensors
+from boundcheck._places import atomic_path
 from boundcheck.embeddings.set import EmbeddingSet
 from boundcheck.errors import BoundcheckError, FileError, InputError, unknown_name
 
@@ -61,15 +63,18 @@ def load_embeddings(path: str | Path, normalize: bool = True) -> EmbeddingSet:
         raise InputError(f"{path}: {error}") from error
 
 
-def save_embeddings(emb: EmbeddingSet, path: str | Path) -> None:
+def save_embeddings(emb: EmbeddingSet, path: str | os.PathLike[str]) -> None:
     """Writes embeddings to `.npz`, `.safetensors`, `.pt` or `.parquet`, chosen by the suffix; all or nothing.
+
+    Args:
+        emb: the embeddings.
+        path: the file, replaced if it is there; or a place reserved earlier.
 
     Raises:
         FileError: no permission, no space.
         InputError: unknown suffix.
     """
-    path = Path(path)
-    _, write = format_of(path)
+    _, write = format_of(Path(path))
     with atomic_path(path) as temporary:
         try:
             write(emb, temporary)

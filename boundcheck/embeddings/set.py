@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +18,7 @@ from numpy.typing import ArrayLike
 
 from boundcheck.errors import InputError
 
+_LEAST = 1e-290  # norms beyond it, and its inverse, are not divided by
 _ROWS = 1 << 16  # rows normalised at a time, which bounds the float64 copies
 
 
@@ -104,6 +106,12 @@ class EmbeddingSet:
         """Whether every row has norm 1 within 1e-4."""
         return bool(np.all(np.abs(_norms(self.z) - 1.0) <= 1e-4))
 
+    @cached_property
+    def largest_norm(self) -> float:
+        """Largest norm of a row; inf where it exceeds the largest number."""
+        plain = float(torch.from_numpy(self.z).norm(dim=2).max())
+        return plain if math.isfinite(plain) else float(_norms(self.z).max())
+
     @property
     def digest(self) -> str:
         """SHA-256 (hex) over z (bytes, shape, precision), y and the class names."""
@@ -179,10 +187,17 @@ def _norms(z: np.ndarray) -> np.ndarray:
     """Row norms (n, v) in float64, safe where squares would overflow or underflow."""
     norms = np.empty(z.shape[:2])
     for start in range(0, len(z), _ROWS):
-        block = z[start : start + _ROWS].astype(np.float64)
-        peak = np.abs(block).max(axis=2)
-        norms[start : start + _ROWS] = peak * np.linalg.norm(block / peak[:, :, None], axis=2)
+        peak, rest = _scaled(z[start : start + _ROWS])
+        with np.errstate(over="ignore"):  # a norm may exceed the largest number though no entry does
+            norms[start : start + _ROWS] = peak * np.linalg.norm(rest, axis=2)
     return norms
+
+
+def _scaled(block: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows as their largest entry (n, v) times rows of entries of at most one, in float64; no row is zero."""
+    block = block.astype(np.float64)
+    peak = np.abs(block).max(axis=2)
+    return peak, block / peak[:, :, None]
 
 
 def _unit_rows(z: np.ndarray) -> np.ndarray:
@@ -190,11 +205,20 @@ def _unit_rows(z: np.ndarray) -> np.ndarray:
 
     Rows already there to the precision of the type stay as they are: saving and loading changes no bit.
     """
-    norms = _norms(z)
-    norms[np.abs(norms - 1.0) <= 4 * np.finfo(z.dtype).eps] = 1.0
+    tolerance, odd = 4 * np.finfo(z.dtype).eps, np.zeros(z.shape[:2], dtype=bool)
     for start in range(0, len(z), _ROWS):
         rows = slice(start, start + _ROWS)
-        z[rows] = z[rows].astype(np.float64) / norms[rows, :, None]
+        peak, rest = _scaled(z[rows])
+        part = np.linalg.norm(rest, axis=2)
+        with np.errstate(over="ignore"):
+            norm = peak * part
+        usual = (norm > _LEAST) & (norm < 1 / _LEAST)
+        norm[np.abs(norm - 1.0) <= tolerance] = 1.0
+        # Where the norm itself is no good number the row is divided in two steps.
+        unit = np.where(usual[:, :, None], z[rows] / np.where(usual, norm, 1.0)[:, :, None], rest / part[:, :, None])
+        z[rows] = unit
+        odd[rows] = ~(np.abs(np.einsum("nvd,nvd->nv", unit, unit) - 1.0) <= 1e-6)
+    _refuse_rows(odd, "of norm 1 after scaling", "another norm")
     return z
 
 

@@ -17,7 +17,8 @@ from typing import TypeGuard
 import torch
 from torch import Tensor
 
-from boundcheck._files import atomic_path, load_tensors
+from boundcheck._files import load_tensors
+from boundcheck._places import atomic_path
 from boundcheck.errors import FileError, InputError, unknown_name
 
 from .encoder import ENCODERS, Encoder, build_encoder

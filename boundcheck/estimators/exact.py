@@ -13,6 +13,7 @@ from torch import Tensor
 
 from boundcheck._device import resolve_device
 from boundcheck.embeddings import EmbeddingSet
+from boundcheck.errors import InputError
 from boundcheck.estimators.records import TOLERANCE, Cost, LossTable, MarginSummary, share_of
 from boundcheck.inference.influence import (
     density_at_zero,
@@ -29,6 +30,9 @@ from boundcheck.population.plan import PairPlan, choose_dtype, plan_pairs
 from boundcheck.population.ring.dealing import DealtEmbeddings
 from boundcheck.population.ring.sharing import dealt_plan
 from boundcheck.population.tiles import Progress
+
+# Logits times powers that are still numbers of the precision, with room for sums of them.
+LARGEST_REACH = {torch.float32: 1e36, torch.float64: 1e300}
 
 
 def exact(
@@ -78,12 +82,20 @@ def pair_plan(
     z, y = torch.from_numpy(emb.z), torch.from_numpy(emb.y)
     steepest = max(term.steepness for term in terms_for(spec.all_hardenings))
     ring = emb.ring if isinstance(emb, DealtEmbeddings) else None
-    largest_norm = float(z.norm(dim=2).max()) if ring is None else ring.largest_norm
+    largest_norm = emb.largest_norm if ring is None else ring.largest_norm
+    reach = steepest * largest_norm * largest_norm / spec.temperature
+    dtype = choose_dtype(precision, reach)
+    if not reach <= LARGEST_REACH[dtype]:
+        raise InputError(
+            f"temperature, betas: the largest logit times the hardest tilt must be at most {LARGEST_REACH[dtype]:g} in "
+            f"{str(dtype).removeprefix('torch.')}, received {reach:.3g} (norms up to {largest_norm:.3g}, temperature "
+            f"{spec.temperature:g}); normalise the embeddings, raise the temperature or lower the betas"
+        )
     options: dict[str, Any] = {
         "temperature": spec.temperature,
         "weights": instance_weights(y, spec.class_prior),
         "self_pairs": spec.self_pairs,
-        "dtype": choose_dtype(precision, steepest * largest_norm**2 / spec.temperature),
+        "dtype": dtype,
         "mixed": precision == "auto",
     }
     if ring is not None:

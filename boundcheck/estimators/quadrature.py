@@ -50,7 +50,7 @@ def grid_for(limit: LossTable, most: int, least_q: float, least_ratio: float) ->
         least_ratio: the least k / Q.
     """
     spec, table = limit.spec, limit.table
-    radius = float(torch.from_numpy(limit.emb.z).norm(dim=2).max()) ** 2 / spec.temperature
+    radius = limit.emb.largest_norm**2 / spec.temperature
     rho = torch.stack([table.rho(key.tilt.pool, key.hardening) for key in limit.keys], 1).nan_to_num(-radius).amax(1)
     # Class positives of one view are the pool's; other views of the anchor's instance may lie anywhere.
     highest = (

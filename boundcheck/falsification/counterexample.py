@@ -16,7 +16,7 @@ from boundcheck.falsification.certificate import Certificate
 from boundcheck.falsification.problem import Problem
 from boundcheck.losses import LossSpec
 from boundcheck.manifest import catalogue, environment
-from boundcheck.runs import run_directory, write_manifest
+from boundcheck.runs import save_directory, write_manifest
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -111,10 +111,12 @@ class Counterexample:
         Raises:
             FileError: the directory is in use or cannot be written.
         """
-        with run_directory(directory, overwrite) as unfinished:
-            save_embeddings(self.embeddings, unfinished / "counterexample.npz")
-            write_manifest(self.manifest(command), unfinished)
-        return Path(directory)
+
+        def write(folder: Path) -> None:
+            save_embeddings(self.embeddings, folder / "counterexample.npz")
+            write_manifest(self.manifest(command), folder)
+
+        return save_directory(directory, overwrite, write)
 
     def manifest(self, command: Sequence[str] | None = None) -> dict[str, Any]:
         """Everything run.json holds."""
@@ -227,9 +229,7 @@ class Search:
         """The counterexample's files; the effort alone, as run.json, where there is none. See `Counterexample.save`."""
         if self.counterexample is not None:
             return self.counterexample.save(directory, overwrite, command)
-        with run_directory(directory, overwrite) as unfinished:
-            write_manifest(self.manifest(command), unfinished)
-        return Path(directory)
+        return save_directory(directory, overwrite, lambda folder: write_manifest(self.manifest(command), folder))
 
     def manifest(self, command: Sequence[str] | None = None) -> dict[str, Any]:
         """Everything run.json holds."""

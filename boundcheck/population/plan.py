@@ -248,7 +248,7 @@ def plan_shards(
         candidates=cut(visiting, candidate_rows, 1.0),
         order=order[visiting.start : visiting.stop],
         symmetric=anchors is None and own is visiting and anchor_rows == candidate_rows,
-        reach=largest_norm**2 / temperature,
+        reach=largest_norm * largest_norm / temperature,
         n=n,
         v=v,
         temperature=temperature,

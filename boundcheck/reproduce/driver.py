@@ -14,12 +14,12 @@ import torch
 
 import boundcheck
 from boundcheck._device import resolve_device
-from boundcheck._files import atomic_path
+from boundcheck._locks import lock
+from boundcheck._places import atomic_path
 from boundcheck.data import Progress
 from boundcheck.errors import InputError
 from boundcheck.manifest import hardware
 
-from .locks import lock
 from .page import write_page
 from .presets import Trial
 from .queue import Said, failure, work_through

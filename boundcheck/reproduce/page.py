@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from boundcheck._files import atomic_path
+from boundcheck._places import atomic_path
 
 from .captions import FIGURES, TABLES
 from .recipe import Recipe

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from boundcheck._files import atomic_path
+from boundcheck._locks import lock
+from boundcheck._places import atomic_path
 from boundcheck.data import Progress
 from boundcheck.errors import DivergedError
 
-from .locks import lock
 from .presets import Trial
 from .trial import is_finished, run_trial
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from boundcheck._files import atomic_path
+from boundcheck._places import atomic_path
 from boundcheck.errors import FileError
 from boundcheck.training.epoch_table import read_rows
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from boundcheck._device import resolve_device
-from boundcheck._files import atomic_path
+from boundcheck._places import atomic_path
 from boundcheck.data import Progress
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.encoders import Encoder, load_checkpoint

@@ -13,9 +13,10 @@ from typing import Any
 import torch
 
 from boundcheck._files import source_digest
+from boundcheck._places import reserve_folder
 from boundcheck.claims import CLAIMS, Claim
 from boundcheck.errors import FileError
-from boundcheck.runs import Run, free_directory, load_run, save_run
+from boundcheck.runs import Run, load_run, save_run
 
 # What reads or writes files, draws or trains decides no number of a verification.
 _MADE_BY = (
@@ -50,6 +51,8 @@ def cell_key(identity: str, settings: Mapping[str, Any], claims: Sequence[Claim]
 def find_cell(folder: Path, key: str) -> tuple[Path, Run] | None:
     """The cell of that key in a folder of cells; a damaged one is as good as none."""
     for place in sorted(folder.glob(f"*-{key[:12]}*")):
+        if place.name.startswith("."):  # of a process that writes there, or was killed
+            continue
         try:
             run = load_run(place)
         except FileError:
@@ -65,10 +68,8 @@ def keep_cell(folder: Path, label: str, key: str, run: Run) -> Path:
     Raises:
         FileError: it cannot be written.
     """
-    return save_run(
-        replace(run, manifest={**run.manifest, "cell": key}),
-        free_directory(folder / f"{label.replace('/', '-')}-{key[:12]}"),
-    )
+    place = reserve_folder(folder / f"{label.replace('/', '-')}-{key[:12]}", numbered=True)
+    return save_run(replace(run, manifest={**run.manifest, "cell": key}), place)
 
 
 def _source_of(claim: Claim) -> str | None:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from boundcheck._device import resolve_device
-from boundcheck._files import check_writable
+from boundcheck._places import check_writable
 from boundcheck.claims import Claim, choose_claims
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError, unknown_name

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from boundcheck._files import atomic_path
+from boundcheck._places import atomic_path
 
 RUN_COLUMNS = ("dataset", "objective", "beta", "seed", "epoch")
 

@@ -66,13 +66,17 @@ class Loop:
             FileError: a file cannot be written.
         """
         try:
+            if position == Position():
+                self._save(position)  # before anything shows that the run has begun: from then on it can go on
             for _ in range(position.epoch, self.plan.epochs):
                 position = self._epoch(position)
                 self._close_epoch(position)
         except BaseException:
             if self.step.workers.is_first:
-                with contextlib.suppress(OSError):  # it holds what was finished
-                    self.out.rmdir()
+                with contextlib.suppress(OSError):
+                    if not (self.plan.save_every or (self.out / "encoder.pt").exists()):
+                        (self.out / STATE).unlink()  # of the beginning: nothing is lost with it
+                    self.out.rmdir()  # unless it holds what was finished
             raise
         return self.out / "encoder.pt"
 

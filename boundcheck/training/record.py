@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 import boundcheck
-from boundcheck._files import atomic_path
+from boundcheck._places import atomic_path, collect_leftovers
 from boundcheck.encoders import Encoder, EncoderConfig, save_checkpoint
 from boundcheck.errors import FileError
 from boundcheck.workers import Workers
@@ -81,28 +81,23 @@ def read_history(out: str | Path) -> list[EpochRecord]:
         raise FileError(f"history: must be a complete file of `train`, received '{path}'; train again") from error
 
 
-def prepare_folder(out: Path, overwrite: bool, resume: bool) -> None:
-    """Makes the folder of a run before any work is spent on it.
+def check_folder(out: Path, overwrite: bool, resume: bool) -> None:
+    """Refuses the folder of a run, held by this process, before any work is spent on it.
 
     Args:
         out: the folder.
-        overwrite: whether an earlier run in it may be replaced; a state to resume it from goes at once.
+        overwrite: whether an earlier run in it may be replaced.
         resume: whether a run in it is to go on.
 
     Raises:
-        FileError: it is in use, or cannot be made.
+        FileError: it is in use, or cannot be read.
     """
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        if overwrite:
-            (out / STATE).unlink(missing_ok=True)
-        if overwrite or resume:
-            for leftover in out.glob(".*.part.*"):  # of a run that was killed while it wrote
-                leftover.unlink()
+        collect_leftovers(out)
         in_use = any(out.iterdir())
         resumable = (out / STATE).exists()
     except OSError as error:
-        raise FileError(f"out: must be a folder that can be made, received '{out}' ({error.strerror})") from error
+        raise FileError(f"out: must be a folder that can be read, received '{out}' ({error.strerror})") from error
     if resume and in_use and not resumable:
         raise FileError(f"resume: needs '{STATE}' or an empty folder, received '{out}'; choose another or --overwrite")
     if in_use and not (overwrite or resume):

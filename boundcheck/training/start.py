@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -12,6 +14,7 @@ from torch import nn
 
 import boundcheck
 from boundcheck._device import resolve_device
+from boundcheck._places import Place, occupied
 from boundcheck.augment import recipe_for
 from boundcheck.data import ImageSet, Progress
 from boundcheck.errors import InputError
@@ -24,7 +27,7 @@ from .loop import Loop
 from .loss_options import OptionValue, loss_keywords
 from .plan import Plan
 from .prepare import check_images, data_facts, new_encoder
-from .record import EpochEnd, prepare_folder
+from .record import EpochEnd, check_folder
 from .state import Position, is_finished, load_state, trained_modules
 from .step import Step
 
@@ -33,7 +36,7 @@ def train(
     image_set: ImageSet,
     *,
     objective: str,
-    out: str | Path,
+    out: str | os.PathLike[str],
     arch: str = "convnet",
     epochs: int = 20,
     batch_size: int = 256,
@@ -74,7 +77,8 @@ def train(
     Args:
         image_set: n square images with labels.
         objective: a name in `OBJECTIVES`.
-        out: folder for `encoder.pt`, `history.csv` and `run.json`, rewritten after every epoch.
+        out: folder for `encoder.pt`, `history.csv` and `run.json`, rewritten after every epoch; held by this
+            process until the end.
         arch: a name in `ENCODERS`.
         epochs: passes over the images.
         batch_size: images in a batch, at least 2; no more than n are used.
@@ -154,38 +158,48 @@ def train(
         "accumulate": accumulate,
         "precision": "bf16" if bf16 else "float32",
     }
-    out, done = workers.from_first(partial(_open, Path(out), settings, resume, overwrite))
-    if done:
-        return out / "encoder.pt"
-    encoder = encoder.to(workers.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    inputs = batch_inputs(OBJECTIVES[objective])
-    model: nn.Module = encoder
-    classifier = None
-    if "class_logits" in inputs:
-        model = joint = WithClassifier(encoder, len(image_set.classes), seed).to(workers.device)
-        classifier = joint.classifier
-    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, weight_decay=weight_decay)
-    position = load_state(out, trained_modules(encoder, classifier), optimizer, settings) if resume else Position()
-    step = Step(
-        images=torch.from_numpy(image_set.images).to(workers.device),
-        labels=torch.from_numpy(image_set.labels).to(workers.device),
-        model=spread(model, workers),
-        optimizer=optimizer,
-        loss=partial(OBJECTIVES[objective], **keywords),
-        draws="generator" in inputs,
-        classifies=classifier is not None,
-        recipe=recipe,
-        seed=seed,
-        accumulate=accumulate,
-        bf16=bf16,
-        workers=workers,
-    )
-    return Loop(plan, step, encoder, classifier, config, settings, out, progress, callbacks).run(position)
+    with ExitStack() as stack:
+        out, done = workers.from_first(partial(_open, stack, out, settings, resume, overwrite))
+        if done:
+            return out / "encoder.pt"
+        encoder = encoder.to(workers.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        inputs = batch_inputs(OBJECTIVES[objective])
+        model: nn.Module = encoder
+        classifier = None
+        if "class_logits" in inputs:
+            model = joint = WithClassifier(encoder, len(image_set.classes), seed).to(workers.device)
+            classifier = joint.classifier
+        optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, weight_decay=weight_decay)
+        position = load_state(out, trained_modules(encoder, classifier), optimizer, settings) if resume else Position()
+        step = Step(
+            images=torch.from_numpy(image_set.images).to(workers.device),
+            labels=torch.from_numpy(image_set.labels).to(workers.device),
+            model=spread(model, workers),
+            optimizer=optimizer,
+            loss=partial(OBJECTIVES[objective], **keywords),
+            draws="generator" in inputs,
+            classifies=classifier is not None,
+            recipe=recipe,
+            seed=seed,
+            accumulate=accumulate,
+            bf16=bf16,
+            workers=workers,
+        )
+        return Loop(plan, step, encoder, classifier, config, settings, out, progress, callbacks).run(position)
 
 
-def _open(out: Path, settings: Mapping[str, object], resume: bool, overwrite: bool) -> tuple[Path, bool]:
-    """Makes the folder ready; also tells whether a run in it is finished."""
-    if resume and is_finished(out, settings):
-        return out, True
-    prepare_folder(out, overwrite, resume)
-    return out, False
+def _open(
+    stack: ExitStack,
+    out: str | os.PathLike[str],
+    settings: Mapping[str, object],
+    resume: bool,
+    overwrite: bool,
+) -> tuple[Path, bool]:
+    """Holds the folder and makes it ready; also tells whether a run in it is finished."""
+    folder = Path(out)
+    if not isinstance(out, Place):  # which is held already
+        stack.enter_context(occupied(folder))
+    if resume and is_finished(folder, settings):
+        return folder, True
+    check_folder(folder, overwrite, resume)
+    return folder, False

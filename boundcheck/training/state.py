@@ -17,7 +17,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from boundcheck._files import atomic_path, load_tensors
+from boundcheck._files import load_tensors
+from boundcheck._places import atomic_path
 from boundcheck.errors import FileError, InputError
 
 from .record import STATE, EpochRecord

@@ -50,7 +50,7 @@ def test_none_found_is_no_failure(capsys: pytest.CaptureFixture[str]) -> None:
         (["hucl_ge_ucl", "--premise", "hold"], "use premise=free"),
         (["scl_ge_collapse", "--points", "25"], "needs balanced classes"),
         ([], "Missing argument 'CLAIM'"),
-        (["hscl_le_hucl", "--out", "used"], "--out: used is in use"),
+        (["hscl_le_hucl", "--out", "used"], "out: 'used' exists and is not a saved run"),
     ],
 )
 def test_mistakes(arguments: list[str], said: str, workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 
 import boundcheck.reproduce as package
+from boundcheck._locks import lock
 from boundcheck.errors import FileError, InputError
 from boundcheck.reproduce import RECIPES, load_results, queue, reproduce
-from boundcheck.reproduce.locks import lock
 from boundcheck.reproduce.presets import Preset, Training
 
 TINY = Preset(
@@ -30,7 +30,7 @@ REASON = "training: the batch loss must stay finite, received nan in epoch 1, ba
 HOLDER = """
 import sys
 from pathlib import Path
-from boundcheck.reproduce.locks import lock
+from boundcheck._locks import lock
 
 with lock(Path(sys.argv[1]), wait=False) as held:
     print(held, flush=True)

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import torch
 
+from boundcheck._places import occupied
 from boundcheck.encoders import load_checkpoint
 from boundcheck.errors import FileError, InputError
 from boundcheck.training import train
@@ -23,6 +24,7 @@ RUN = {
 
 VICTIM = """
 import json, os, signal, sys
+from pathlib import Path
 import torch
 from boundcheck.data import load_dataset
 from boundcheck.training import train
@@ -31,15 +33,33 @@ def die(done, total, unit):
     if done == int(sys.argv[3]):
         os.kill(os.getpid(), signal.SIGKILL)
 
+replace, left = Path.replace, {sys.argv[4]: int(sys.argv[5]) + 1}
+
+def replace_and_die(self, target):
+    replace(self, target)
+    if Path(target).name in left:
+        left[Path(target).name] -= 1
+        if left[Path(target).name] == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+Path.replace = replace_and_die
 torch.set_num_threads(1)
 few = load_dataset("digits", "train").subset(slice(0, 96))
 train(few, out=sys.argv[1], progress=die, **json.loads(sys.argv[2]))
 """
 
 
-def kill_midway(out: Path, images: int, **options) -> None:
-    """Starts a training in a process of its own, killed (-9) after that many images."""
-    command = [sys.executable, "-c", VICTIM, str(out), json.dumps({**RUN, **options}), str(images)]
+def kill_midway(out: Path, images: int, written: str = "", writing: int = 0, **options) -> None:
+    """Starts a training in a process of its own, killed (-9) after that many images, or once a file is written again.
+
+    Args:
+        out: its folder.
+        images: seen, counting every epoch; -1 for no such kill.
+        written: name of the file.
+        writing: how many times it was written before.
+    """
+    command = [sys.executable, "-c", VICTIM, str(out), json.dumps({**RUN, **options}), str(images), written]
+    command.append(str(writing))
     paths = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(command, env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
@@ -72,15 +92,30 @@ def test_a_run_killed_within_an_epoch_ends_as_an_unbroken_one(few, unbroken, tmp
 
 def test_a_run_killed_in_its_first_epoch_starts_again(few, unbroken, tmp_path, one_thread):
     kill_midway(tmp_path, 64)
-    assert list(tmp_path.iterdir()) == []
+    assert [file.name for file in tmp_path.iterdir()] == ["state.pt"]
     assert train(few, out=tmp_path, resume=True, **RUN).read_bytes() == unbroken.read_bytes()
 
 
 def test_a_kill_while_a_file_is_written_leaves_nothing_behind(few, unbroken, tmp_path, one_thread):
     kill_midway(tmp_path, 96 + 32)
-    (tmp_path / ".encoder-0a1b2c3d.part.pt").write_bytes(b"half")
+    (tmp_path / ".encoder.pt-0a1b2c3d.part").mkdir()
+    (tmp_path / ".encoder.pt-0a1b2c3d.part" / "encoder.pt").write_bytes(b"half")
     assert train(few, out=tmp_path, resume=True, **RUN).read_bytes() == unbroken.read_bytes()
     assert sorted(file.name for file in tmp_path.iterdir()) == ["encoder.pt", "history.csv", "run.json"]
+
+
+@pytest.mark.parametrize("written", ["state.pt", "encoder.pt", "history.csv", "run.json"])
+@pytest.mark.parametrize("writing", [0, 1, 2])
+def test_a_run_killed_after_any_file_goes_on(written, writing, few, unbroken, tmp_path, one_thread):
+    """Between the checkpoint and the first state a run once could not go on."""
+    kill_midway(tmp_path, -1, written=written, writing=writing)
+    assert train(few, out=tmp_path, resume=True, **RUN).read_bytes() == unbroken.read_bytes()
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["encoder.pt", "history.csv", "run.json"]
+
+
+def test_two_processes_do_not_train_in_one_folder(few, tmp_path):
+    with occupied(tmp_path), pytest.raises(FileError, match="is being written by another process"):
+        train(few, out=tmp_path, resume=True, **RUN)
 
 
 def interrupt(few, out: Path, **options) -> None:

@@ -54,9 +54,8 @@ def deal(emb: EmbeddingSet, workers: Workers) -> DealtEmbeddings:
         LostRankError: a rank is gone.
     """
     z = torch.from_numpy(emb.z)
-    largest_norm = float(z.norm(dim=2).max())
     workers.held["z"] = z
-    ring = workers.call(take_shard, torch.from_numpy(emb.y), (emb.v, emb.d), z.dtype, largest_norm)
+    ring = workers.call(take_shard, torch.from_numpy(emb.y), (emb.v, emb.d), z.dtype, emb.largest_norm)
     return DealtEmbeddings(emb, _on_disk(emb.z), ring)
 
 
