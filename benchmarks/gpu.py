@@ -26,11 +26,11 @@ import torch
 from benchmarks.cases import BETAS, SEED, Case
 from benchmarks.measure import environment
 from boundcheck.hardening import CONSTANT, Exponential, LogTerm
-from boundcheck.population.cumulants import terms_for
-from boundcheck.population.gpu.choice import RECIPES, sampled_error
-from boundcheck.population.gpu.sums import Recipe, fused_sums
-from boundcheck.population.plan import PairPlan, choose_dtype, plan_pairs
-from boundcheck.population.running_sums import running_sums
+from boundcheck.pairwise.cuda.choice import RECIPES, sampled_error
+from boundcheck.pairwise.cuda.sums import Recipe, fused_sums
+from boundcheck.pairwise.cumulants import terms_for
+from boundcheck.pairwise.plan import PairPlan, choose_dtype, plan_pairs
+from boundcheck.pairwise.running_sums import running_sums
 
 IMAGENET = 1_281_167
 Terms: TypeAlias = tuple[LogTerm, ...]
@@ -126,7 +126,7 @@ def keops(plan: PairPlan, terms: Terms) -> object:
     )
     t = (LazyTensor(a[:, None]) * LazyTensor(b[None])).sum(-1)
     other = (LazyTensor(y[:, None]) - LazyTensor(classes[None])).abs().sign()
-    values = [(term.gamma * t).exp() for term in terms if term.gamma]  # counts need no visit
+    values = [(term.gamma * t).exp() for term in terms if term.gamma]  # counts need no pass
     return [masked.sum(1) for value in values for masked in (value, value * other)]
 
 

@@ -23,8 +23,8 @@ from boundcheck.embeddings import EmbeddingSet
 from boundcheck.estimators.exact import exact, pair_plan
 from boundcheck.hardening import Exponential
 from boundcheck.losses import LossSpec
-from boundcheck.population import plain_sums
-from boundcheck.population.cumulants import CumulantTable, cumulant_table, terms_for
+from boundcheck.pairwise import plain_sums
+from boundcheck.pairwise.cumulants import CumulantTable, cumulant_table, terms_for
 
 Method: TypeAlias = Callable[[Tensor, Tensor, float, tuple[float, ...]], Tensor | None]
 ROWS = 384
@@ -32,28 +32,28 @@ ROWS = 384
 
 def gemm(z: Tensor, y: Tensor, temperature: float, betas: tuple[float, ...]) -> None:
     """The floor: the float32 products of all ordered pairs, tile by tile into one buffer a thread, nothing else."""
-    blocks, workers = z.split(ROWS), os.cpu_count() or 1
+    blocks, threads = z.split(ROWS), os.cpu_count() or 1
 
     def work(worker: int) -> None:
         torch.set_num_threads(1)
         buffer = torch.empty(ROWS * ROWS)
-        for a in blocks[worker::workers]:
+        for a in blocks[worker::threads]:
             for b in blocks:
                 torch.matmul(a, b.T, out=buffer[: len(a) * len(b)].view(len(a), len(b)))
 
-    with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(work, range(workers)))
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(work, range(threads)))
 
 
 def boundcheck(z: Tensor, y: Tensor, temperature: float, betas: tuple[float, ...]) -> Tensor:
-    """One visit, plug-in values."""
+    """One pass, plug-in values."""
     hardenings = [Exponential(beta) for beta in betas]
     emb, spec = EmbeddingSet(z.numpy(), y.numpy()), LossSpec(temperature, tuple(hardenings), positives="class")
     return _rho(cumulant_table(pair_plan(emb, spec, device="cpu"), terms_for(hardenings)), betas)
 
 
 def boundcheck_intervals(z: Tensor, y: Tensor, temperature: float, betas: tuple[float, ...]) -> Tensor:
-    """Everything a table of losses holds: both visits, class positives, corrections and standard errors."""
+    """Everything a table of losses holds: both passes, class positives, corrections and standard errors."""
     hardenings = tuple(Exponential(beta) for beta in betas)
     emb, spec = EmbeddingSet(z.numpy(), y.numpy()), LossSpec(temperature, hardenings, positives="class")
     return _rho(exact(emb, spec, device="cpu").table, betas)

@@ -12,9 +12,9 @@ import pandas as pd
 
 LABELS = {
     "gemm": "bare matrix product (floor)",
-    "boundcheck": "boundcheck, one visit",
+    "boundcheck": "boundcheck, one pass",
     "boundcheck_intervals": "boundcheck with intervals",
-    "boundcheck_torch": "boundcheck without Numba, one visit",
+    "boundcheck_torch": "boundcheck without Numba, one pass",
     "boundcheck_torch_intervals": "boundcheck without Numba, with intervals",
     "blocked": "blocked torch with masks",
     "full_matrix": "full matrix, logsumexp",

@@ -22,10 +22,10 @@ import boundcheck
 from boundcheck._device import resolve_device
 from boundcheck.augment import recipe_for, views
 from boundcheck.data import ImageSet
-from boundcheck.objectives import hscl
-from boundcheck.training.distributed import Workers
-from boundcheck.training.prepare import new_encoder
-from boundcheck.training.step import PRECISIONS, Step
+from boundcheck.lab.objectives import hscl
+from boundcheck.lab.training.distributed import Ranks
+from boundcheck.lab.training.prepare import new_encoder
+from boundcheck.lab.training.step import PRECISIONS, Step
 
 SHAPES = [("digits", 1, 8), ("fashion_mnist", 1, 28), ("cifar10", 3, 32), ("stl10", 3, 96)]
 SEED = 0
@@ -50,7 +50,7 @@ def training_step(image_set: ImageSet, arch: str, device: torch.device, bf16: bo
         seed=SEED,
         accumulate=1,
         bf16=bf16,
-        workers=Workers(0, 1, device),
+        ranks=Ranks(0, 1, device),
     )
 
 

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from boundcheck.extraction import extract as extract
     from boundcheck.falsification import falsify as falsify
     from boundcheck.hardening import CONSTANT as CONSTANT
+    from boundcheck.lab.training import train as train
     from boundcheck.report import render as render
     from boundcheck.sweeps import sweep as sweep
-    from boundcheck.training import train as train
     from boundcheck.verification import Verification as Verification
     from boundcheck.verification import verify as verify
 

@@ -21,11 +21,11 @@ from torch import Tensor
 from boundcheck._types import PerAnchorAndLoss, PerInstanceAndLoss
 from boundcheck.errors import InputError
 from boundcheck.hardening import CONSTANT, Constant, Hardening
-from boundcheck.population.cumulants import CumulantTable
-from boundcheck.population.jackknife.leave_out import Tilt
-from boundcheck.population.plan import PairPlan, SelfPairs
-from boundcheck.population.positives import PositiveMeans, augmentation_means, class_means
-from boundcheck.population.tiles import Progress
+from boundcheck.pairwise.cumulants import CumulantTable
+from boundcheck.pairwise.jackknife.leave_out import Tilt
+from boundcheck.pairwise.plan import PairPlan, SelfPairs
+from boundcheck.pairwise.positives import PositiveMeans, augmentation_means, class_means
+from boundcheck.pairwise.tiles import Progress
 
 POOL_OF = {"ucl": "all", "hucl": "all", "scl": "diff", "hscl": "diff"}
 
@@ -147,7 +147,7 @@ def anchor_losses(
     Args:
         z: (n, v, d) embeddings.
         y: (n,) class codes.
-        plan: the pairs (class positives are visited again).
+        plan: the pairs (class positives take a pass of their own).
         table: log-sums with the terms of `spec`.
         spec: the variant.
         keys: which losses; None means all of `spec`.

@@ -20,7 +20,7 @@ import torch
 from boundcheck.claims import Claim
 from boundcheck.estimators.records import FAILING_ESS, LOW_ESS, TOO_LOW_ESS, LossTable
 from boundcheck.inference.intervals import HEAVY_INFLUENCE
-from boundcheck.population.ring.dealing import DealtEmbeddings
+from boundcheck.pairwise.ring.shards import ShardedEmbeddings
 
 FEW_INSTANCES = 100
 
@@ -35,7 +35,7 @@ def manifest_of(
         "command": [],
         "config": dict(config),
         "seed": config["seed"],
-        "processes": emb.ring.workers.size if isinstance(emb, DealtEmbeddings) else 1,
+        "processes": emb.ring.ranks.size if isinstance(emb, ShardedEmbeddings) else 1,
         "data": {
             "name": emb.meta.get("dataset", emb.meta.get("source", "embeddings")),
             "sha256": emb.digest,

@@ -31,7 +31,7 @@ ASSUMPTION_COLUMNS = [
     "hardening", "beta", "share_holding", "share_low", "share_high", "median_margin", "min_margin",
     "median_ess", "n_anchors", "n_undefined",
 ]  # fmt: skip
-WORST_COLUMNS = [
+HARDEST_COLUMNS = [
     "rank", "id", "view", "label", "margin", "hardening", "beta", "same_id", "same_label", "same_cosine",
     "diff_id", "diff_label", "diff_cosine",
 ]  # fmt: skip
@@ -49,7 +49,7 @@ CSV_COLUMNS = {
     "losses": LOSS_COLUMNS,
     "claims": CLAIM_COLUMNS,
     "assumption": ASSUMPTION_COLUMNS,
-    "worst": WORST_COLUMNS,
+    "hardest": HARDEST_COLUMNS,
 }
 # Tables that a run has only where they were asked for.
 OPTIONAL_COLUMNS = {
@@ -75,12 +75,12 @@ class Run:
             "exp" with beta = inf the 1-nearest-neighbour end.
         anchors: One row per anchor: `ANCHOR_COLUMNS`, then `margin[KEY]`, `ess[KEY]` and `LOSS[KEY,q=Q]`, with KEY
             from `hardening_key`. beta_star is NaN where no critical hardness exists.
-        worst: The anchors of least margin, worst first (`WORST_COLUMNS`), with the nearest candidate of the same
+        hardest: The anchors of least margin, worst first (`HARDEST_COLUMNS`), with the nearest candidate of the same
             class and of another class.
         manifest: What made the run: command, config, versions, platform, data, cost, crossing, warnings, catalogue.
         finite_k: Losses at finite k with their gaps to the limit (`FINITE_K_COLUMNS`); empty where none was asked for.
         k_epsilon: Number of negatives within epsilon nats of the limit (`K_EPSILON_COLUMNS`); likewise.
-        pictures: (rows of worst, 3, ch, h, w) uint8: anchor, nearest same class, nearest other class; None for
+        pictures: (rows of hardest, 3, ch, h, w) uint8: anchor, nearest same class, nearest other class; None for
             data without images.
         population: Exact limits beside the estimates (`POPULATION_COLUMNS`), where the data are a sample of a known
             population; else empty.
@@ -90,7 +90,7 @@ class Run:
     claims: pd.DataFrame
     assumption: pd.DataFrame
     anchors: pd.DataFrame
-    worst: pd.DataFrame
+    hardest: pd.DataFrame
     manifest: Mapping[str, Any] = field(repr=False)
     pictures: np.ndarray | None = field(default=None, repr=False)
     finite_k: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=FINITE_K_COLUMNS))

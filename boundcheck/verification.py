@@ -13,7 +13,6 @@ import torch
 
 from boundcheck.claims import Claim, choose_claims, judge
 from boundcheck.claims.evidence import gather
-from boundcheck.deciding import until_decided as sample_until_decided
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError, unknown_name
 from boundcheck.estimators import (
@@ -28,14 +27,15 @@ from boundcheck.estimators import (
     run_estimator,
 )
 from boundcheck.estimators.closed import population_limits
-from boundcheck.estimators.crossing import beta_star, planner
+from boundcheck.estimators.critical_beta import beta_star, planner
 from boundcheck.estimators.minibatch import minibatch_frame, undefined_batches
+from boundcheck.frames import anchors_frame, claims_frame, limits_frame
+from boundcheck.hardest import hardest_anchors, pictures_of
 from boundcheck.losses import LossSpec
 from boundcheck.manifest import manifest_of
-from boundcheck.population.tiles import Progress
-from boundcheck.runs import WORST_COLUMNS, Run, save_run
-from boundcheck.tabulate import anchors_frame, claims_frame, limits_frame
-from boundcheck.worst import pictures_of, worst_anchors
+from boundcheck.pairwise.tiles import Progress
+from boundcheck.runs import HARDEST_COLUMNS, Run, save_run
+from boundcheck.sequential import until_decided as sample_until_decided
 
 if TYPE_CHECKING:
     from boundcheck.data import ImageSet
@@ -112,7 +112,7 @@ class Verification:
             directory: where.
             overwrite: replace a run that is already there.
             command: the command line to record.
-            images: the pictures behind the embeddings, matched by id, for the page's worst anchors.
+            images: the pictures behind the embeddings, matched by id, for the page's hardest anchors.
 
         Raises:
             FileError: the directory is in use or cannot be written.
@@ -122,7 +122,7 @@ class Verification:
         manifest = dict(self.run.manifest)
         if command is not None:
             manifest["command"] = list(command)
-        pictures = pictures_of(self.run.worst, images) if images is not None else None
+        pictures = pictures_of(self.run.hardest, images) if images is not None else None
         run = replace(self.run, manifest=manifest, pictures=pictures)
         return save_run(run, directory, overwrite, also=[write_report])
 
@@ -221,13 +221,13 @@ def verify(
         "precision": precision,
     }
     choice = {"estimator": losses.estimator, "reason": losses.reason, "looks": [list(look) for look in looks]}
-    critical, worst = _anchors_of(losses, device, precision)
+    critical, hardest = _anchors_of(losses, device, precision)
     run = Run(
         losses=losses.to_frame(confidence),
         claims=claims_frame(judgements, losses, confidence),
         assumption=losses.assumption_frame(confidence),
         anchors=anchors_frame(losses, critical),
-        worst=worst.reindex(columns=WORST_COLUMNS),
+        hardest=hardest.reindex(columns=HARDEST_COLUMNS),
         manifest=manifest_of(losses, config, evidence.crossing, chosen) | {"choice": choice},
     )
     if finite is not None:
@@ -284,10 +284,10 @@ def _config(spec: LossSpec, losses: LossTable) -> dict[str, Any]:
 
 
 def _anchors_of(losses: LossTable, device: str, precision: str) -> tuple[torch.Tensor, pd.DataFrame]:
-    """(a,) critical hardness and the worst anchors; closed forms have neither."""
+    """(a,) critical hardness and the hardest anchors; closed forms have neither."""
     if losses.estimator == "closed":
         return torch.full((len(losses.table.anchors),), torch.nan), pd.DataFrame()
-    return beta_star(losses, planner(losses, device, precision)), worst_anchors(losses)
+    return beta_star(losses, planner(losses, device, precision)), hardest_anchors(losses)
 
 
 def _with_finite(run: Run, finite: FiniteLosses, confidence: float, seed: int) -> Run:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from boundcheck.cli import main
 from boundcheck.data import load_dataset
-from boundcheck.training import train
+from boundcheck.lab.training import train
 
 
 def test_verify_names_the_limit_of_the_training_objective_and_estimates_it_when_asked(tmp_path, capsys):

@@ -92,7 +92,7 @@ def test_options_reach_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
         "--precision float64 --dataset digits --split train --views 3 --data-dir d --arch convnet --cells c --quiet"
     )
     assert main(["sweep", *arguments.split()]) == 70  # Stop is no error a user can make
-    assert given.pop("workers").size == 1
+    assert given.pop("ranks").size == 1
     assert given == {
         "encoders": [Path("tight.npz"), Path("noise.npz")], "normalize": False, "cache": False,
         "temperatures": (0.1, 1.0), "betas": (0.0, 3.0), "q": (2.0, float("inf")),

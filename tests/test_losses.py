@@ -21,7 +21,7 @@ from boundcheck.losses import (
     normalise_weights,
     weighted_mean,
 )
-from boundcheck.population.cumulants import cumulant_table, terms_for
+from boundcheck.pairwise.cumulants import cumulant_table, terms_for
 from tests.oracles import literal
 from tests.oracles.bridge import eta_of, plan_of, problem_of
 from tests.oracles.closed_forms import collapsed, collapsed_loss

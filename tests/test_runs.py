@@ -24,7 +24,7 @@ def run() -> Run:
         losses=table("losses", hardening="exp", beta=1 / 3, q=math.inf, k=math.nan, estimate=-0.1 - 0.2),
         claims=table("claims", claim="", reason='a "quoted", reason', p_value=1e-300, margin=math.nan),
         assumption=table("assumption", beta=math.inf),
-        worst=table("worst", id="007", label="NA", same_label="nan", diff_label="Größe, µ"),
+        hardest=table("hardest", id="007", label="NA", same_label="nan", diff_label="Größe, µ"),
         anchors=pd.DataFrame({"id": ["007", "8"], "view": [0, 1], "label": ["NA", "b"], "beta_star": [math.nan, 2.0]}),
         manifest={
             "boundcheck": "0.1.0",
@@ -41,7 +41,7 @@ def test_round_trip_keeps_every_number_and_label(run: Run, tmp_path: Path) -> No
         pd.testing.assert_frame_equal(getattr(loaded, name), getattr(run, name), check_exact=True)
     assert loaded.pictures is not None and run.pictures is not None
     np.testing.assert_array_equal(loaded.pictures, run.pictures)
-    assert loaded.worst.loc[0, "label"] == "NA"
+    assert loaded.hardest.loc[0, "label"] == "NA"
     assert loaded.losses.loc[0, "q"] == math.inf
 
 
@@ -61,7 +61,7 @@ def test_missing_numbers_are_empty_cells(run: Run, tmp_path: Path) -> None:
 
 
 def test_run_without_pictures(run: Run, tmp_path: Path) -> None:
-    bare = Run(run.losses, run.claims, run.assumption, run.anchors, run.worst, run.manifest)
+    bare = Run(run.losses, run.claims, run.assumption, run.anchors, run.hardest, run.manifest)
     directory = save_run(bare, tmp_path / "run")
     assert not (directory / "pictures.npz").exists()
     assert load_run(directory).pictures is None
@@ -136,7 +136,7 @@ def test_loading_what_is_not_a_run(tmp_path: Path) -> None:
         load_run(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["losses.csv", "claims.csv", "assumption.csv", "worst.csv", "anchors.parquet"])
+@pytest.mark.parametrize("name", ["losses.csv", "claims.csv", "assumption.csv", "hardest.csv", "anchors.parquet"])
 def test_missing_file_is_named(run: Run, tmp_path: Path, name: str) -> None:
     directory = save_run(run, tmp_path / "run")
     (directory / name).unlink()

@@ -18,7 +18,7 @@ from boundcheck.claims import CLAIMS, Evidence, Finding
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
 from boundcheck.inference.multiplicity import holm
-from boundcheck.runs import ASSUMPTION_COLUMNS, CLAIM_COLUMNS, LOSS_COLUMNS, WORST_COLUMNS, load_run, save_run
+from boundcheck.runs import ASSUMPTION_COLUMNS, CLAIM_COLUMNS, HARDEST_COLUMNS, LOSS_COLUMNS, load_run, save_run
 from tests.claims.designs import FAMILIES, clusters, shared_places
 from tests.oracles.closed_forms import collapsed
 from tests.strategies import embedding_sets
@@ -56,7 +56,7 @@ def test_columns_are_the_contract_s(three_families: bc.Verification, tmp_path: P
     assert list(run.losses) == LOSSES.split() == LOSS_COLUMNS
     assert sorted(run.claims) == sorted(CLAIM.split()) == sorted(CLAIM_COLUMNS)
     assert list(run.assumption) == ASSUMPTION.split() == ASSUMPTION_COLUMNS
-    assert list(run.worst) == WORST_COLUMNS
+    assert list(run.hardest) == HARDEST_COLUMNS
     assert {"id", "view", "label", "beta_star", "margin[exp:2]", "ess[poly:2]", "hscl[threshold:0.2,q=inf]"} <= set(
         run.anchors
     )
@@ -65,7 +65,7 @@ def test_columns_are_the_contract_s(three_families: bc.Verification, tmp_path: P
 def test_saving_and_loading_changes_no_number(three_families: bc.Verification, tmp_path: Path) -> None:
     three_families.save(tmp_path / "run", command=["boundcheck", "verify"])
     run = load_run(tmp_path / "run")
-    for name in ("losses", "claims", "assumption", "worst", "anchors"):
+    for name in ("losses", "claims", "assumption", "hardest", "anchors"):
         pd.testing.assert_frame_equal(
             getattr(run, name), getattr(three_families.run, name), check_exact=True, check_dtype=False
         )

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from boundcheck.claims.base import Evidence
 from boundcheck.estimators.closed import population_worst_case
-from boundcheck.estimators.crossing import crossings, planner, worst_case_losses
+from boundcheck.estimators.critical_beta import crossings, planner, worst_case_losses
 from boundcheck.estimators.exact import exact
 from boundcheck.estimators.finite import FiniteLosses, finite_losses
 from boundcheck.estimators.quadrature import summed_losses
@@ -29,7 +29,7 @@ def gather(
 
     Args:
         losses: the table.
-        device, precision: of further visits to the pairs, see `estimate`.
+        device, precision: of further passes over the pairs, see `estimate`.
         seed: of the anchors that losses at finite k are checked at.
         crossing: whether to look for the beta at which H-SCL reaches UCL.
     """
@@ -66,5 +66,5 @@ def gather(
 
 
 def _nothing(_: Any) -> NoReturn:
-    """A population has no pairs to visit; claims that would need them ask for a sample."""
+    """A population has no pairs; claims that would need them ask for a sample."""
     raise AssertionError("closed forms have no pairs")

@@ -13,7 +13,7 @@ from importlib import import_module
 import click
 
 from boundcheck import __version__
-from boundcheck.cli.together import is_first
+from boundcheck.cli.ranks import is_first
 from boundcheck.errors import BoundcheckError, LostRankError, unknown_name
 
 COMMANDS = ("verify", "embed", "train", "sweep", "falsify", "reproduce", "claims", "datasets", "report")

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from boundcheck._places import reserve_file
-from boundcheck.cli import together
+from boundcheck.cli import ranks
 from boundcheck.cli.parameters import COUNT, DEVICE
 from boundcheck.cli.progress import note, reporting
 from boundcheck.cli.samples import FILE, encode, encoder_options, load_samples, run_options
@@ -41,11 +41,11 @@ def command(
 
     format_of(out)
     with ExitStack() as stack:
-        place = stack.enter_context(reserve_file(out, overwrite=overwrite)) if together.is_first() else None
-        workers = together.join(device)
-        if place is None or not workers.is_first:
-            return together.serve(workers)
-        stack.enter_context(together.leading(workers))
+        place = stack.enter_context(reserve_file(out, overwrite=overwrite)) if ranks.is_first() else None
+        group = ranks.join(device)
+        if place is None or not group.is_first:
+            return ranks.serve(group)
+        stack.enter_context(ranks.leading(group))
         progress = stack.enter_context(reporting(quiet))
         samples = load_samples(**encoding, progress=progress)
         emb = encode(
@@ -58,7 +58,7 @@ def command(
             device=device,
             output="features" if features else "embedding",
             progress=progress,
-            workers=workers,
+            group=group,
             source=encoding,
         )
         save_embeddings(emb, place)

@@ -16,7 +16,7 @@ def limit_lines(emb: EmbeddingSet, spec: LossSpec) -> list[str]:
         emb: embeddings, whose provenance names the objective.
         spec: what was estimated.
     """
-    from boundcheck.objectives import OBJECTIVES, hyperparameters, limit_sentence
+    from boundcheck.lab.objectives import OBJECTIVES, hyperparameters, limit_sentence
 
     known = emb.meta.get("encoder")
     config = known if isinstance(known, dict) else {}

@@ -37,7 +37,7 @@ def command(
 
     What is finished is not done again, and what was interrupted goes on: give the same command.
     """
-    from boundcheck.reproduce import reproduce
+    from boundcheck.lab.papers import reproduce
 
     with reporting(quiet) as progress:
         place = reproduce(

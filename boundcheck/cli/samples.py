@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from boundcheck.data import ImageSet
     from boundcheck.embeddings import EmbeddingSet
     from boundcheck.encoders import Checkpoint
-    from boundcheck.workers import Workers
+    from boundcheck.ranks import Ranks
 
 FILE = click.Path(path_type=Path)
 
@@ -83,18 +83,18 @@ def encode(
     *,
     no_cache: bool,
     quiet: bool,
-    workers: Workers,
+    group: Ranks,
     source: dict[str, Any],
     **options: Any,
 ) -> EmbeddingSet:
     """The embeddings of the images, with the options of `extract`; says when they come from the cache.
 
-    Several `workers` encode together; the others read the samples from the same `source`, as `load_samples` takes it.
+    The ranks of a `group` encode together; all read the samples from the same `source`, as `load_samples` takes it.
     """
     from boundcheck.cache import cached_extract
     from boundcheck.extraction import extract
 
-    extractor = partial(_together, workers, source, not no_cache) if workers.size > 1 else extract
+    extractor = partial(_sharded, group, source, not no_cache) if group.size > 1 else extract
     if no_cache:
         emb: EmbeddingSet = extractor(samples.checkpoint, samples.images, **options)
         return emb
@@ -104,8 +104,8 @@ def encode(
     return emb
 
 
-def _together(
-    workers: Workers,
+def _sharded(
+    group: Ranks,
     source: dict[str, Any],
     keep: bool,
     checkpoint: Checkpoint,
@@ -121,22 +121,20 @@ def _together(
     """`extract` by all ranks."""
     from boundcheck.cache import extraction_key
 
-    workers.held.update(samples=Samples(checkpoint, images), progress=progress)
+    group.held.update(samples=Samples(checkpoint, images), progress=progress)
     key = extraction_key(checkpoint, images, views=views, seed=seed, device=device, output=output)
     options = {"views": views, "seed": seed, "batch_size": batch_size, "device": device, "output": output}
-    emb = workers.call(encode_share, source, key, keep, options)
+    emb = group.call(encode_share, source, key, keep, options)
     assert emb is not None, "the first rank has them all"
     return emb
 
 
 def encode_share(
-    workers: Workers, source: dict[str, Any], key: str, keep: bool, options: dict[str, Any]
+    group: Ranks, source: dict[str, Any], key: str, keep: bool, options: dict[str, Any]
 ) -> EmbeddingSet | None:
     """This rank's share of the images; all of them on the first rank, which has read them already."""
-    from boundcheck.pieces import extract_together
+    from boundcheck.sharded_extraction import extract_sharded
 
-    samples = workers.held.pop("samples", None) or load_samples(**source, progress=None)
-    progress = workers.held.pop("progress", None)
-    return extract_together(
-        workers, samples.checkpoint, samples.images, key=key, keep=keep, progress=progress, **options
-    )
+    samples = group.held.pop("samples", None) or load_samples(**source, progress=None)
+    progress = group.held.pop("progress", None)
+    return extract_sharded(group, samples.checkpoint, samples.images, key=key, keep=keep, progress=progress, **options)

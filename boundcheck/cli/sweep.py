@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from boundcheck._places import reserve_folder
-from boundcheck.cli import together, verify
+from boundcheck.cli import ranks, verify
 from boundcheck.cli.parameters import POSITIVE, Several
 from boundcheck.cli.progress import note, reporting
 from boundcheck.cli.samples import FILE
@@ -62,15 +62,15 @@ def command(
     with ExitStack() as stack:
         usual = Path("results") / f"sweep-{options['dataset'] or 'encoders'}".replace("/", "-")
         place = None
-        if together.is_first():
+        if ranks.is_first():
             place = stack.enter_context(reserve_folder(out or usual, overwrite=overwrite, numbered=out is None))
-        workers = together.join(options["device"])
-        if place is None or not workers.is_first:
-            return together.serve(workers)
+        group = ranks.join(options["device"])
+        if place is None or not group.is_first:
+            return ranks.serve(group)
         from boundcheck.report.sweep import sweep_text
         from boundcheck.sweeps import sweep
 
-        stack.enter_context(together.leading(workers))
+        stack.enter_context(ranks.leading(group))
         progress = stack.enter_context(reporting(quiet))
         result = sweep(
             [*encoders, *embeddings],
@@ -81,7 +81,7 @@ def command(
             cache=not no_cache,
             cells=cells or place.path.parent / "cells",
             progress=progress,
-            workers=workers,
+            ranks=group,
             **options,
         )
         saved = result.save(place, command=["boundcheck", *ctx.obj])

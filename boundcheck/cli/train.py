@@ -14,12 +14,12 @@ import click
 from boundcheck._places import Place, reserve_folder
 from boundcheck.cli.parameters import COUNT, DEVICE, NOT_NEGATIVE, POSITIVE, Number, OneOf
 from boundcheck.cli.progress import note, reporting
+from boundcheck.cli.ranks import is_first
 from boundcheck.cli.samples import FILE, run_options
-from boundcheck.cli.together import is_first
 from boundcheck.errors import unknown_name
 
 if TYPE_CHECKING:
-    from boundcheck.training import EpochEnd
+    from boundcheck.lab.training import EpochEnd
 
 _WHOLE = Number("a whole number >= 0", lambda x: x >= 0, int)
 
@@ -75,8 +75,8 @@ def command(
         torchrun --nproc-per-node 2 -m boundcheck train ...
     """
     from boundcheck.data import load_dataset
-    from boundcheck.objectives import OBJECTIVES, parse_options
-    from boundcheck.training import train
+    from boundcheck.lab.objectives import OBJECTIVES, parse_options
+    from boundcheck.lab.training import train
 
     if objective not in OBJECTIVES:
         raise unknown_name("--objective", objective, OBJECTIVES)
@@ -108,7 +108,7 @@ def _epoch_line() -> Callable[[EpochEnd], None]:
     """Tells people of every epoch, also while a bar is shown."""
     from tqdm import tqdm
 
-    from boundcheck.training import read_history
+    from boundcheck.lab.training import read_history
 
     def tell(end: EpochEnd) -> None:
         rate = read_history(end.out)[-1].images_per_s

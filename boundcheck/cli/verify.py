@@ -13,7 +13,7 @@ import click
 from click.core import ParameterSource
 
 from boundcheck._places import reserve_folder
-from boundcheck.cli import together
+from boundcheck.cli import ranks
 from boundcheck.cli.limit import limit_lines
 from boundcheck.cli.parameters import (
     ANCHORS,
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from boundcheck.data import ImageSet
     from boundcheck.embeddings import EmbeddingSet
     from boundcheck.estimators import Population
+    from boundcheck.ranks import Ranks
     from boundcheck.verification import Verification
-    from boundcheck.workers import Workers
 
 TEMPERATURE, BETAS = 0.5, (0.5, 1.0, 2.0, 5.0, 10.0)
 
@@ -106,13 +106,13 @@ def command(
     with ExitStack() as stack:
         # Held from the start: what would fail after the work fails now, and commands that run at once keep apart.
         place = None
-        if out is not None and together.is_first():
+        if out is not None and ranks.is_first():
             place = stack.enter_context(reserve_folder(out, overwrite=overwrite))
-        workers = together.join(options["device"])
-        if not workers.is_first:
-            return together.serve(workers)
+        group = ranks.join(options["device"])
+        if not group.is_first:
+            return ranks.serve(group)
         from boundcheck.embeddings import EmbeddingSet
-        from boundcheck.population.ring.dealing import deal
+        from boundcheck.pairwise.ring.shards import deal
         from boundcheck.report import summary_text
         from boundcheck.verification import verify
 
@@ -120,19 +120,19 @@ def command(
             key: options.pop(key) for key in ("checkpoint", "arch", "dataset", "split", "data_dir", "views", "no_cache")
         }
         normalize = not options.pop("no_normalize")
-        stack.enter_context(together.leading(workers))
+        stack.enter_context(ranks.leading(group))
         progress = stack.enter_context(reporting(quiet))
         if population is not None:
             given = _drawn(population, options["estimator"], options["seed"])
         elif embeddings is not None:
             given = _saved(embeddings, normalize)
         else:
-            given = _encoded(encoding, options["seed"], options["device"], quiet, progress, workers)
+            given = _encoded(encoding, options["seed"], options["device"], quiet, progress, group)
         place = place or stack.enter_context(reserve_folder(Path("results") / given.name, numbered=True))
         emb = given.make()
         stored = _stored(emb) if isinstance(emb, EmbeddingSet) else {}
-        if workers.size > 1 and isinstance(emb, EmbeddingSet):
-            emb = deal(emb, workers)
+        if group.size > 1 and isinstance(emb, EmbeddingSet):
+            emb = deal(emb, group)
         temperature, betas, said = _with_defaults(temperature, betas, stored)
         result = verify(
             emb,
@@ -192,10 +192,10 @@ def _saved(path: Path, normalize: bool) -> _Given:
     return _Given(path.stem, lambda: load_embeddings(path, normalize))
 
 
-def _encoded(encoding: dict[str, Any], seed: int, device: str, quiet: bool, progress: Any, workers: Workers) -> _Given:
+def _encoded(encoding: dict[str, Any], seed: int, device: str, quiet: bool, progress: Any, group: Ranks) -> _Given:
     how = {key: encoding.pop(key) for key in ("views", "no_cache")}
     samples = load_samples(**encoding, progress=progress)
-    how |= {"seed": seed, "device": device, "quiet": quiet, "progress": progress, "workers": workers}
+    how |= {"seed": seed, "device": device, "quiet": quiet, "progress": progress, "group": group}
     return _Given(samples.name, lambda: encode(samples, **how, source=encoding), samples.images)
 
 

@@ -19,8 +19,8 @@ from boundcheck.estimators.populations import Population, parse_population
 from boundcheck.estimators.records import LossTable
 from boundcheck.hardening import parse_hardening
 from boundcheck.losses import LossSpec
-from boundcheck.population.ring.dealing import DealtEmbeddings
-from boundcheck.population.tiles import Progress
+from boundcheck.pairwise.ring.shards import ShardedEmbeddings
+from boundcheck.pairwise.tiles import Progress
 
 ESTIMATORS = ("auto", "exact", "montecarlo", "multilevel", "closed")
 POSITIVES = ("auto", "augmentation", "class")
@@ -117,7 +117,7 @@ def run_estimator(
         return multilevel(emb, spec, anchors=anchors, seed=seed, progress=progress)
     reason = ""
     if estimator == "auto":
-        cores = emb.ring.cores if isinstance(emb, DealtEmbeddings) else None
+        cores = emb.ring.cores if isinstance(emb, ShardedEmbeddings) else None
         choice = choose(emb, spec, precision=precision, cores=cores)
         estimator, reason = choice.estimator, choice.reason
         if anchors is not None:
@@ -181,7 +181,7 @@ def estimate(
         anchors: how many anchors to sample; None means all.
         negatives: k, None means the limit. The exact estimator averages over all draws (`population.finite`), Monte
             Carlo makes them.
-        intervals: False gives point estimates from one visit to the pairs, without bias correction.
+        intervals: False gives point estimates from one pass over the pairs, without bias correction.
         seed: of what is sampled.
         device: "auto", "cpu", "cuda" or "mps".
         precision: "auto", "float32" or "float64" products.

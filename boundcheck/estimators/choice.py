@@ -1,6 +1,6 @@
 """What `auto` chooses, by a cost model, and why: all pairs where that is affordable, sampled anchors where it is not.
 
-Two visits to the pairs make the exact estimate. A pair costs a product in d dimensions and a few operations for each
+Two passes over the pairs make the exact estimate. A pair costs a product in d dimensions and a few operations for each
 of the terms (two for each hardening, some shared). The constants are nanoseconds of one core, from the rows with
 intervals of results/benchmarks/pairs.csv (10,000 to 100,000 anchors, 64 to 2,048 dimensions, 4 to 19 terms, two AMD
 EPYC cores). An accelerator is not modelled. A machine twice as slow meets the limit at 1.4 times fewer anchors, which
@@ -18,17 +18,17 @@ import torch
 
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.losses import LossSpec
-from boundcheck.population.cumulants import terms_for
-from boundcheck.population.plain_sums import LARGEST, numba_is_here
-from boundcheck.population.plan import choose_dtype
+from boundcheck.pairwise.cumulants import terms_for
+from boundcheck.pairwise.plain_sums import LARGEST, numba_is_here
+from boundcheck.pairwise.plan import choose_dtype
 
-PER_DIMENSION, PER_TERM = 0.0155, 0.45  # nanoseconds per ordered pair and visit, one core
+PER_DIMENSION, PER_TERM = 0.0155, 0.45  # nanoseconds per ordered pair and pass, one core
 FLOAT64 = 2.0  # times that
 NOT_COMPILED = 5.5  # times that, where Numba is absent or terms are no powers of e^t within its range
 SECONDS = 900.0  # what all pairs may take before anchors are sampled
 GIGABYTES = 8.0  # what the table of all anchors may take
 LEAST_ANCHORS = 2000
-VISITS = 2
+PASSES = 2
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,10 @@ def choose(emb: EmbeddingSet, spec: LossSpec, *, precision: str = "auto", cores:
     cost += PER_TERM * len(terms) * (FLOAT64 if double and not mixed else 1.0)
     powers = all(term.eta is None for term in terms) and reach <= LARGEST[torch.float64]
     cost *= 1.0 if powers and numba_is_here() else NOT_COMPILED
-    seconds = VISITS * rows**2 * cost * 1e-9 / (cores or os.cpu_count() or 1)
+    seconds = PASSES * rows**2 * cost * 1e-9 / (cores or os.cpu_count() or 1)
     # Log-sums and influences of every anchor, in float64.
     memory = rows * (2 * len(terms) + 4 * len(spec.keys)) * 8e-9
-    about = f"{rows:,} anchors x {rows:,} candidates x {VISITS} visits, {'float64' if double else 'float32'}, about "
+    about = f"{rows:,} anchors x {rows:,} candidates x {PASSES} passes, {'float64' if double else 'float32'}, about "
     about += f"{_duration(seconds)} and {memory:.1g} GB"
     if seconds <= SECONDS and memory <= GIGABYTES:
         return Choice("exact", None, f"exact: {about}")

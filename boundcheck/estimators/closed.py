@@ -22,8 +22,8 @@ from boundcheck.hardening import Constant, Exponential, Hardening
 from boundcheck.inference.influence import standard_error
 from boundcheck.inference.intervals import Share
 from boundcheck.losses import AnchorLosses, LossKey, LossSpec
-from boundcheck.population.cumulants import CumulantTable, terms_for
-from boundcheck.population.positives import augmentation_means
+from boundcheck.pairwise.cumulants import CumulantTable, terms_for
+from boundcheck.pairwise.positives import augmentation_means
 
 POSITIVES_PER_ANCHOR = 4
 # Numbers held at a time: anchors of high dimension come in smaller samples.

@@ -1,6 +1,6 @@
 """The dense estimator: the same records as the exact one from n x n matrices in float64, differentiable in z.
 
-For a few hundred views at most: what a search over embeddings needs, where the visits of the exact estimator, which
+For a few hundred views at most: what a search over embeddings needs, where the passes of the exact estimator, which
 hold no matrix and overwrite their buffers, carry no gradient. Plug-in values; the data set is all there is.
 """
 
@@ -16,8 +16,8 @@ from boundcheck.embeddings import EmbeddingSet
 from boundcheck.estimators.exact import assemble
 from boundcheck.estimators.records import Cost, LossTable
 from boundcheck.losses import AnchorLosses, LossKey, LossSpec, instance_weights, normalise_weights
-from boundcheck.population.cumulants import CumulantTable, terms_for
-from boundcheck.population.positives import _loss
+from boundcheck.pairwise.cumulants import CumulantTable, terms_for
+from boundcheck.pairwise.positives import _loss
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from boundcheck.estimators.dense import Pairs, pairs_of
 from boundcheck.estimators.quadrature import Grid, grid_for, losses_at
 from boundcheck.estimators.records import LossTable
 from boundcheck.hardening import CONSTANT, Hardening, denominator
-from boundcheck.population.finite.laplace import STEP, PoolTransforms
+from boundcheck.pairwise.laplace.pools import STEP, PoolTransforms
 
 
 def dense_finite_losses(limit: LossTable, z: Tensor, ks: Sequence[int]) -> Mapping[int, LossTable]:

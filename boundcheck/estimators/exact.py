@@ -1,4 +1,4 @@
-"""The exact estimator: every ordered pair, two visits (log-sums, then leave-one-out effects)."""
+"""The exact estimator: every ordered pair, two passes (log-sums, then leave-one-out effects)."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from boundcheck.inference.influence import (
     standard_error,
 )
 from boundcheck.losses import AnchorLosses, LossSpec, anchor_losses, instance_weights, normalise_weights
-from boundcheck.population.cumulants import CumulantTable, cumulant_table, terms_for
-from boundcheck.population.jackknife.leave_out import Functional, LeaveOneOut, Tilt, leave_one_out
-from boundcheck.population.plan import PairPlan, choose_dtype, plan_pairs
-from boundcheck.population.ring.dealing import DealtEmbeddings
-from boundcheck.population.ring.sharing import dealt_plan
-from boundcheck.population.tiles import Progress
+from boundcheck.pairwise.cumulants import CumulantTable, cumulant_table, terms_for
+from boundcheck.pairwise.jackknife.leave_out import Functional, LeaveOneOut, Tilt, leave_one_out
+from boundcheck.pairwise.plan import PairPlan, choose_dtype, plan_pairs
+from boundcheck.pairwise.ring.shards import ShardedEmbeddings
+from boundcheck.pairwise.ring.sharing import sharded_plan
+from boundcheck.pairwise.tiles import Progress
 
 # Logits times powers that are still numbers of the precision, with room for sums of them.
 LARGEST_REACH = {torch.float32: 1e36, torch.float64: 1e300}
@@ -50,7 +50,7 @@ def exact(
     Args:
         emb: embeddings and labels.
         spec: the variant of the losses.
-        intervals: False gives plug-in point estimates from one visit, without bias correction or standard errors.
+        intervals: False gives plug-in point estimates from one pass, without bias correction or standard errors.
         anchors: original anchor indices to average over; None means all.
         device: where the tiles are computed.
         precision: "auto", "float32" or "float64" of the products.
@@ -64,14 +64,14 @@ def exact(
     plan = pair_plan(emb, spec, anchors=anchors, device=device, precision=precision)
     table = cumulant_table(plan, terms_for(spec.all_hardenings), progress)
     losses = anchor_losses(z, y, plan, table, spec, progress=progress)
-    visits = 1
+    passes = 1
     if intervals and spec.self_pairs == "exclude":
         effects = leave_one_out(plan, table, functionals(emb, spec, table, losses), progress)
-        visits = 2
+        passes = 2
     else:
         effects = None
     return assemble(
-        emb, spec, table, losses, effects, intervals, Cost(visits * plan.pairs, time.perf_counter() - start)
+        emb, spec, table, losses, effects, intervals, Cost(passes * plan.pairs, time.perf_counter() - start)
     )
 
 
@@ -81,7 +81,7 @@ def pair_plan(
     """The pairs of an embedding set under a specification, in the precision that 1e-5 nats needs."""
     z, y = torch.from_numpy(emb.z), torch.from_numpy(emb.y)
     steepest = max(term.steepness for term in terms_for(spec.all_hardenings))
-    ring = emb.ring if isinstance(emb, DealtEmbeddings) else None
+    ring = emb.ring if isinstance(emb, ShardedEmbeddings) else None
     largest_norm = emb.largest_norm if ring is None else ring.largest_norm
     reach = steepest * largest_norm * largest_norm / spec.temperature
     dtype = choose_dtype(precision, reach)
@@ -99,7 +99,7 @@ def pair_plan(
         "mixed": precision == "auto",
     }
     if ring is not None:
-        return dealt_plan(ring, anchors, **options)
+        return sharded_plan(ring, anchors, **options)
     return plan_pairs(z, y, anchors=anchors, device=resolve_device(device), **options)
 
 
@@ -114,7 +114,7 @@ def assemble(
     estimator: str = "exact",
     k: int | None = None,
 ) -> LossTable:
-    """Put the visits' results together: corrections, influences, Assumption 1."""
+    """Put the passes' results together: corrections, influences, Assumption 1."""
     columns = len(losses.keys)
     correction = torch.zeros(columns, dtype=torch.float64)
     influence = None

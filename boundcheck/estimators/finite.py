@@ -20,17 +20,17 @@ from torch import Tensor
 
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
+from boundcheck.estimators.dyadic import dyadic_gaps, least_k
 from boundcheck.estimators.exact import exact, pair_plan
-from boundcheck.estimators.octaves import least_k, octave_gaps
 from boundcheck.estimators.quadrature import Grid, Positives, grid_for, hit_share, losses_at, slope_at
 from boundcheck.estimators.records import Cost, LossTable
 from boundcheck.hardening import Hardening, LogTerm, denominator, numerator
 from boundcheck.inference.influence import instance_influence, standard_error, top_share
 from boundcheck.inference.intervals import Estimate
 from boundcheck.losses import LossKey, LossSpec, weighted_mean
-from boundcheck.population.cumulants import cumulant_table
-from boundcheck.population.finite.laplace import STEP, PoolTransforms, pool_influence, pool_transforms
-from boundcheck.population.plan import PairPlan
+from boundcheck.pairwise.cumulants import cumulant_table
+from boundcheck.pairwise.laplace.pools import STEP, PoolTransforms, pool_influence, pool_transforms
+from boundcheck.pairwise.plan import PairPlan
 
 DEFAULT_KS = (1, 10, 100, 1000, 10_000, 100_000)
 FAR = 100
@@ -48,7 +48,7 @@ class FiniteLosses:
         far: (n, f) influences of the losses at a hundred times the largest k, which stand for the limit's in gaps: they
             are first-order as those at k are, while the limit's own hold the whole effect of leaving an instance out.
         second_order: makes `predicted` when it is asked for.
-        octaves: makes the gaps at k = 1, 2, 4, ... likewise, see `octave_gaps`.
+        octaves: makes the gaps at k = 1, 2, 4, ... likewise, see `dyadic_gaps`.
     """
 
     limit: LossTable
@@ -203,7 +203,7 @@ def finite_losses(
     }
     far = None if influence is None else influence[:, :, -1]
     second_order = cache(lambda: _second_order(limit, plan))
-    octaves = cache(lambda: octave_gaps(transforms, positives, max(ks)))
+    octaves = cache(lambda: dyadic_gaps(transforms, positives, max(ks)))
     return FiniteLosses(limit, tables, far, second_order, octaves)
 
 

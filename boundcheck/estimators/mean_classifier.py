@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from boundcheck.estimators.records import LossTable
-from boundcheck.population.positives import BLOCK
+from boundcheck.pairwise.positives import BLOCK
 
 
 def class_logits(losses: LossTable, z: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ from torch.nn.functional import softplus
 from boundcheck.estimators.montecarlo import BLOCK, drawn_logits
 from boundcheck.estimators.records import LossTable
 from boundcheck.hardening import CONSTANT, denominator, numerator
-from boundcheck.population.jackknife.functionals import Tilt
+from boundcheck.pairwise.jackknife.functionals import Tilt
 
 LARGEST_BATCH = 1000
 DRAWS = 256  # negatives per anchor, at least, over all repeats

@@ -21,10 +21,10 @@ from boundcheck.estimators.exact import assemble, exact, functionals, pair_plan
 from boundcheck.estimators.records import Cost, LossTable
 from boundcheck.hardening import denominator
 from boundcheck.losses import LossKey, LossSpec, anchor_losses, instance_weights
-from boundcheck.population.cumulants import cumulant_table, terms_for
-from boundcheck.population.jackknife.functionals import Tilt
-from boundcheck.population.jackknife.leave_out import leave_one_out
-from boundcheck.population.tiles import Progress
+from boundcheck.pairwise.cumulants import cumulant_table, terms_for
+from boundcheck.pairwise.jackknife.functionals import Tilt
+from boundcheck.pairwise.jackknife.leave_out import leave_one_out
+from boundcheck.pairwise.tiles import Progress
 
 # Uniforms are drawn in blocks of this many anchors, whatever the batch size: same seed, same numbers.
 BLOCK = 32

@@ -36,8 +36,8 @@ from boundcheck.errors import InputError
 from boundcheck.estimators.records import Cost, LossTable
 from boundcheck.hardening import LogTerm, Threshold, denominator, numerator
 from boundcheck.losses import AnchorLosses, LossSpec, instance_weights, normalise_weights
-from boundcheck.population.cumulants import CumulantTable, terms_for
-from boundcheck.population.tiles import Progress
+from boundcheck.pairwise.cumulants import CumulantTable, terms_for
+from boundcheck.pairwise.tiles import Progress
 
 DRAWS = 64  # of the lowest level, from same-class and other-class candidates each
 POSITIVES_PER_ANCHOR = 4

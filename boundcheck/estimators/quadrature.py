@@ -20,9 +20,9 @@ from boundcheck.estimators.exact import pair_plan
 from boundcheck.estimators.records import LossTable
 from boundcheck.hardening import CONSTANT
 from boundcheck.losses import LossKey
-from boundcheck.population.finite.laplace import STEP, pool_transforms
-from boundcheck.population.finite.positive_transforms import augmentation_transform, class_influence, class_transform
-from boundcheck.population.plan import PairPlan
+from boundcheck.pairwise.laplace.pools import STEP, pool_transforms
+from boundcheck.pairwise.laplace.positives import augmentation_transform, class_influence, class_transform
+from boundcheck.pairwise.plan import PairPlan
 
 # What the nodes left out at the lower end may amount to, nats.
 LEFT_OUT = 1e-8

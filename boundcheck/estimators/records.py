@@ -17,8 +17,8 @@ from boundcheck.inference.anytime import anytime_error
 from boundcheck.inference.influence import instance_influence, standard_error, top_share
 from boundcheck.inference.intervals import Estimate, Share
 from boundcheck.losses import AnchorLosses, LossKey, LossSpec, instance_weights, weighted_mean
-from boundcheck.population.cumulants import CumulantTable
-from boundcheck.population.jackknife.leave_out import Tilt
+from boundcheck.pairwise.cumulants import CumulantTable
+from boundcheck.pairwise.jackknife.leave_out import Tilt
 
 # Nats. Log-sums are good to 1e-5 and a margin is made of four: ties count as met, whatever their rounding.
 TOLERANCE = 4e-5
@@ -35,7 +35,7 @@ LOW_ESS = 30.0  # a warning below
 
 @dataclass(frozen=True)
 class Cost:
-    """What an estimate took: ordered pairs looked at (all visits), seconds."""
+    """What an estimate took: ordered pairs looked at (all passes), seconds."""
 
     pairs: int
     seconds: float

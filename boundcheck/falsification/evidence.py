@@ -15,7 +15,7 @@ from torch import Tensor
 
 from boundcheck.claims import Evidence
 from boundcheck.embeddings import EmbeddingSet
-from boundcheck.estimators.crossing import planner, worst_case_losses
+from boundcheck.estimators.critical_beta import planner, worst_case_losses
 from boundcheck.estimators.dense import dense
 from boundcheck.estimators.dense_finite import dense_finite_losses, dense_summed_losses
 from boundcheck.estimators.exact import exact
@@ -33,7 +33,7 @@ def dense_evidence(emb: EmbeddingSet, spec: LossSpec, z: Tensor | None = None) -
     evidence = _evidence(losses, worst_case, lambda some: dense(emb, spec, z=z, anchors=some)[0])
 
     def finite(ks: tuple[int, ...]) -> FiniteLosses:
-        # What has no gradient is left to the visits, which are made when it is asked for.
+        # What has no gradient is left to the passes, which are made when it is asked for.
         plain = cache(lambda: evidence.finite(ks))
         tables = dense_finite_losses(losses, z, ks)
         return FiniteLosses(losses, tables, None, lambda: plain().second_order(), lambda: plain().octaves())

@@ -22,7 +22,7 @@ from boundcheck.estimators.exact import assemble
 from boundcheck.estimators.records import Cost, LossTable
 from boundcheck.hardening import Constant, Exponential, Hardening, LogTerm, Polynomial, Threshold
 from boundcheck.losses import AnchorLosses, LossKey, LossSpec, instance_weights, normalise_weights
-from boundcheck.population.cumulants import CumulantTable, terms_for
+from boundcheck.pairwise.cumulants import CumulantTable, terms_for
 
 DIGITS = 50
 Number = Any  # mpmath's mpf

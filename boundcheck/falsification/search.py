@@ -21,7 +21,7 @@ from boundcheck.falsification.evidence import dense_evidence
 from boundcheck.falsification.problem import PREMISES, Point, Problem
 from boundcheck.falsification.shrink import shrink
 from boundcheck.falsification.starts import start
-from boundcheck.population.tiles import Progress
+from boundcheck.pairwise.tiles import Progress
 
 POINTS_PER_CLASS = 8
 MAX_VIEWS = 400  # some 0.1 s a step, and half a minute at 50 digits

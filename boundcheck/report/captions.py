@@ -67,8 +67,8 @@ CAPTIONS = {
         "is contradicted (the premise fails, or the claim is a scenario), ? undecided, – inapplicable. Nothing is "
         "drawn where the claim says nothing; claims that apply nowhere have no panel.",
     ),
-    "worst_anchors": (
-        "The worst anchors for Assumption 1",
+    "hardest_anchors": (
+        "The hardest anchors for Assumption 1",
         "The anchors of least margin (below zero they break the assumption), with the nearest candidate of their own "
         "class and the nearest of another class. Mislabelled, ambiguous or truly confused images show here.",
     ),

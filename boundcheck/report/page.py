@@ -17,7 +17,7 @@ from PIL import Image
 
 from boundcheck.report.captions import CAPTIONS
 from boundcheck.report.facts import computation_facts, data_facts
-from boundcheck.report.figures.worst_anchors import picture_array
+from boundcheck.report.figures.hardest_anchors import picture_array
 from boundcheck.report.format import interval, number, p_value, percent
 from boundcheck.report.mathsvg import math_svg
 from boundcheck.report.overview import mark, overview
@@ -52,14 +52,14 @@ def write_page(run: Run, directory: Path, figures: Sequence[str]) -> Path:
             assumption=assumption_table(run),
             k_epsilon=k_epsilon_table(run),
             population=population_table(run),
-            figures=[figure_entry(directory / "figures", name) for name in figures if name != "worst_anchors"],
+            figures=[figure_entry(directory / "figures", name) for name in figures if name != "hardest_anchors"],
             crossing=[
                 {"q": q_label(float(item["q"])), "note": item.get("note") or ""}
                 for item in run.manifest.get("crossing") or []
             ],
-            worst_title=CAPTIONS["worst_anchors"][0],
-            worst_caption=CAPTIONS["worst_anchors"][1],
-            worst=_worst(run),
+            hardest_title=CAPTIONS["hardest_anchors"][0],
+            hardest_caption=CAPTIONS["hardest_anchors"][1],
+            hardest=_hardest(run),
             computation_facts=computation_facts(run),
             version=run.manifest.get("boundcheck", ""),
         ),
@@ -158,10 +158,10 @@ def figure_entry(folder: Path, name: str) -> dict[str, Any]:
     }
 
 
-def _worst(run: Run) -> list[dict[str, Any]]:
-    """The worst anchors, with their three pictures where the run has them."""
+def _hardest(run: Run) -> list[dict[str, Any]]:
+    """The hardest anchors, with their three pictures where the run has them."""
     said = []
-    for i, row in enumerate(records(run.worst)):
+    for i, row in enumerate(records(run.hardest)):
         pictures = [] if run.pictures is None else [_picture_uri(picture) for picture in run.pictures[i]]
         said.append(
             {

@@ -21,7 +21,7 @@ from boundcheck.runs import Run, load_run, save_run
 # What reads or writes files, draws or trains decides no number of a verification.
 _MADE_BY = (
     "claims", "embeddings/set.py", "estimators", "hardening.py", "inference", "losses.py", "manifest.py",
-    "population", "runs.py", "verification.py", "worst.py",
+    "pairwise", "runs.py", "verification.py", "hardest.py",
 )  # fmt: skip
 
 

@@ -22,14 +22,14 @@ from boundcheck.estimators import DEFAULT_BETAS
 from boundcheck.hardening import parse_hardening
 from boundcheck.inference.multiplicity import holm
 from boundcheck.manifest import catalogue, environment, peak_memory_gb
-from boundcheck.population.tiles import Progress
+from boundcheck.pairwise.tiles import Progress
+from boundcheck.ranks import Ranks
 from boundcheck.runs import Run
 from boundcheck.sweep_record import SWEEP_COLUMNS, SweepRecord
 from boundcheck.sweeps.cells import cell_key, find_cell, keep_cell
 from boundcheck.sweeps.result import Sweep
 from boundcheck.sweeps.subjects import Encoders, Encoding, Subject, subjects_of
 from boundcheck.verification import verify
-from boundcheck.workers import Workers
 
 _USUAL = {"temperature": (0.5,), "beta": DEFAULT_BETAS}
 
@@ -62,12 +62,12 @@ def sweep(
     seed: int = 0,
     device: str = "auto",
     progress: Progress | None = None,
-    workers: Workers | None = None,
+    ranks: Ranks | None = None,
     **options: Any,
 ) -> Sweep:
     """Verify many encoders at many temperatures, hardenings and betas, as one family of tests.
 
-    Each encoder and temperature is one call of `verify`, whose visit to the pairs serves all hardenings and betas. The
+    Each encoder and temperature is one call of `verify`, whose pass over the pairs serves all hardenings and betas. The
     intervals, and so the verdicts, are those of `verify`; p-values are Holm-adjusted over every row of the sweep.
 
     Args:
@@ -85,7 +85,7 @@ def sweep(
             data, options and code are the same. None keeps nothing.
         seed: of views and of what is sampled.
         device, progress: as of `verify`.
-        workers: processes that share the cells; the first one's call, while the others `serve`.
+        ranks: processes that share the cells; the first one's call, while the others `serve`.
         **options: the other options of `verify`.
 
     Returns:
@@ -117,11 +117,11 @@ def sweep(
     if folder is not None:
         check_writable(folder / "cell")
     fresh: set[str] = set()
-    if workers is not None and workers.size > 1:
-        workers.held.update(subjects=subjects, progress=progress)
+    if ranks is not None and ranks.size > 1:
+        ranks.held.update(subjects=subjects, progress=progress)
         ids = [claim.id for claim in chosen]
         # Afterwards every cell is there, and is read below.
-        fresh = workers.call(_finish_share, encoders, replace(encoding, progress=None), taus, settings, ids, folder)
+        fresh = ranks.call(_finish_share, encoders, replace(encoding, progress=None), taus, settings, ids, folder)
     done: list[Cell] = []
     for subject in subjects:
         done += _cells_of(subject, taus, settings, chosen, folder, progress, (len(done), len(subjects) * len(taus)))
@@ -177,7 +177,7 @@ def _cells_of(
 
 
 def _finish_share(
-    workers: Workers,
+    ranks: Ranks,
     encoders: Encoders,
     encoding: Encoding,
     temperatures: Sequence[float],
@@ -186,18 +186,18 @@ def _finish_share(
     folder: Path | None,
 ) -> set[str]:
     """Computes the missing cells of one rank's share; on the first, folders of the cells that any rank computed."""
-    subjects = workers.held.pop("subjects", None) or subjects_of(encoders, encoding)
-    progress = workers.held.pop("progress", None)
+    subjects = ranks.held.pop("subjects", None) or subjects_of(encoders, encoding)
+    progress = ranks.held.pop("progress", None)
     cells = [(subject, temperature) for subject in subjects for temperature in temperatures]
     # Side by side, so that few encoders have their embeddings made on two ranks.
-    own = np.array_split(np.arange(len(cells)), workers.size)[workers.rank]
+    own = np.array_split(np.arange(len(cells)), ranks.size)[ranks.rank]
     names: list[str] = []
     for subject, group in groupby(own.tolist(), lambda number: cells[number][0]):
         numbers = list(group)
         taus = [cells[number][1] for number in numbers]
         done = _cells_of(subject, taus, settings, choose_claims(claims), folder, progress, (numbers[0], len(cells)))
         names += [cell.place.name for cell in done if cell.place is not None and not cell.reused]
-    return {name for of_rank in workers.hand_in(names) for name in of_rank}
+    return {name for of_rank in ranks.gather_on_first(names) for name in of_rank}
 
 
 def _labelled(progress: Progress, where: str) -> Progress:

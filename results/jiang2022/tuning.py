@@ -16,10 +16,10 @@ import pandas as pd
 
 from boundcheck.encoders import load_checkpoint
 from boundcheck.errors import DivergedError
-from boundcheck.reproduce.images import load_trial_data, represent
-from boundcheck.reproduce.presets import JIANG2022
-from boundcheck.training import train
-from boundcheck.training.probes import probe
+from boundcheck.lab.papers.images import load_trial_data, represent
+from boundcheck.lab.papers.presets import JIANG2022
+from boundcheck.lab.training import train
+from boundcheck.lab.training.probes import probe
 
 HERE = Path(__file__).parent
 ENCODERS = [("scl", 0.0), ("hscl", 1.0), ("hscl", 2.0), ("hscl", 5.0)]

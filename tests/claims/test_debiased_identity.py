@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from boundcheck.embeddings import EmbeddingSet
-from boundcheck.population.cumulants import CumulantTable
+from boundcheck.pairwise.cumulants import CumulantTable
 from tests.claims.designs import clusters, evidence_of, judged, verdicts
 from tests.oracles.closed_forms import collapsed
 from tests.strategies import embedding_sets

@@ -10,7 +10,7 @@ import torch
 from scipy.optimize import brentq
 
 from boundcheck.embeddings import EmbeddingSet
-from boundcheck.estimators.crossing import beta_star, planner
+from boundcheck.estimators.critical_beta import beta_star, planner
 from tests.claims.designs import clusters, evidence_of, judged, polygon, shared_places
 from tests.oracles.closed_forms import collapsed
 

@@ -14,14 +14,14 @@ from torch import Tensor
 
 import boundcheck.estimators.finite as finite
 import boundcheck.losses
-import boundcheck.population.cumulants as cumulants
-import boundcheck.population.positives as positives
-import boundcheck.population.tiles as tiles
+import boundcheck.pairwise.cumulants as cumulants
+import boundcheck.pairwise.positives as positives
+import boundcheck.pairwise.tiles as tiles
 from boundcheck.claims import CLAIMS
 from boundcheck.claims.base import Evidence
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.hardening import Hardening, LogTerm, denominator, numerator
-from boundcheck.population.cumulants import CumulantTable
+from boundcheck.pairwise.cumulants import CumulantTable
 from tests.claims.designs import evidence_of, verdicts
 from tests.oracles import literal
 
@@ -112,7 +112,7 @@ def tilt(
         return numerator(h) if h.beta is None else LogTerm(1.0 + above(h.beta))
 
     def mutate(patch: MonkeyPatch) -> None:
-        places = [m for name, m in sys.modules.items() if name.startswith(("boundcheck.population.", finite.__name__))]
+        places = [m for name, m in sys.modules.items() if name.startswith(("boundcheck.pairwise.", finite.__name__))]
         for module in places:
             for name, wrong in (("denominator", wrong_below), ("numerator", wrong_above)):
                 if hasattr(module, name):
@@ -137,7 +137,7 @@ def no_weights(patch: MonkeyPatch) -> None:
 
 
 def loss_without_q(patch: MonkeyPatch) -> None:
-    patch.setattr(positives, "compiled", lambda plan: False)  # tests/population/test_loops.py holds both paths together
+    patch.setattr(positives, "compiled", lambda plan: False)  # tests/pairwise/test_loops.py holds both paths together
     right = positives._loss
     patch.setattr(positives, "_loss", lambda rho, t, q: right(rho, t, q if math.isinf(q) else 1.0))
 

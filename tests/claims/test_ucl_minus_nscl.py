@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from boundcheck.embeddings import EmbeddingSet
-from boundcheck.population.cumulants import CumulantTable
+from boundcheck.pairwise.cumulants import CumulantTable
 from tests.claims.designs import clusters, evidence_of, judged, verdicts, with_log_sums
 from tests.strategies import embedding_sets
 

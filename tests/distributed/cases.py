@@ -13,11 +13,11 @@ import pandas as pd
 import torch
 
 from boundcheck.embeddings import EmbeddingSet
-from boundcheck.population.ring.dealing import deal
+from boundcheck.pairwise.ring.shards import deal
+from boundcheck.ranks import join_ranks
 from boundcheck.verification import Verification, verify
-from boundcheck.workers import join_workers
 
-FRAMES = ("losses", "claims", "assumption", "anchors", "worst", "finite_k")
+FRAMES = ("losses", "claims", "assumption", "anchors", "hardest", "finite_k")
 # name -> (instances of each class, views, options of `verify`)
 CASES: dict[str, tuple[list[int], int, dict[str, Any]]] = {
     "imbalanced, with a singleton, finite k": ([31, 17, 9, 5, 1], 2, {"betas": [1.0, 5.0], "negatives": (10,)}),
@@ -50,22 +50,22 @@ def frames(result: Verification) -> dict[str, pd.DataFrame]:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    workers = join_workers(torch.device("cpu"))
-    if workers.is_first:
+    ranks = join_ranks(torch.device("cpu"))
+    if ranks.is_first:
         results = {}
         for name, (_, _, options) in CASES.items():
             told: list[int] = []
-            emb = deal(embeddings(name), workers)
+            emb = deal(embeddings(name), ranks)
             result = verify(emb, progress=lambda done, total, unit, told=told: told.append(done), **options)
-            shard = workers.held["ring"].own
+            shard = ranks.held["ring"].own
             results[name] = frames(result) | {
                 "told": told,
                 "first_shard": len(shard.z),
-                "processes": emb.ring.workers.size,
+                "processes": emb.ring.ranks.size,
             }
-        workers.dismiss()
+        ranks.dismiss()
         Path(sys.argv[1]).write_bytes(pickle.dumps(results))
     else:
-        workers.serve()
+        ranks.serve()
     # As in boundcheck.__main__: the interpreter's teardown may abort in torch's threads.
     os._exit(0)

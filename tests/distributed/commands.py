@@ -9,9 +9,9 @@ import sys
 
 import torch
 
-import boundcheck.pieces
+import boundcheck.sharded_extraction
 from boundcheck.cli import main
-from boundcheck.workers import Workers
+from boundcheck.ranks import Ranks
 
 PIECE = 128
 
@@ -27,9 +27,9 @@ def hang(*_: object) -> None:
 if __name__ == "__main__":
     commands, how = json.loads(sys.argv[1]), {"die": die, "hang": hang}.get(sys.argv[2])
     torch.set_num_threads(1)
-    boundcheck.pieces.PIECE = PIECE
+    boundcheck.sharded_extraction.PIECE = PIECE
     if how is not None and os.environ["RANK"] == "1":
-        Workers.hand_in = how  # type: ignore[assignment]
+        Ranks.gather_on_first = how  # type: ignore[assignment]
     code = max(main(command) for command in commands)
     sys.stdout.flush()
     sys.stderr.flush()

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import torch
 
-import boundcheck.pieces
+import boundcheck.sharded_extraction
 from boundcheck.cache import extraction_key
 from boundcheck.cli import main
 from boundcheck.data import load_dataset
@@ -14,8 +14,8 @@ from boundcheck.embeddings import load_embeddings
 from boundcheck.encoders import load_checkpoint, shipped_checkpoint
 from boundcheck.errors import InputError
 from boundcheck.extraction import extract
-from boundcheck.pieces import extract_together
-from boundcheck.workers import Workers
+from boundcheck.ranks import Ranks
+from boundcheck.sharded_extraction import extract_sharded
 from tests.distributed.commands import PIECE
 from tests.distributed.launch import each_by_itself, torchrun
 
@@ -78,18 +78,18 @@ def test_a_lost_rank_ends_the_run_with_one_line(how, said, tmp_path, monkeypatch
 
     # Both shares were kept: the same run again, on one rank, encodes nothing.
     monkeypatch.setenv("BOUNDCHECK_DATA", str(data))
-    monkeypatch.setattr(boundcheck.pieces, "PIECE", PIECE)
+    monkeypatch.setattr(boundcheck.sharded_extraction, "PIECE", PIECE)
     checkpoint, images = load_checkpoint(shipped_checkpoint()), load_dataset("digits", "test")
     assert len(list((data / "embeddings").glob("*.npz"))) == -(-len(images) // PIECE) >= 2
 
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("encoded again")
 
-    monkeypatch.setattr(boundcheck.pieces, "encode_span", refuse)
+    monkeypatch.setattr(boundcheck.sharded_extraction, "encode_span", refuse)
     options = {"views": 2, "seed": 0, "device": "auto", "output": "embedding"}
     key = extraction_key(checkpoint, images, **options)
-    alone = Workers(0, 1, torch.device("cpu"))
-    again = extract_together(alone, checkpoint, images, key=key, keep=True, batch_size=None, progress=None, **options)
+    alone = Ranks(0, 1, torch.device("cpu"))
+    again = extract_sharded(alone, checkpoint, images, key=key, keep=True, batch_size=None, progress=None, **options)
     np.testing.assert_allclose(again.z, extract(checkpoint, images).z, atol=1e-6)
     assert not list((data / "embeddings").glob("*.npz"))
 
@@ -98,7 +98,7 @@ def test_other_images_on_another_machine_are_refused(tmp_path, monkeypatch):
     checkpoint, images = load_checkpoint(shipped_checkpoint()), load_dataset("digits", "test")
     options = {"views": 2, "seed": 0, "device": "cpu", "output": "embedding"}
     with pytest.raises(InputError, match="received others on rank 1"):
-        extract_together(
-            Workers(1, 2, torch.device("cpu")), checkpoint, images, key="the first one's", keep=False,
+        extract_sharded(
+            Ranks(1, 2, torch.device("cpu")), checkpoint, images, key="the first one's", keep=False,
             batch_size=None, progress=None, **options,
         )  # fmt: skip

@@ -12,7 +12,7 @@ from boundcheck.estimators import choice
 from boundcheck.estimators.choice import choose
 from boundcheck.hardening import Exponential, Threshold
 from boundcheck.losses import LossSpec
-from boundcheck.population import plain_sums
+from boundcheck.pairwise import plain_sums
 from tests.strategies import clouds
 
 SPEC = LossSpec(0.5, (Exponential(1.0), Exponential(5.0)))
@@ -49,7 +49,7 @@ def test_memory_counts_too(monkeypatch):
 def test_the_table_says_why():
     emb = EmbeddingSet(*clouds("clustered", n=40, v=2, d=6))
     auto = bc.estimate(emb, device="cpu")
-    assert auto.reason.startswith("exact: 80 anchors x 80 candidates x 2 visits, float32")
+    assert auto.reason.startswith("exact: 80 anchors x 80 candidates x 2 passes, float32")
     assert bc.estimate(emb, estimator="exact", device="cpu").reason == ""
     assert "asked for" in bc.estimate(emb, anchors=30, device="cpu").reason
     assert bc.verify(emb, claims="scl_le_ucl", device="cpu").run.manifest["choice"]["reason"] == auto.reason

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
 from boundcheck.estimators import loss_spec
-from boundcheck.estimators.crossing import planner, worst_case_losses
+from boundcheck.estimators.critical_beta import planner, worst_case_losses
 from boundcheck.estimators.dense import dense
 from boundcheck.estimators.exact import exact
 from boundcheck.losses import LossSpec

@@ -1,4 +1,4 @@
-"""Differentiable losses at finite k: against the visits, and their gradients against differences."""
+"""Differentiable losses at finite k: against the passes, and their gradients against differences."""
 
 import math
 

@@ -131,7 +131,7 @@ def test_a_tilt_that_empties_every_pool_is_undefined_alone():
     assert table.margins[CONSTANT].share.value == 1.0
 
 
-def test_cost_counts_the_pairs_of_every_visit(crowd):
+def test_cost_counts_the_pairs_of_every_run(crowd):
     table: LossTable = bc.estimate(crowd, betas=[1], device="cpu")
     assert table.cost.pairs == 2 * 120**2
     assert table.cost.ns_per_pair == pytest.approx(table.cost.seconds / table.cost.pairs * 1e9)

@@ -130,7 +130,7 @@ def test_the_standard_error_covers_the_draws_too(crowd):
 
 def test_draws_do_not_depend_on_how_the_pairs_are_cut(crowd, monkeypatch):
     first = montecarlo(crowd, SPEC, anchors=40, negatives=4, device="cpu")
-    monkeypatch.setattr("boundcheck.population.plan.CPU_ROWS", 7)
+    monkeypatch.setattr("boundcheck.pairwise.plan.CPU_ROWS", 7)
     second = montecarlo(crowd, SPEC, anchors=40, negatives=4, device="cpu")
     np.testing.assert_allclose(second.to_frame().plugin, first.to_frame().plugin, atol=1e-6)
     np.testing.assert_allclose(second.to_frame().se, first.to_frame().se, rtol=1e-4)

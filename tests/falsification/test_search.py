@@ -18,7 +18,7 @@ from boundcheck.errors import InputError
 from boundcheck.estimators.records import TOLERANCE
 from boundcheck.falsification import Counterexample, search
 from boundcheck.hardening import Hardening
-from boundcheck.population.cumulants import CumulantTable
+from boundcheck.pairwise.cumulants import CumulantTable
 from tests.oracles import literal as oracle
 from tests.oracles.bridge import problem_of
 

@@ -8,7 +8,7 @@ import torch
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.hardening import Exponential, Hardening, Polynomial, Threshold
 from boundcheck.losses import LossSpec, instance_weights
-from boundcheck.population.plan import PairPlan, plan_pairs
+from boundcheck.pairwise.plan import PairPlan, plan_pairs
 from tests.oracles.literal import LogEta, Problem, constant, exponential, polynomial, threshold
 
 
@@ -31,7 +31,7 @@ def problem_of(emb: EmbeddingSet, spec: LossSpec) -> Problem:
 def plan_of(emb: EmbeddingSet, spec: LossSpec, **options: object) -> PairPlan:
     """A float64 plan, with everything that `plan_pairs` leaves open as options."""
     y = torch.from_numpy(emb.y)
-    options = {"weights": instance_weights(y, spec.class_prior), "workers": 1} | options
+    options = {"weights": instance_weights(y, spec.class_prior), "threads": 1} | options
     return plan_pairs(torch.from_numpy(emb.z), y, temperature=spec.temperature, self_pairs=spec.self_pairs, **options)
 
 

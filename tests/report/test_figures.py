@@ -36,7 +36,7 @@ def main_axes(figure: Figure) -> Axes:
 def test_every_figure_draws_for_every_shape(any_run: Run, name: str) -> None:
     result = FIGURES[name](any_run)
     missing = {
-        "worst_anchors": any_run.pictures is None,
+        "hardest_anchors": any_run.pictures is None,
         "finite_k": any_run.finite_k.empty,
         "bounds": not any_run.claims.claim.eq("bao_upper").any(),
     }
@@ -95,7 +95,7 @@ def test_one_panel_for_each_q(factory: Factory) -> None:
 def test_losses_with_finite_k_only(factory: Factory) -> None:
     run = factory()
     few, many = run.losses.assign(k=10.0), run.losses.assign(k=100.0, estimate=run.losses["estimate"] + 1)
-    finite = Run(pd.concat([few, many]), run.claims, run.assumption, run.anchors, run.worst, run.manifest)
+    finite = Run(pd.concat([few, many]), run.claims, run.assumption, run.anchors, run.hardest, run.manifest)
     _, data = drawn(finite, "losses")
     assert set(data["k"]) == {100.0}
 
@@ -118,7 +118,7 @@ def test_margin_bins_split_at_zero_and_count_every_anchor(run: Run) -> None:
 def test_margin_of_collapsed_classes(factory: Factory) -> None:
     run = factory()
     equal = run.anchors.assign(**{name: 4.0 for name in run.anchors if name.startswith("margin")})
-    _, data = drawn(Run(run.losses, run.claims, run.assumption, equal, run.worst, run.manifest), "margin")
+    _, data = drawn(Run(run.losses, run.claims, run.assumption, equal, run.hardest, run.manifest), "margin")
     assert data["anchors"].max() == len(equal)
 
 
@@ -131,7 +131,7 @@ def test_beta_star_says_how_many_have_none(run: Run) -> None:
 
 def test_beta_star_when_no_anchor_has_one(factory: Factory) -> None:
     run = factory()
-    none = Run(run.losses, run.claims, run.assumption, run.anchors.assign(beta_star=np.nan), run.worst, run.manifest)
+    none = Run(run.losses, run.claims, run.assumption, run.anchors.assign(beta_star=np.nan), run.hardest, run.manifest)
     figure, data = drawn(none, "beta_star")
     assert "100 %" in figure.get_suptitle()
     assert data["anchors"].sum() == 0
@@ -143,11 +143,11 @@ def test_assumption_names_both_ends(run: Run) -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_worst_anchors_show_each_picture(factory: Factory, channels: int) -> None:
+def test_hardest_anchors_show_each_picture(factory: Factory, channels: int) -> None:
     run = factory()
     pictures = np.random.default_rng(1).integers(0, 255, (12, 3, channels, 8, 6), dtype=np.uint8)
-    shown = Run(run.losses, run.claims, run.assumption, run.anchors, run.worst, run.manifest, pictures)
-    images = main_axes(drawn(shown, "worst_anchors")[0]).images
+    shown = Run(run.losses, run.claims, run.assumption, run.anchors, run.hardest, run.manifest, pictures)
+    images = main_axes(drawn(shown, "hardest_anchors")[0]).images
     assert len(images) == 36
     np.testing.assert_array_equal(np.asarray(images[4].get_array())[..., 0], pictures[1, 1, 0])
 

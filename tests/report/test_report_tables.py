@@ -87,7 +87,7 @@ def test_numbers_of_negatives_beyond_the_largest_k_are_said_so(factory: Factory)
 
 def test_finite_negatives_get_a_column(run: Run) -> None:
     finite = run.losses.assign(k=1000.0)
-    table = TABLES["losses"](Run(finite, run.claims, run.assumption, run.anchors, run.worst, run.manifest))
+    table = TABLES["losses"](Run(finite, run.claims, run.assumption, run.anchors, run.hardest, run.manifest))
     assert set(table["Negatives"]) == {"1,000"}
     assert "Negatives" not in TABLES["losses"](run)
 

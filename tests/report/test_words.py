@@ -14,7 +14,7 @@ Factory = Callable[..., Run]
 
 
 def with_claims(run: Run, **columns: object) -> Run:
-    return Run(run.losses, run.claims.assign(**columns), run.assumption, run.anchors, run.worst, run.manifest)
+    return Run(run.losses, run.claims.assign(**columns), run.assumption, run.anchors, run.hardest, run.manifest)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_overview_takes_the_gravest_over_q(factory: Factory) -> None:
 
 def test_overview_leaves_untested_cells_empty(run: Run) -> None:
     kept = run.claims[(run.claims["claim"] != "hucl_ge_ucl") | (run.claims["beta"] == 5)]
-    _, lines = overview(Run(run.losses, kept, run.assumption, run.anchors, run.worst, run.manifest))
+    _, lines = overview(Run(run.losses, kept, run.assumption, run.anchors, run.hardest, run.manifest))
     assert [mark is not None for mark in dict(lines)["tilting never lowers H-UCL"]] == [False] * 3 + [True, False]
 
 
@@ -75,7 +75,7 @@ def test_overview_orders_hardenings(factory: Factory) -> None:
     run = factory(betas=[10.0, 2.0], others=["threshold:0.5"])
     extra = run.claims.head(3).assign(hardening=["exp", "", "constant"], beta=[math.inf, math.nan, math.nan])
     claims = pd.concat([run.claims, extra])
-    columns, _ = overview(Run(run.losses, claims, run.assumption, run.anchors, run.worst, run.manifest))
+    columns, _ = overview(Run(run.losses, claims, run.assumption, run.anchors, run.hardest, run.manifest))
     assert columns == ["η = 1", "β = 2", "β = 10", "β = ∞", "threshold 0.5", "overall"]
 
 

@@ -20,8 +20,8 @@ from boundcheck.embeddings import EmbeddingSet
 from boundcheck.estimators.exact import pair_plan
 from boundcheck.hardening import Exponential
 from boundcheck.losses import LossSpec
-from boundcheck.population.cumulants import cumulant_table, terms_for
-from boundcheck.population.plan import plan_pairs
+from boundcheck.pairwise.cumulants import cumulant_table, terms_for
+from boundcheck.pairwise.plan import plan_pairs
 from tests.strategies import clouds
 
 SETS = ("random", "clustered", "collapsed", "imbalanced")
@@ -56,7 +56,7 @@ def worst_error(emb: EmbeddingSet, temperature: float, beta: float, precision: s
         dtype=chosen,
         mixed=precision == "auto",
         rows=(96, 40),
-        workers=1,
+        threads=1,
     )
     terms = terms_for([hardening])
     expected = brute_force(emb, temperature, [term.gamma for term in terms])

@@ -14,10 +14,10 @@ from boundcheck.report.figures.beta_star import draw_beta_star
 from boundcheck.report.figures.bounds import draw_bounds
 from boundcheck.report.figures.crossing import draw_crossing
 from boundcheck.report.figures.finite_k import draw_finite_k
+from boundcheck.report.figures.hardest_anchors import draw_hardest_anchors
 from boundcheck.report.figures.losses import draw_losses
 from boundcheck.report.figures.margin import draw_margin
 from boundcheck.report.figures.saving import save_figure
-from boundcheck.report.figures.worst_anchors import draw_worst_anchors
 from boundcheck.report.style import paper
 from boundcheck.runs import Run
 
@@ -31,7 +31,7 @@ FIGURES: dict[str, Callable[[Run], tuple[Figure, pd.DataFrame] | None]] = {
     "beta_star": draw_beta_star,
     "finite_k": draw_finite_k,
     "bounds": draw_bounds,
-    "worst_anchors": draw_worst_anchors,
+    "hardest_anchors": draw_hardest_anchors,
 }
 
 

@@ -1,0 +1,1 @@
+"""What makes encoders, apart from what judges them: batch losses, training, the papers' experiments."""

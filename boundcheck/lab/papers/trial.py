@@ -1,0 +1,106 @@
+"""One trial, from training to its last number. Its accuracies are written last: where they are, it is finished."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from boundcheck._device import resolve_device
+from boundcheck._places import atomic_path
+from boundcheck.data import Progress
+from boundcheck.embeddings import EmbeddingSet
+from boundcheck.encoders import Encoder, load_checkpoint
+from boundcheck.lab.training import train
+from boundcheck.lab.training.probes import PROBES, probe
+from boundcheck.lab.training.tracker import encode, held_out_views
+from boundcheck.runs import save_run
+from boundcheck.verification import verify
+
+from .epochs import epoch_callbacks
+from .images import TrialData, load_trial_data, represent
+from .presets import Trial
+
+
+def run_trial(
+    trial: Trial,
+    folder: Path,
+    *,
+    data_dir: Path | None = None,
+    device: str = "auto",
+    command: str | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Trains, tracks, probes and verifies one encoder; what an earlier, interrupted call finished is kept.
+
+    Args:
+        trial: what to train.
+        folder: of this trial; gets `train/`, `tracking.csv`, `gaps.csv`, `geometry.csv`, `spectrum.csv`,
+            `epochs.csv`, `verification/` and, last, `accuracy.csv`.
+        data_dir: folder of data sets to look in first.
+        device: one of `auto`, `cpu`, `cuda`, `mps`.
+        command: the command line to record.
+        progress: called with (done, total, unit).
+    """
+    data = load_trial_data(trial.training, data_dir)
+    checkpoint = _train(trial, folder, data, device, command, progress)
+    encoder = load_checkpoint(checkpoint).encoder.to(resolve_device(device))
+    if not (folder / "verification").exists():
+        training = trial.training
+        inputs, labels = held_out_views(data.held_out)
+        emb = EmbeddingSet(encode(encoder, inputs), labels, ids=data.held_out.ids, classes=data.held_out.classes)
+        verification = verify(emb, temperature=training.temperature, betas=training.tracked_betas, device=device)
+        save_run(verification.run, folder / "verification")
+    rows = [trial.facts | {"epochs": trial.training.epochs} | row for row in _accuracies(encoder, data)]
+    with atomic_path(folder / "accuracy.csv") as temporary:
+        pd.DataFrame(rows).to_csv(temporary, index=False)
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether a trial's last file is there."""
+    return (folder / "accuracy.csv").exists()
+
+
+def _train(
+    trial: Trial, folder: Path, data: TrialData, device: str, command: str | None, progress: Progress | None
+) -> Path:
+    """Trains the encoder and measures it over epochs."""
+    training = trial.training
+    return train(
+        data.train,
+        objective=trial.objective,
+        out=folder / "train",
+        arch=training.arch,
+        epochs=training.epochs,
+        batch_size=training.batch_size,
+        temperature=training.temperature,
+        beta=0.0 if trial.beta is None else trial.beta,
+        learning_rate=training.learning_rate,
+        weight_decay=training.weight_decay,
+        seed=trial.seed,
+        device=device,
+        resume=True,
+        callbacks=epoch_callbacks(trial, data, folder),
+        command=command,
+        progress=progress,
+    )
+
+
+def _accuracies(encoder: Encoder, data: TrialData) -> Iterator[dict[str, Any]]:
+    """Every probe on backbone features and on embeddings."""
+    train_outputs, test_outputs = represent(encoder, data.train), represent(encoder, data.test)
+    for kind, x, x_test in zip(("backbone", "embedding"), train_outputs, test_outputs, strict=True):
+        for name in PROBES:
+            result = probe(name, x, data.train.labels, x_test, data.test.labels)
+            yield {
+                "probe": name,
+                "features": kind,
+                "top1": result.top1.value,
+                "top5": result.top5.value,
+                "top1_low": result.top1.low,
+                "top1_high": result.top1.high,
+                "top5_low": result.top5.low,
+                "top5_high": result.top5.high,
+            }

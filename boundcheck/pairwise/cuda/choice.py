@@ -1,0 +1,102 @@
+"""Whether the fused kernel serves a plan, and how it is compiled: trusted only as far as it was checked.
+
+Tensor cores round differently from one GPU to the next, so before a recipe is used its log-sums of some anchors are
+held against the float64 tiles on the same device. Where it misses, or does not compile, the next recipe is tried; in
+the end the tiles do all the work.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+
+from boundcheck.hardening import LogTerm
+from boundcheck.pairwise.cuda.sums import Recipe, fused_sums
+from boundcheck.pairwise.plan import Chunk, PairPlan
+from boundcheck.pairwise.running_sums import running_sums
+
+# What a recipe's log-sums may miss by on the sample, in nats: the rest of the promised 1e-5 is for the inputs' own
+# rounding and for anchors outside the sample.
+MOST_WRONG = 7e-6
+SAMPLE = 128  # anchors of a chunk
+SAMPLED_CHUNKS = 4
+
+# In the order of preference.
+RECIPES: dict[torch.dtype, tuple[Recipe, ...]] = {
+    torch.float32: (
+        Recipe("fp16x3", block_a=128, block_b=128, block_d=64, most_d=128, warps=8, stages=2, capability=9),
+        Recipe("fp16x3", block_a=64, block_b=64, block_d=32, most_d=64, warps=4, stages=2),
+        Recipe("ieee", block_a=64, block_b=64, block_d=32, most_d=64, warps=4, stages=2),
+    ),
+    torch.float64: (Recipe("ieee", block_a=64, block_b=64, block_d=32, most_d=64, warps=4, stages=2),),
+}
+
+
+def is_fusible(plan: PairPlan, terms: Sequence[LogTerm]) -> bool:
+    """Whether the fused kernel is for this plan: CUDA, Triton there, powers only, float32 exponentials allowed."""
+    return (
+        plan.device.type == "cuda"
+        and torch.version.hip is None
+        and importlib.util.find_spec("triton") is not None
+        and all(term.eta is None for term in terms)
+        and (plan.dtype == torch.float32 or plan.mixed)
+    )
+
+
+def usable_recipe(plan: PairPlan, terms: tuple[LogTerm, ...]) -> Recipe | None:
+    """The first recipe that compiles here and keeps the promise on a sample of the plan's own pairs; None if none does.
+
+    Warns:
+        RuntimeWarning: no recipe does; says why.
+    """
+    # Where the user forces float32, it may err as float32 does (`choose_dtype`).
+    allowed = MOST_WRONG if plan.mixed else max(MOST_WRONG, 3e-7 * plan.reach * max(term.gamma for term in terms))
+    reason = "no recipe for this GPU"
+    capability, _ = torch.cuda.get_device_capability(plan.device)
+    for recipe in (recipe for recipe in RECIPES[plan.dtype] if recipe.capability <= capability):
+        try:
+            error = sampled_error(plan, terms, recipe)
+        except Exception as problem:  # no C compiler, too little shared memory, an old Triton
+            reason = f"{recipe.product} failed with {type(problem).__name__}: {str(problem).splitlines()[0]}"
+            continue
+        if error <= allowed:
+            return recipe
+        reason = f"{recipe.product} missed float64 by {error:.1e} nats"
+    warnings.warn(f"the fused GPU kernel is not used, the slower tiles are: {reason}", RuntimeWarning, stacklevel=2)
+    return None
+
+
+def sampled_error(plan: PairPlan, terms: tuple[LogTerm, ...], recipe: Recipe) -> float:
+    """Largest difference in nats of any log-sum from the float64 tiles: some anchors, a chunk of candidates for each.
+
+    Where the plan is symmetric the chunk is the anchors' own: it holds their nearest neighbours, where errors are
+    largest.
+    """
+    worst, count = 0.0, min(SAMPLED_CHUNKS, len(plan.anchors))
+    for i in range(count):
+        at = i * len(plan.anchors) // count
+        candidates = plan.candidates[min(at, len(plan.candidates) - 1)]
+        pieces = [replace(chunk, z=chunk.z.to(plan.device)) for chunk in (_first(plan.anchors[at], SAMPLE), candidates)]
+        part = replace(plan, anchors=(pieces[0],), candidates=(pieces[1],), symmetric=False)
+        expected, _ = running_sums(part.to(torch.float64), terms, None)
+        found, _ = fused_sums(part, terms, None, recipe)
+        error = torch.where(expected == found, 0.0, (expected - found).abs())  # -inf - -inf is no number
+        worst = max(worst, float(error.nan_to_num(nan=torch.inf).max()))
+    return worst
+
+
+def _first(chunk: Chunk, rows: int) -> Chunk:
+    rows = min(rows, len(chunk))
+    return replace(
+        chunk,
+        z=chunk.z[:rows],
+        y=chunk.y[:rows],
+        instance=chunk.instance[:rows],
+        anchor=chunk.anchor[:rows],
+        weight=chunk.weight[:rows],
+        at=slice(0, rows),
+    )

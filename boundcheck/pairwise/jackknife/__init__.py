@@ -1,0 +1,1 @@
+"""The second pass: what leaving one instance out of every pool does, for bias corrections and standard errors."""

@@ -1,0 +1,131 @@
+"""What leaving one instance out of a pool does to rho, for all (anchor, instance) pairs: the jackknife, exactly.
+
+With the tilt's weights alpha = eta e^t / sum and b = eta / sum of an instance (its views added up) in the pool of
+anchor a, dropping instance x changes
+
+    rho(a) - rho(a without x) = delta_x(a) = log(1 - b_x) - log(1 - alpha_x),
+
+and an anchor's loss, with slope h' and curvature h'' in rho, by e_x(a) = h'(a) delta - h''(a) delta^2 / 2. One pass
+gives both margins of the matrix e: its row sums are the bias of each anchor's loss (Quenouille's correction), its
+column sums the influence of each instance as a negative (theory section 5; the first-order terms alpha - b are the
+infinitesimal version, biased low where a tilt rests on few instances).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from boundcheck.hardening import denominator, numerator
+from boundcheck.pairwise.cumulants import CumulantTable
+from boundcheck.pairwise.jackknife.effects import CompiledEffects, Effects
+from boundcheck.pairwise.jackknife.functionals import Functional, Tilt
+from boundcheck.pairwise.jackknife.heavy import least_heavy
+from boundcheck.pairwise.jackknife.stage import Stage, set_stage
+from boundcheck.pairwise.plan import PairPlan, by_instance
+from boundcheck.pairwise.ring.sharing import shared
+from boundcheck.pairwise.tiles import Progress, run_pass
+
+__all__ = ["Functional", "LeaveOneOut", "Tilt", "leave_one_out"]
+
+
+@dataclass(frozen=True)
+class LeaveOneOut:
+    """Both margins of the leave-one-out effects.
+
+    Attributes:
+        shift: tilt -> (a,) sum over instances of delta: minus the bias of rho.
+        spread: tilt -> (a,) sum of delta^2: the variance of rho over pools.
+        concentration: tilt -> (a,) sum of alpha^2.
+        row_sum: (a, functionals) sum over instances of e_x(a): minus the bias of the anchor's weighted summand.
+        influence: (n, functionals) sum over anchors of e_x(a) for each instance x, in original order.
+    """
+
+    shift: dict[Tilt, Tensor]
+    spread: dict[Tilt, Tensor]
+    concentration: dict[Tilt, Tensor]
+    row_sum: Tensor
+    influence: Tensor
+
+    @property
+    def ess(self) -> dict[Tilt, Tensor]:
+        """tilt -> (a,) effective number of instances under eta e^t."""
+        return {tilt: 1 / total for tilt, total in self.concentration.items()}
+
+    def __add__(self, other: LeaveOneOut) -> LeaveOneOut:
+        """Over the candidates, or the anchors, of both."""
+        return LeaveOneOut(
+            _added(self.shift, other.shift),
+            _added(self.spread, other.spread),
+            _added(self.concentration, other.concentration),
+            self.row_sum + other.row_sum,
+            self.influence + other.influence,
+        )
+
+
+def _added(one: dict[Tilt, Tensor], two: dict[Tilt, Tensor]) -> dict[Tilt, Tensor]:
+    return {tilt: one[tilt] + two[tilt] for tilt in one}
+
+
+@shared()
+def leave_one_out(
+    plan: PairPlan, table: CumulantTable, functionals: Sequence[Functional], progress: Progress | None = None
+) -> LeaveOneOut:
+    """One pass over all pairs, given the log-sums of the first pass.
+
+    Args:
+        plan: the pairs.
+        table: log-sums over all candidates, with every term the functionals need; anchors that the plan does not hold
+            have rows of zeros in the result.
+        functionals: any number; those of one tilt share its exponentials.
+        progress: called as anchors are finished.
+    """
+    stage = set_stage(plan, table, functionals)
+    least = least_heavy(stage)
+    new = CompiledEffects if stage.plain else Effects
+    kernels = run_pass(stage.plan, lambda: new(stage, least), mirrored=stage.plain, progress=progress)
+    for kernel in kernels:
+        kernel.heavy.settle()
+
+    def rows(values: Tensor) -> Tensor:
+        """From rows of the plan to rows of the table."""
+        out = values.new_zeros(*values.shape[:-1], len(table.anchors))
+        out[..., stage.row_of.cpu()] = values
+        return out
+
+    squares = _total([kernel.squares for kernel in kernels])
+    beyond = _total([kernel.heavy.beyond for kernel in kernels])
+    at = {tilt: rows(_expand(stage, squares, tilt) + _padded(beyond[i])) for i, tilt in enumerate(stage.tilts)}
+    row_sum = rows(_total([kernel.heavy.remainder for kernel in kernels])).T
+    for i, f in enumerate(functionals):
+        row_sum[:, i] += f.slope * at[f.tilt][0] - f.curvature / 2 * at[f.tilt][1]
+    return LeaveOneOut(
+        row_sum=row_sum,
+        shift={tilt: sums[0] for tilt, sums in at.items()},
+        spread={tilt: sums[1] for tilt, sums in at.items()},
+        concentration={tilt: sums[2] for tilt, sums in at.items()},
+        influence=by_instance(plan, [kernel.columns for kernel in kernels]),
+    )
+
+
+def _total(parts: list[Tensor]) -> Tensor:
+    return torch.stack(parts).sum(0).cpu()
+
+
+def _padded(beyond: Tensor) -> Tensor:
+    """Heavy shares add to the sums of delta and delta^2, not to that of alpha^2."""
+    return torch.cat([beyond, torch.zeros_like(beyond[:1])])
+
+
+def _expand(stage: Stage, squares: Tensor, tilt: Tilt) -> Tensor:
+    """(3, a) sums of delta and delta^2 to second order in the shares, and of alpha^2, over the pool of a tilt."""
+    h = stage.hardenings.index(tilt.hardening)
+    out = torch.zeros_like(squares[0, 0])
+    for group in stage.groups_of(tilt.pool):
+        x, y = (stage.ratio(group, tilt.pool, term(tilt.hardening)).cpu() for term in (numerator, denominator))
+        xx, xy, yy = x * x * squares[group, h, 0], x * y * squares[group, h, 1], y * y * squares[group, h, 2]
+        out += torch.stack([(xx - yy) / 2, xx - 2 * xy + yy, xx])
+    return out

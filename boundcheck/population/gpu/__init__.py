@@ -1,1 +1,0 @@
-"""A fused Triton kernel for the first visit on CUDA: when to trust it, how it is fed, the kernel."""

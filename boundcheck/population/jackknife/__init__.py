@@ -1,1 +1,0 @@
-"""The second visit: what leaving one instance out of every pool does, for bias corrections and standard errors."""

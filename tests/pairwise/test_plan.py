@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from boundcheck.embeddings import EmbeddingSet
+from boundcheck.estimators.exact import pair_plan
+from boundcheck.hardening import Exponential
+from boundcheck.losses import LossSpec
+from boundcheck.pairwise.plan import choose_dtype, home_of, plan_pairs, spans
+from boundcheck.pairwise.tiles import _half_row
+
+N, V = 23, 3
+
+
+@pytest.fixture(scope="module")
+def data() -> tuple[torch.Tensor, torch.Tensor]:
+    rng = np.random.default_rng(0)
+    return torch.from_numpy(rng.standard_normal((N, V, 4))), torch.from_numpy(rng.integers(0, 4, N))
+
+
+@pytest.mark.parametrize("rows", [(7, 5), (1, 1), (69, 69), (1000, 1000)])
+def test_chunks_hold_every_view_once_in_class_order(data, rows):
+    z, y = data
+    plan = plan_pairs(z, y, temperature=0.25, rows=rows)
+    assert plan.symmetric == (rows[0] == rows[1])
+    rank = {int(c): i for i, c in enumerate(torch.argsort(torch.bincount(y), descending=True, stable=True))}
+    for chunks, scale in ((plan.anchors, 4.0), (plan.candidates, 1.0)):
+        done = 0
+        anchors = torch.cat([chunk.anchor for chunk in chunks])
+        assert sorted(anchors.tolist()) == list(range(N * V))
+        torch.testing.assert_close(torch.cat([chunk.z for chunk in chunks]), z.reshape(-1, 4)[anchors] * scale)
+        assert torch.cat([chunk.instance for chunk in chunks]).equal(anchors // V)
+        assert torch.cat([chunk.y for chunk in chunks]).equal(y[anchors // V])
+        for chunk in chunks:
+            assert chunk.at == slice(done, done + len(chunk))
+            done += len(chunk)
+            assert chunk.classes == (rank[int(chunk.y[0])], rank[int(chunk.y[len(chunk) // V - 1])])
+            assert plan.order[chunk.start : chunk.stop].tolist() == chunk.instance[: chunk.stop - chunk.start].tolist()
+        edges = [edge for chunk in chunks for edge in chunk.classes]
+        assert edges == sorted(edges)
+    assert plan.pairs == (N * V) ** 2
+
+
+@settings(max_examples=200)
+@given(
+    sizes=st.lists(st.sampled_from([0, 1, 2, 5, 50, 200, 1000]), min_size=1, max_size=12),
+    most=st.sampled_from([1, 3, 7, 100, 192, 384]),
+    unit=st.sampled_from([1, 16, 32]),
+)
+def test_spans_cover_all_and_keep_large_classes_apart(sizes, most, unit):
+    unit = unit if unit <= most else 1
+    cut = spans(sizes, most, unit)
+    assert [i for span in cut for i in range(*span)] == list(range(sum(sizes)))
+    assert all(0 < stop - start <= most for start, stop in cut)
+    borders, start = set(), 0
+    for size in sizes:
+        if 2 * size > most:
+            borders |= {start, start + size}
+        start += size
+    assert borders <= {edge for span in cut for edge in span}
+    runs = 2 * sum(2 * size > most for size in sizes) + 1
+    assert sum((stop - start) % unit > 0 for start, stop in cut) <= runs
+
+
+def test_equal_classes_make_equal_chunks_without_masks():
+    cut = spans([5000] * 10, 384, 32)
+    assert len(cut) == 140
+    assert {stop - start for start, stop in cut} <= {352, 360, 384}
+
+
+@pytest.mark.parametrize("chunks", [1, 2, 3, 4, 7, 8])
+def test_half_rows_hold_every_pair_of_chunks_once(chunks):
+    pairs = [tuple(sorted((row, column))) for row in range(chunks) for column in _half_row(row, chunks)]
+    assert sorted(pairs) == [(a, b) for a in range(chunks) for b in range(a, chunks)]
+
+
+def test_sampled_anchors_come_whole_and_alone(data):
+    z, y = data
+    some = torch.tensor([0, 5, 17, 40, 68])
+    plan = plan_pairs(z, y, temperature=0.5, anchors=some, rows=(2, 9))
+    assert sorted(torch.cat([chunk.anchor for chunk in plan.anchors]).tolist()) == some.tolist()
+    assert plan.pairs == len(some) * N * V
+
+
+def test_precision_follows_the_largest_exponent():
+    assert choose_dtype("auto", 24.0) == torch.float32
+    assert choose_dtype("auto", 25.0) == torch.float64
+    assert choose_dtype("float32", 1e4) == torch.float32
+    assert choose_dtype("float64", 1.0) == torch.float64
+
+
+def test_long_vectors_need_float64_where_unit_vectors_do_not():
+    z = np.random.default_rng(0).standard_normal((20, 8))
+    unit, long = EmbeddingSet(z, np.arange(20) % 2), EmbeddingSet(10 * z, np.arange(20) % 2, normalize=False)
+    spec = LossSpec(0.5, (Exponential(5.0),))
+    assert pair_plan(unit, spec, device="cpu").dtype == torch.float32
+    assert pair_plan(long, spec, device="cpu").dtype == torch.float64
+
+
+def test_embeddings_that_leave_too_little_of_a_gpu_stay_on_the_host(monkeypatch):
+    cuda, cpu = torch.device("cuda"), torch.device("cpu")
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (1000, 4000))
+    assert home_of(cuda, 500) == cuda
+    assert home_of(cuda, 501) == cpu
+    assert home_of(cpu, 10**15) == cpu
