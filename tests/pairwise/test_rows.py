@@ -9,6 +9,7 @@ from boundcheck.estimators import loss_spec
 from boundcheck.estimators.finite import finite_losses
 from boundcheck.estimators.quadrature import summed_losses
 from boundcheck.pairwise.laplace import pools
+from boundcheck.pairwise.laplace import positives as positive_transforms
 from boundcheck.pairwise.plan import plan_pairs
 from boundcheck.pairwise.rows import from_rows, to_rows
 from tests.strategies import clouds
