@@ -21,10 +21,11 @@ from torch import Tensor
 
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.estimators.exact import exact, pair_plan
-from boundcheck.hardening import Exponential
-from boundcheck.losses import LossSpec
+from boundcheck.hardening import Exponential, terms_for
 from boundcheck.pairwise import plain_sums
-from boundcheck.pairwise.cumulants import CumulantTable, cumulant_table, terms_for
+from boundcheck.pairwise.cumulants import CumulantTable, LogSumsOf
+from boundcheck.pairwise.passes import ask
+from boundcheck.spec import Execution, Variant
 
 Method: TypeAlias = Callable[[Tensor, Tensor, float, tuple[float, ...]], Tensor | None]
 ROWS = 384
@@ -48,15 +49,15 @@ def gemm(z: Tensor, y: Tensor, temperature: float, betas: tuple[float, ...]) -> 
 def boundcheck(z: Tensor, y: Tensor, temperature: float, betas: tuple[float, ...]) -> Tensor:
     """One pass, plug-in values."""
     hardenings = [Exponential(beta) for beta in betas]
-    emb, spec = EmbeddingSet(z.numpy(), y.numpy()), LossSpec(temperature, tuple(hardenings), positives="class")
-    return _rho(cumulant_table(pair_plan(emb, spec, device="cpu"), terms_for(hardenings)), betas)
+    emb, spec = EmbeddingSet(z.numpy(), y.numpy()), Variant(temperature, hardening=tuple(hardenings), positives="class")
+    return _rho(ask(pair_plan(emb, spec, Execution(device="cpu")), LogSumsOf(terms_for(hardenings))), betas)
 
 
 def boundcheck_intervals(z: Tensor, y: Tensor, temperature: float, betas: tuple[float, ...]) -> Tensor:
     """Everything a table of losses holds: both passes, class positives, corrections and standard errors."""
     hardenings = tuple(Exponential(beta) for beta in betas)
-    emb, spec = EmbeddingSet(z.numpy(), y.numpy()), LossSpec(temperature, hardenings, positives="class")
-    return _rho(exact(emb, spec, device="cpu").table, betas)
+    emb, spec = EmbeddingSet(z.numpy(), y.numpy()), Variant(temperature, hardening=hardenings, positives="class")
+    return _rho(exact(emb, spec, Execution(device="cpu")).table, betas)
 
 
 def without_numba(method: Method) -> Method:

@@ -5,6 +5,7 @@ Letters used in shapes throughout the package:
     n  instances (images, sentences, ...)      v  views (augmentations) of an instance
     a  anchors, one view of one instance each  b  candidates (views that may be negatives)
     d  embedding dimension                     c  classes
+    parts  of the candidates, by how their labels are related to the anchor's
     g  log-sum terms                           f  losses: a loss, a tilt and a Q
 """
 
@@ -16,7 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 AnchorIndex: TypeAlias = Int[Tensor, " a"]
-PerAnchorAndGroup: TypeAlias = Float[Tensor, "a 2"]
-LogSums: TypeAlias = Float[Tensor, "a 2 g"]
+PerAnchorAndPart: TypeAlias = Float[Tensor, "a parts"]
+LogSums: TypeAlias = Float[Tensor, "a parts g"]
 PerAnchorAndLoss: TypeAlias = Float[Tensor, "a f"]
 PerInstanceAndLoss: TypeAlias = Float[Tensor, "n f"]

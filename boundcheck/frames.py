@@ -67,7 +67,7 @@ def anchors_frame(losses: LossTable, critical: torch.Tensor) -> pd.DataFrame:
             columns[f"ess[{name}]"] = summary.ess.numpy()
     for f, key in enumerate(losses.keys):
         name = hardening_key(key.hardening.family, np.nan if key.hardening.beta is None else key.hardening.beta)
-        columns[f"{key.loss}[{name},q={key.q:g}]"] = losses.losses.value[:, f].numpy()
+        columns[f"{key.loss.id}[{name},q={key.q:g}]"] = losses.losses.value[:, f].numpy()
     frame = pd.DataFrame(columns)
     # Seven digits are more than any of these values has; half the size for large runs.
     return frame.astype({name: np.float32 for name in frame if frame[name].dtype == np.float64})

@@ -8,17 +8,18 @@ import numpy as np
 import pandas as pd
 import torch
 
+from boundcheck.embeddings import EmbeddingSet
 from boundcheck.estimators.records import LossTable
-from boundcheck.pairwise.positives import BLOCK
 
 if TYPE_CHECKING:
     from boundcheck.data import ImageSet
 
 SHOWN = 12
+_ROWS = 1 << 14  # instances at a time: z may be mapped from a file
 
 
 def hardest_anchors(losses: LossTable) -> pd.DataFrame:
-    """The anchors of least margin at the hardest exponential tilt, one view of an instance each, worst first.
+    """The anchors of least margin at the hardest exponential tilt, one view of an instance each, least first.
 
     Returns:
         rank, id, view, label, margin (nats), hardening, beta, then id, label and cosine of the same-class and of the
@@ -27,26 +28,17 @@ def hardest_anchors(losses: LossTable) -> pd.DataFrame:
     """
     emb = losses.emb
     summary = max(losses.margins.values(), key=lambda s: (s.hardening.beta is not None, s.hardening.beta or 0.0))
-    parts = torch.split(torch.from_numpy(emb.z).reshape(-1, emb.d), BLOCK)  # z may be mapped from a file
-    norm = torch.cat([part.to(torch.float64).norm(dim=1) for part in parts])
-    label = torch.from_numpy(emb.y).repeat_interleave(emb.v)
-    order = torch.argsort(summary.margin.nan_to_num(torch.inf), stable=True)
-    rows: list[dict[str, object]] = []
-    seen: set[int] = set()
-    for row in order.tolist():
-        anchor = int(losses.table.anchors[row])
+    rows = _least(summary.margin, losses.table.anchors, emb.v)
+    if not rows:
+        return pd.DataFrame()
+    anchors = losses.table.anchors[rows]
+    nearest = _nearest(emb, anchors)
+    z = torch.from_numpy(emb.z)
+    out = []
+    for rank, (row, anchor) in enumerate(zip(rows, anchors.tolist(), strict=True)):
         i, view = divmod(anchor, emb.v)
-        if torch.isnan(summary.margin[row]) or len(rows) == SHOWN:
-            break
-        if i in seen:
-            continue
-        seen.add(i)
-        own = torch.from_numpy(emb.z[i, view]).to(torch.float64)
-        product = torch.cat([part.to(torch.float64) @ own for part in parts])
-        cosine = product / (norm * norm[anchor])
-        product[i * emb.v : (i + 1) * emb.v] = -torch.inf
         entry: dict[str, object] = {
-            "rank": len(rows) + 1,
+            "rank": rank + 1,
             "id": emb.ids[i],
             "view": view,
             "label": emb.classes[emb.y[i]],
@@ -54,16 +46,51 @@ def hardest_anchors(losses: LossTable) -> pd.DataFrame:
             "hardening": summary.hardening.family,
             "beta": np.nan if summary.hardening.beta is None else summary.hardening.beta,
         }
-        for group, mask in (("same", label == label[anchor]), ("diff", label != label[anchor])):
-            candidate = int(torch.where(mask, product, -torch.inf).argmax())
-            nearest = candidate // emb.v
+        own = z[i, view].to(torch.float64)
+        for place, group in enumerate(("same", "diff")):
+            j, other_view = divmod(int(nearest[place, rank]), emb.v)
+            other = z[j, other_view].to(torch.float64)
             entry |= {
-                f"{group}_id": emb.ids[nearest],
-                f"{group}_label": emb.classes[emb.y[nearest]],
-                f"{group}_cosine": float(cosine[candidate]),
+                f"{group}_id": emb.ids[j],
+                f"{group}_label": emb.classes[emb.y[j]],
+                f"{group}_cosine": float(own @ other / (own.norm() * other.norm())),
             }
-        rows.append(entry)
-    return pd.DataFrame(rows)
+        out.append(entry)
+    return pd.DataFrame(out)
+
+
+def _least(margin: torch.Tensor, anchors: torch.Tensor, v: int) -> list[int]:
+    """Rows of the least margins, one of each instance."""
+    rows: list[int] = []
+    seen: set[int] = set()
+    for row in torch.argsort(margin.nan_to_num(torch.inf), stable=True).tolist():
+        if torch.isnan(margin[row]) or len(rows) == SHOWN:
+            break
+        if (i := int(anchors[row]) // v) not in seen:
+            seen.add(i)
+            rows.append(row)
+    return rows
+
+
+def _nearest(emb: EmbeddingSet, anchors: torch.Tensor) -> torch.Tensor:
+    """(2, a) the views of other instances with the largest logit, of the anchor's class and of others."""
+    z, y = torch.from_numpy(emb.z), torch.from_numpy(emb.y)
+    own, label = z[anchors // emb.v, anchors % emb.v].to(torch.float64), y[anchors // emb.v]
+    best = torch.full((2, len(anchors)), -torch.inf, dtype=torch.float64)
+    place = torch.zeros(2, len(anchors), dtype=torch.long)
+    for start in range(0, emb.n, _ROWS):
+        part, of = z[start : start + _ROWS].flatten(0, 1).to(torch.float64), y[start : start + _ROWS]
+        instance = torch.arange(start, start + len(of)).repeat_interleave(emb.v)
+        product = (own @ part.T).masked_fill(instance == (anchors // emb.v)[:, None], -torch.inf)
+        same = label[:, None] == of.repeat_interleave(emb.v)
+        for group, mask in enumerate((same, ~same)):
+            top, at = torch.where(mask, product, -torch.inf).max(1)
+            better = top > best[group]
+            best[group], place[group] = (
+                torch.where(better, top, best[group]),
+                torch.where(better, start * emb.v + at, place[group]),
+            )
+    return place
 
 
 def pictures_of(worst: pd.DataFrame, images: ImageSet) -> np.ndarray | None:

@@ -20,13 +20,19 @@ import torch
 from boundcheck.claims import Claim
 from boundcheck.estimators.records import FAILING_ESS, LOW_ESS, TOO_LOW_ESS, LossTable
 from boundcheck.inference.intervals import HEAVY_INFLUENCE
+from boundcheck.pairwise.plan import Tally
 from boundcheck.pairwise.ring.shards import ShardedEmbeddings
+from boundcheck.pools import DIFF, SAME
 
 FEW_INSTANCES = 100
 
 
 def manifest_of(
-    losses: LossTable, config: Mapping[str, Any], crossing: Mapping[float, float], claims: Sequence[Claim]
+    losses: LossTable,
+    config: Mapping[str, Any],
+    crossing: Mapping[float, float],
+    claims: Sequence[Claim],
+    tally: Tally,
 ) -> dict[str, Any]:
     """Everything run.json holds but the command line."""
     emb = losses.emb
@@ -53,6 +59,8 @@ def manifest_of(
         "cost": {
             "wall_seconds": losses.cost.seconds,
             "pairs": losses.cost.pairs,
+            "passes": tally.passes,
+            "plans": tally.plans,
             "ns_per_pair": losses.cost.ns_per_pair,
             "peak_memory_gb": peak_memory_gb(),
         },
@@ -117,7 +125,7 @@ def peak_memory_gb() -> float:
 
 
 def _without_partner(losses: LossTable) -> int:
-    return int((losses.table.largest_logit("same") == -torch.inf).sum())
+    return int((losses.table.largest_logit(SAME) == -torch.inf).sum())
 
 
 def _heavy_influences(losses: LossTable) -> list[str]:
@@ -126,9 +134,7 @@ def _heavy_influences(losses: LossTable) -> list[str]:
     for key in losses.keys:
         estimate = losses.loss(key)
         if estimate.heavy:
-            beta = key.hardening.beta
-            at = key.hardening.family if beta is None else f"beta = {beta:g}"
-            name = f"{key.loss} ({at}, Q = {key.q:g}: {estimate.top_share:.0%})"
+            name = f"{key.loss.title} ({key.hardening.label}, Q = {key.q:g}: {estimate.top_share:.0%})"
             resting.setdefault(losses.most_influential(key), []).append(name)
     return [
         f"one instance, {instance}, carries more than {HEAVY_INFLUENCE:.0%} of the variance of {', '.join(names)}: "
@@ -152,13 +158,13 @@ def _means(ess: float) -> str:
 def warnings_of(losses: LossTable) -> list[str]:
     """What limits the numbers: few effective negatives, a variance that rests on one instance, anchors left out,
     imbalance, duplicates, finite k."""
-    emb, spec = losses.emb, losses.spec
+    emb, variant = losses.emb, losses.variant
     warnings = []
     if emb.n < FEW_INSTANCES and not losses.exhaustive:
         warnings.append(f"{emb.n} instances: intervals are asymptotic and too narrow for so few")
     for h, summary in losses.margins.items():
-        name = h.family if h.beta is None else f"beta = {h.beta:g}"
-        if empty := int(torch.isnan(losses.table.rho("diff", h)).sum()):
+        name = h.label
+        if empty := int(torch.isnan(losses.table.rho(DIFF, h)).sum()):
             warnings.append(
                 f"{name}: no other-class candidate passes at {empty} of {len(summary.margin)} anchors; "
                 "H-SCL is averaged over the rest"
@@ -175,10 +181,10 @@ def warnings_of(losses: LossTable) -> list[str]:
     if lonely := _without_partner(losses):
         warnings.append(
             f"{lonely} anchors have no other instance of their class: Assumption 1 is undefined there and its shares "
-            "leave them out" + ("; so do the losses" if spec.positives == "class" and emb.v == 1 else "")
+            "leave them out" + ("; so do the losses" if variant.positives == "class" and emb.v == 1 else "")
         )
     counts = emb.class_counts
-    if counts.max() > 2 * counts.min() and spec.class_prior == "empirical":
+    if counts.max() > 2 * counts.min() and variant.class_prior == "empirical":
         warnings.append(
             f"classes are imbalanced ({counts.min()} to {counts.max()} instances) and weigh as they come; "
             "class_prior='balanced' gives each the same weight"

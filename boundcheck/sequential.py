@@ -10,9 +10,11 @@ from boundcheck.claims import Claim, judge
 from boundcheck.claims.evidence import gather
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
-from boundcheck.estimators import LossTable, run_estimator
-from boundcheck.losses import LossSpec
-from boundcheck.pairwise.tiles import Progress
+from boundcheck.estimators.measured import Measured, measure
+from boundcheck.estimators.montecarlo import sampled_anchors
+from boundcheck.pairwise.passes import run_one
+from boundcheck.pairwise.plan import PairPlan
+from boundcheck.spec import Execution, Variant
 
 FIRST = 500  # anchors: the confidence sequence is asymptotic in them
 
@@ -32,29 +34,27 @@ class Stopping:
 
 def until_decided(
     emb: EmbeddingSet,
-    spec: LossSpec,
+    variant: Variant,
     claims: Sequence[Claim],
+    execution: Execution,
+    plan: PairPlan,
     *,
     confidence: float = 0.95,
     max_anchors: int | None = None,
-    seed: int = 0,
-    device: str = "auto",
-    precision: str = "auto",
-    progress: Progress | None = None,
-) -> tuple[LossTable, Stopping]:
+) -> tuple[Measured, PairPlan, Stopping]:
     """Twice as many anchors until every theorem and scenario is decided, or the budget is spent.
 
     Args:
         emb: embeddings and labels.
-        spec: the losses.
+        variant: of the losses, its positives known.
         claims: what is to be decided; exact claims do not count, as they hold anchor by anchor.
+        execution: seed of the anchors (each sample contains the one before), progress.
+        plan: all pairs.
         confidence: of each verdict, whenever the sampling stops.
         max_anchors: the budget; None means all there are.
-        seed: of the anchors; each sample contains the one before.
-        device, precision, progress: see `estimate`.
 
     Returns:
-        The last table, its intervals anytime-valid (those of shares are not), and the stopping.
+        What was measured last, its intervals anytime-valid (those of shares are not), its pairs, and the stopping.
 
     Raises:
         InputError: a budget below two anchors.
@@ -66,18 +66,11 @@ def until_decided(
     looks: list[tuple[int, int]] = []
     m = min(FIRST, budget)
     while True:
-        losses = run_estimator(
-            emb,
-            spec,
-            estimator="montecarlo",
-            anchors=m,
-            seed=seed,
-            device=device,
-            precision=precision,
-            progress=progress,
-        )
-        losses = replace(losses, anytime=confidence)
-        looks.append((m, _undecided(losses, claims, confidence, device, precision)))
+        some = plan.of(sampled_anchors(emb, m, execution.seed))
+        measured = run_one(some, measure(emb, variant, some, critical=False), execution.progress)
+        losses = replace(measured.losses, estimator="montecarlo", anytime=confidence)
+        measured = replace(measured, losses=losses)
+        looks.append((m, _undecided(measured, claims, confidence, execution, some)))
         if looks[-1][1] == 0 or m == budget:
             break
         m = min(2 * m, budget)
@@ -89,11 +82,14 @@ def until_decided(
         "" if left == 0 else "; all anchors are in" if m == total else f"; the budget of {budget:,} anchors is spent"
     )
     reason = f"stopped at {m:,} of {total:,} anchors (look {len(looks)}): {decided}{spent}"
-    return replace(losses, reason=reason), Stopping(tuple(looks), reason)
+    measured = replace(measured, losses=replace(losses, reason=reason))
+    return measured, some, Stopping(tuple(looks), reason)
 
 
-def _undecided(losses: LossTable, claims: Sequence[Claim], confidence: float, device: str, precision: str) -> int:
-    evidence = gather(losses, device=device, precision=precision, crossing=False)
+def _undecided(
+    measured: Measured, claims: Sequence[Claim], confidence: float, execution: Execution, plan: PairPlan
+) -> int:
+    evidence = gather(measured, execution, plan)
     counted = [claim for claim in claims if claim.kind != "exact"]
     # Without a p-value nothing was tested: too few effective negatives, which more anchors do not change.
     return sum(

@@ -6,36 +6,37 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import pandas as pd
-import torch
 
 from boundcheck.claims import Claim, choose_claims, judge
 from boundcheck.claims.evidence import gather
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError, unknown_name
 from boundcheck.estimators import (
-    DEFAULT_BETAS,
     FiniteLosses,
     LossTable,
     Population,
+    choose_estimator,
     finite_anchors,
     finite_losses,
-    loss_spec,
+    pair_plan,
     parse_population,
-    run_estimator,
+    refuse_negatives,
 )
 from boundcheck.estimators.closed import population_limits
-from boundcheck.estimators.critical_beta import beta_star, planner
+from boundcheck.estimators.measured import Measured, measure, measure_critical, measure_population
 from boundcheck.estimators.minibatch import minibatch_frame, undefined_batches
+from boundcheck.estimators.montecarlo import DEFAULT_ANCHORS, sampled_anchors
 from boundcheck.frames import anchors_frame, claims_frame, limits_frame
 from boundcheck.hardest import hardest_anchors, pictures_of
-from boundcheck.losses import LossSpec
 from boundcheck.manifest import manifest_of
-from boundcheck.pairwise.tiles import Progress
+from boundcheck.pairwise.passes import run_one
+from boundcheck.pairwise.plan import PairPlan, Tally
 from boundcheck.runs import HARDEST_COLUMNS, Run, save_run
 from boundcheck.sequential import until_decided as sample_until_decided
+from boundcheck.spec import Execution, Options, Variant, understood
 
 if TYPE_CHECKING:
     from boundcheck.data import ImageSet
@@ -134,40 +135,30 @@ class Verification:
 
 def verify(
     emb: EmbeddingSet | Population | str,
+    variant: Variant | None = None,
+    execution: Execution | None = None,
     *,
-    population: Population | None = None,
-    temperature: float = 0.5,
-    betas: Sequence[float] = DEFAULT_BETAS,
-    hardening: str | Sequence[str] = "exp",
-    q: Sequence[float] = (1.0,),
-    positives: str = "auto",
-    self_pairs: str = "exclude",
-    class_prior: str = "empirical",
     claims: str | Sequence[str | Claim] = "all",
-    estimator: str = "auto",
-    anchors: int | None = None,
     negatives: int | Sequence[int] = (),
-    until_decided: bool = False,
-    max_anchors: int | None = None,
+    until_decided: int | bool = False,
     confidence: float = 0.95,
-    seed: int = 0,
-    device: str = "auto",
-    precision: str = "auto",
-    progress: Progress | None = None,
+    population: Population | None = None,
+    **options: Unpack[Options],
 ) -> Verification:
     """Estimate the losses, check Assumption 1 and the claims, with intervals.
 
     Args:
         emb: embeddings and labels; or a known population or its text, whose losses then come from closed forms.
-        population: what the embeddings are a sample of, where that is known: its exact limits go beside the estimates.
-        temperature, betas, hardening, q, positives, self_pairs, class_prior: the variant, see `estimate`.
+        variant: which variant of the losses.
+        execution: how they are computed.
+        claims: "all", ids (a list or comma-separated), or `Claim` objects.
         negatives: numbers of negatives k to give the losses at as well (over at most 2,000 sampled anchors), with the
             number that is as good as infinitely many; the claims are about the limit.
-        claims: "all", ids (a list or comma-separated), or `Claim` objects.
-        estimator, anchors, seed, device, precision, progress: how, see `estimate`.
-        until_decided: sample anchors until every theorem and scenario is decided, see `deciding.until_decided`.
-        max_anchors: its budget; None means all there are.
+        until_decided: sample anchors until every theorem and scenario is decided, see `sequential.until_decided`; a
+            number is the budget.
         confidence: of every interval, in (0, 1).
+        population: what the embeddings are a sample of, where that is known: its exact limits go beside the estimates.
+        **options: fields of `Variant` and `Execution`, in their place or to change them.
 
     Returns:
         The verification: `.claims[id]`, `.to_frame()`, `.save(directory)`.
@@ -177,61 +168,55 @@ def verify(
     """
     chosen = choose_claims(claims)
     ks = (negatives,) if isinstance(negatives, int) else tuple(negatives)
-    if isinstance(emb, str):
-        emb = parse_population(emb)
-    _check(emb, estimator, anchors, ks, until_decided, max_anchors, confidence)
-    spec = loss_spec(
-        emb,
-        temperature=temperature,
-        betas=betas,
-        hardening=hardening,
-        q=q,
-        positives=positives,
-        self_pairs=self_pairs,
-        class_prior=class_prior,
-    )
+    emb = parse_population(emb) if isinstance(emb, str) else emb
+    variant, execution = understood(variant, execution, options)
+    _check(emb, execution, ks, until_decided, confidence)
+    variant = variant.on(emb) if isinstance(emb, EmbeddingSet) else variant.with_views(emb.v)
     # First, as it refuses what has no closed form.
-    limits = None if population is None else population_limits(population, spec)
-    how: dict[str, Any] = {"seed": seed, "device": device, "precision": precision, "progress": progress}
+    limits = None if population is None else population_limits(population, variant)
+    tally = Tally()
     looks: tuple[tuple[int, int], ...] = ()
-    if until_decided:
-        assert isinstance(emb, EmbeddingSet)
-        losses, stopping = sample_until_decided(
-            emb, spec, chosen, confidence=confidence, max_anchors=max_anchors, **how
-        )
-        looks = stopping.looks
+    plan: PairPlan | None = None
+    if isinstance(emb, Population):
+        execution, _ = choose_estimator(emb, variant, execution)
+        measured = measure_population(emb, variant, execution.anchors, execution.seed)
     else:
-        losses = run_estimator(emb, spec, estimator=estimator, anchors=anchors, **how)
+        plan = pair_plan(emb, variant, execution, tally)
+        if until_decided is not False:
+            budget = None if until_decided is True else int(until_decided)
+            measured, plan, stopping = sample_until_decided(
+                emb, variant, chosen, execution, plan, confidence=confidence, max_anchors=budget
+            )
+            looks = stopping.looks
+            measured = run_one(plan, measure_critical(measured, plan), execution.progress)
+        else:
+            measured, plan = _measured(emb, variant, execution, plan)
+    losses = measured.losses
     finite = None
-    if ks and isinstance(emb, EmbeddingSet):
-        some = finite_anchors(emb, anchors, seed)
-        finite = finite_losses(emb, spec, ks, anchors=some, device=device, precision=precision)
-    evidence = gather(losses, device=device, precision=precision, seed=seed)
+    if ks and plan is not None and isinstance(emb, EmbeddingSet):
+        whole = plan.of(finite_anchors(emb, execution))
+        finite = finite_losses(emb, variant, ks, execution, plan=whole)
+    evidence = gather(measured, execution, plan)
     judgements = [judgement for claim in chosen for judgement in judge(claim, evidence, confidence)]
-    config = _config(spec, losses) | {
-        "betas": [float(beta) for beta in betas],
+    config = _config(losses, execution) | {
         "claims": [claim.id for claim in chosen],
-        "anchors": anchors,
         "negatives": list(ks),
         "until_decided": until_decided,
-        "max_anchors": max_anchors,
         "confidence": confidence,
-        "seed": seed,
-        "device": device,
-        "precision": precision,
     }
     choice = {"estimator": losses.estimator, "reason": losses.reason, "looks": [list(look) for look in looks]}
-    critical, hardest = _anchors_of(losses, device, precision)
+    hardest = pd.DataFrame() if plan is None else hardest_anchors(losses)
+    manifest = manifest_of(losses, config, measured.crossing, chosen, tally)
     run = Run(
         losses=losses.to_frame(confidence),
         claims=claims_frame(judgements, losses, confidence),
         assumption=losses.assumption_frame(confidence),
-        anchors=anchors_frame(losses, critical),
+        anchors=anchors_frame(losses, measured.critical_beta),
         hardest=hardest.reindex(columns=HARDEST_COLUMNS),
-        manifest=manifest_of(losses, config, evidence.crossing, chosen) | {"choice": choice},
+        manifest=manifest | {"choice": choice},
     )
     if finite is not None:
-        run = _with_finite(run, finite, confidence, seed)
+        run = _with_finite(run, finite, confidence, execution.seed)
     if limits is not None:
         run = replace(run, population=limits_frame(limits, losses, confidence))
     return Verification(run, losses)
@@ -239,55 +224,59 @@ def verify(
 
 def _check(
     emb: EmbeddingSet | Population,
-    estimator: str,
-    anchors: int | None,
+    execution: Execution,
     ks: Sequence[int],
-    until_decided: bool,
-    max_anchors: int | None,
+    until_decided: int | bool,
     confidence: float,
 ) -> None:
     """Refuse options that do not go together."""
+    if not isinstance(emb, (EmbeddingSet, Population)):
+        raise InputError(
+            f"emb: expected an EmbeddingSet or a population, received a {type(emb).__name__}; make one of arrays with "
+            "EmbeddingSet(z, y), of a file with load_embeddings(path)"
+        )
     if not 0 < confidence < 1:
         raise InputError(f"confidence: must be between 0 and 1, received {confidence:g}; the usual is 0.95")
-    if estimator == "multilevel":
-        raise InputError(
-            "estimator: claims need every anchor's pools, received multilevel, which estimates averages alone; "
-            "use montecarlo, or estimate() for the losses"
-        )
     if ks and min(ks) < 1:
         raise InputError(f"negatives: must be at least 1, received {min(ks)}")
-    if ks and isinstance(emb, Population):
-        raise InputError(
-            f"negatives: a population has closed forms in the limit alone, received {list(ks)}; "
-            "take embeddings instead, population.sample()"
-        )
-    if until_decided and (isinstance(emb, Population) or estimator not in ("auto", "montecarlo") or anchors):
+    if isinstance(emb, Population):
+        refuse_negatives(ks)
+    sampled = execution.estimator not in ("auto", "montecarlo") or execution.anchors is not None
+    if until_decided is not False and (isinstance(emb, Population) or sampled):
         raise InputError(
             "until_decided: samples anchors of embeddings by itself, received "
-            "a population, another estimator or anchors as well; leave that out, or use max_anchors"
+            "a population, another estimator or anchors as well; leave that out, or give it a budget"
         )
-    if max_anchors is not None and not until_decided:
-        raise InputError(f"max_anchors: is the budget of until_decided, received {max_anchors} without; use anchors")
 
 
-def _config(spec: LossSpec, losses: LossTable) -> dict[str, Any]:
-    """The variant as it was understood: what "auto" stood for, names for objects."""
+def _measured(emb: EmbeddingSet, variant: Variant, execution: Execution, plan: PairPlan) -> tuple[Measured, PairPlan]:
+    """By the estimator that the execution names, and the pairs it took."""
+    chosen, reason = choose_estimator(emb, variant, execution)
+    if chosen.estimator == "montecarlo":
+        many = DEFAULT_ANCHORS if chosen.anchors is None else chosen.anchors
+        plan = plan.of(sampled_anchors(emb, many, chosen.seed, at_most=chosen.anchors is None))
+    measured = run_one(plan, measure(emb, variant, plan), chosen.progress)
+    return replace(measured, losses=replace(measured.losses, estimator=chosen.estimator, reason=reason)), plan
+
+
+def _config(losses: LossTable, execution: Execution) -> dict[str, Any]:
+    """The variant and the execution as they were understood: what "auto" stood for, names for objects."""
+    variant = losses.variant
     return {
-        "temperature": spec.temperature,
-        "hardening": list(dict.fromkeys(h.family for h in spec.hardenings)),
-        "q": list(spec.q),
-        "positives": spec.positives,
-        "self_pairs": spec.self_pairs,
-        "class_prior": spec.class_prior,
+        "temperature": variant.temperature,
+        "betas": [h.beta for h in variant.tilts if h.beta is not None],
+        "hardening": list(dict.fromkeys(h.family for h in variant.tilts)),
+        "q": list(variant.q),
+        "positives": variant.positives,
+        "self_pairs": variant.self_pairs,
+        "class_prior": variant.class_prior,
+        "losses": [loss.id for loss in variant.losses],
         "estimator": losses.estimator,
+        "anchors": execution.anchors,
+        "seed": execution.seed,
+        "device": execution.device,
+        "precision": execution.precision,
     }
-
-
-def _anchors_of(losses: LossTable, device: str, precision: str) -> tuple[torch.Tensor, pd.DataFrame]:
-    """(a,) critical hardness and the hardest anchors; closed forms have neither."""
-    if losses.estimator == "closed":
-        return torch.full((len(losses.table.anchors),), torch.nan), pd.DataFrame()
-    return beta_star(losses, planner(losses, device, precision)), hardest_anchors(losses)
 
 
 def _with_finite(run: Run, finite: FiniteLosses, confidence: float, seed: int) -> Run:

@@ -10,18 +10,18 @@ from hypothesis import strategies as st
 
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
-from boundcheck.hardening import CONSTANT, Exponential, Polynomial, Threshold
-from boundcheck.losses import (
-    POOL_OF,
+from boundcheck.estimators.anchor_losses import (
     AnchorLosses,
-    LossKey,
-    LossSpec,
     anchor_losses,
     instance_weights,
     normalise_weights,
     weighted_mean,
 )
-from boundcheck.pairwise.cumulants import cumulant_table, terms_for
+from boundcheck.hardening import CONSTANT, Exponential, Polynomial, Threshold, terms_for
+from boundcheck.losses import LOSSES, LossKey
+from boundcheck.pairwise.cumulants import LogSumsOf
+from boundcheck.pairwise.passes import ask
+from boundcheck.spec import Variant
 from tests.oracles import literal
 from tests.oracles.bridge import eta_of, plan_of, problem_of
 from tests.oracles.closed_forms import collapsed, collapsed_loss
@@ -31,9 +31,9 @@ HARDENINGS = (Exponential(1.0), Exponential(12.0), Threshold(0.2718), Polynomial
 QS = (1.0, 7.0, math.inf)
 
 
-def losses_of(emb: EmbeddingSet, spec: LossSpec, **options: object) -> AnchorLosses:
+def losses_of(emb: EmbeddingSet, spec: Variant, **options: object) -> AnchorLosses:
     plan = plan_of(emb, spec, **options)
-    table = cumulant_table(plan, terms_for(spec.all_hardenings))
+    table = ask(plan, LogSumsOf(terms_for(spec.hardenings)))
     return anchor_losses(torch.from_numpy(emb.z), torch.from_numpy(emb.y), plan, table, spec)
 
 
@@ -51,11 +51,11 @@ def column(losses: AnchorLosses, key: LossKey) -> torch.Tensor:
 )
 def test_every_variant_follows_the_definition(emb, temperature, mode, self_pairs, prior):
     assume(mode == "class" or emb.v > 1)
-    spec = LossSpec(temperature, HARDENINGS, QS, mode, self_pairs, prior)
+    spec = Variant(temperature, hardening=HARDENINGS, q=QS, positives=mode, self_pairs=self_pairs, class_prior=prior)
     problem = problem_of(emb, spec)
     losses = losses_of(emb, spec, rows=(7, 5))
     for f, key in enumerate(losses.keys):
-        expected = literal.anchor_losses(problem, POOL_OF[key.loss], eta_of(key.hardening, temperature), key.q, mode)
+        expected = literal.anchor_losses(problem, key.loss.pool.id, eta_of(key.hardening, temperature), key.q, mode)
         np.testing.assert_allclose(losses.value[:, f].reshape(emb.n, emb.v), expected, atol=1e-8)
         assert bool((losses.weight[:, f] == 0).equal(losses.value[:, f].isnan()))
         if not np.isnan(expected).all():
@@ -65,21 +65,21 @@ def test_every_variant_follows_the_definition(emb, temperature, mode, self_pairs
 
 def test_without_a_tilt_the_hard_losses_are_the_plain_ones():
     emb = EmbeddingSet(*clouds("imbalanced", n=30, v=2, d=5))
-    losses = losses_of(emb, LossSpec(0.3, (Exponential(0.0), Threshold(-1.0)), QS, "class"))
+    losses = losses_of(emb, Variant(0.3, hardening=(Exponential(0.0), Threshold(-1.0)), q=QS, positives="class"))
     for q in QS:
         for plain in ("ucl", "scl"):
-            expected = column(losses, LossKey(plain, CONSTANT, q))
+            expected = column(losses, LossKey(LOSSES[plain], CONSTANT, q))
             assert bool(expected.isfinite().any())
             for none in (Exponential(0.0), Threshold(-1.0)):
-                found = column(losses, LossKey("h" + plain, none, q))
+                found = column(losses, LossKey(LOSSES["h" + plain], none, q))
                 torch.testing.assert_close(found, expected, atol=1e-10, rtol=0, equal_nan=True)
 
 
 @pytest.mark.parametrize("mode", ["augmentation", "class"])
 def test_a_balanced_prior_on_balanced_classes_is_the_empirical_one(mode):
     emb = EmbeddingSet(*clouds("clustered", n=30, v=2, d=5))
-    empirical = losses_of(emb, LossSpec(0.3, HARDENINGS, QS, mode))
-    balanced = losses_of(emb, LossSpec(0.3, HARDENINGS, QS, mode, class_prior="balanced"))
+    empirical = losses_of(emb, Variant(0.3, hardening=HARDENINGS, q=QS, positives=mode))
+    balanced = losses_of(emb, Variant(0.3, hardening=HARDENINGS, q=QS, positives=mode, class_prior="balanced"))
     torch.testing.assert_close(balanced.value, empirical.value, atol=1e-10, rtol=0, equal_nan=True)
     torch.testing.assert_close(balanced.mean, empirical.mean, atol=1e-10, rtol=0, equal_nan=True)
 
@@ -101,7 +101,9 @@ def test_neural_collapse_has_its_closed_form(classes, temperature, q, dtype):
     emb = EmbeddingSet(z, y)
     tolerance = 1e-6 if dtype == torch.float64 else 1e-5
     for mode in ("augmentation", "class"):
-        losses = losses_of(emb, LossSpec(temperature, (Exponential(beta),), (q,), mode), dtype=dtype)
+        losses = losses_of(
+            emb, Variant(temperature, hardening=(Exponential(beta),), q=(q,), positives=mode), dtype=dtype
+        )
         for key, mean in zip(losses.keys, losses.mean.tolist(), strict=True):
             expected = collapsed_loss(key.loss, classes, per_class, temperature, q, beta)
             assert mean == pytest.approx(expected, abs=tolerance)
@@ -117,7 +119,7 @@ def test_weighted_means_ignore_what_is_undefined():
 
 
 def test_keys_come_in_reporting_order():
-    spec = LossSpec(0.5, (Exponential(1.0), CONSTANT), (1.0, math.inf))
+    spec = Variant(0.5, hardening=(Exponential(1.0), CONSTANT), q=(1.0, math.inf))
     assert [(key.loss, key.q) for key in spec.keys[:4]] == [("ucl", 1.0), ("scl", 1.0), ("hucl", 1.0), ("hscl", 1.0)]
     assert len(spec.keys) == len(set(spec.keys)) == 8
 
@@ -125,10 +127,10 @@ def test_keys_come_in_reporting_order():
 @pytest.mark.parametrize("temperature", [0.0, -1.0, math.nan, math.inf])
 def test_temperature_must_be_positive(temperature):
     with pytest.raises(InputError, match="temperature"):
-        LossSpec(temperature, ())
+        Variant(temperature, hardening=())
 
 
 @pytest.mark.parametrize("q", [0.0, -1.0, math.nan])
 def test_q_must_be_positive(q):
     with pytest.raises(InputError, match="q: must be > 0"):
-        LossSpec(0.5, (), (q,))
+        Variant(0.5, hardening=(), q=(q,))

@@ -3,7 +3,7 @@ import os
 import pytest
 import torch
 
-from boundcheck.cli import main
+from boundcheck.cli import main, ranks
 from boundcheck.errors import InputError, LostRankError
 from boundcheck.ranks import Ranks, cores, join_ranks, meeting
 

@@ -8,10 +8,11 @@ from boundcheck.claims import choose_claims, judge
 from boundcheck.claims.evidence import gather
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
-from boundcheck.estimators import LossTable, loss_spec, parse_population
+from boundcheck.estimators import LossTable, parse_population
 from boundcheck.hardening import CONSTANT
-from boundcheck.losses import LossKey
+from boundcheck.losses import SCL, UCL, LossKey
 from boundcheck.sequential import until_decided
+from boundcheck.spec import Variant
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +21,7 @@ def sample() -> EmbeddingSet:
 
 
 def gap(table: LossTable) -> tuple[float, float, float]:
-    estimate = table.gap(LossKey("ucl", CONSTANT, 1.0), LossKey("scl", CONSTANT, 1.0))
+    estimate = table.gap(LossKey(UCL, CONSTANT, 1.0), LossKey(SCL, CONSTANT, 1.0))
     return (estimate.value, *estimate.interval(0.95))
 
 
@@ -37,7 +38,7 @@ def test_what_cannot_be_decided_spends_the_budget():
     """Labels without meaning: no gap but by chance, so the verdict stays open; a budget stops it, or the anchors do."""
     rng = np.random.default_rng(5)
     emb = EmbeddingSet(rng.standard_normal((700, 2, 8)), rng.permutation(np.arange(700) % 2))
-    spec = loss_spec(emb, betas=[])
+    spec = Variant(betas=[]).on(emb)
     claims = [bc.CLAIMS["scl_le_ucl"]]
     few, stop = until_decided(emb, spec, claims, max_anchors=900, device="cpu")
     assert [look[0] for look in stop.looks] == [500, 900]
@@ -49,7 +50,7 @@ def test_what_cannot_be_decided_spends_the_budget():
 
 
 def test_intervals_are_wider_than_at_a_fixed_number_and_samples_are_nested(sample):
-    spec = loss_spec(sample, betas=[])
+    spec = Variant(betas=[]).on(sample)
     looks = [until_decided(sample, spec, [], max_anchors=m, device="cpu")[0] for m in (250, 500)]
     fixed = bc.estimate(sample, betas=[], anchors=500, device="cpu")
     value, low, high = gap(looks[1])
@@ -60,7 +61,7 @@ def test_intervals_are_wider_than_at_a_fixed_number_and_samples_are_nested(sampl
 
 
 def test_the_error_about_the_data_is_what_sampling_anchors_leaves(sample):
-    keys = {LossKey("ucl", CONSTANT, 1.0): 1.0, LossKey("scl", CONSTANT, 1.0): -1.0}
+    keys = {LossKey(UCL, CONSTANT, 1.0): 1.0, LossKey(SCL, CONSTANT, 1.0): -1.0}
     runs = [bc.estimate(sample, betas=[], anchors=600, seed=seed, device="cpu", intervals=False) for seed in range(40)]
     scatter = np.std([run.combine(keys).plugin for run in runs], ddof=1)
     assert np.mean([run.sampling_error(keys) for run in runs]) == pytest.approx(scatter, rel=0.3)
@@ -83,7 +84,7 @@ def test_a_budget_needs_something_to_spend_it_on(sample):
 def test_it_does_not_wait_for_what_anchors_cannot_decide(sample):
     """A tilt that leaves a handful of negatives leaves them at any number of anchors."""
     claims = choose_claims("hscl_le_hucl")
-    spec = loss_spec(sample, betas=[1.0, 80.0])
+    spec = Variant(betas=[1.0, 80.0]).on(sample)
     losses, stopping = until_decided(sample, spec, claims, device="cpu")
     verdicts = {j.finding.beta: j.verdict for j in judge(claims[0], gather(losses, device="cpu"), 0.95)}
     assert verdicts == {1.0: "holds", 80.0: "undecided"}

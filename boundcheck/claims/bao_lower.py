@@ -25,7 +25,7 @@ def bao_lower(evidence: Evidence) -> Iterator[Finding]:
     K e^(-mean over k of t_k), so L_cont <= E[sum pi_c t_c - t_y] - log K + 2 log(1 + K) + 2 log cosh(1 / tau); and
     log sum e^(t_c) >= sum pi_c t_c + H(pi) by Gibbs.
     """
-    tau = evidence.losses.spec.temperature
+    tau = evidence.losses.variant.temperature
     entropy = float(-class_prior(evidence.losses).xlogy(class_prior(evidence.losses)).sum())
     constant = entropy - 2 * log_cosh(1 / tau)
     yield from lower_bounds(evidence, lambda k: constant + math.log(k) - 2 * math.log1p(k))

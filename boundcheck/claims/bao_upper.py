@@ -25,7 +25,7 @@ def bao_upper(evidence: Evidence) -> Iterator[Finding]:
     log K + E[sum pi_c t_c - t_y]; and (sum e^(t_c)) e^(-sum pi_c t_c) <= (sum e^(t_c)) (sum pi_c e^(-t_c)) <=
     pi_max C^2 cosh^2(1 / tau), by Jensen and, as |t_c| <= 1 / tau, by Kantorovich.
     """
-    classes, tau = evidence.losses.emb.c, evidence.losses.spec.temperature
+    classes, tau = evidence.losses.emb.c, evidence.losses.variant.temperature
     largest = float(class_prior(evidence.losses).max())
     constant = math.log(largest * classes**2) + 2 * log_cosh(1 / tau)
     yield from upper_bounds(evidence, lambda k: (1.0, constant - math.log(k)))

@@ -18,7 +18,7 @@ from boundcheck.estimators.finite import FiniteLosses
 from boundcheck.estimators.records import LossTable, share_of
 from boundcheck.hardening import CONSTANT, Constant, Exponential, Hardening
 from boundcheck.inference.intervals import Estimate, Share
-from boundcheck.losses import LossKey
+from boundcheck.losses import LOSSES, Loss, LossKey
 
 Kind = Literal["exact", "theorem", "scenario"]
 Verdict = Literal["holds", "violated", "undecided", "inapplicable"]
@@ -51,7 +51,7 @@ class Evidence:
     @property
     def tilts(self) -> tuple[Hardening, ...]:
         """The hardenings but for the constant."""
-        return tuple(h for h in self.losses.spec.all_hardenings if not isinstance(h, Constant))
+        return self.losses.variant.tilts
 
     @property
     def exponentials(self) -> tuple[Hardening, ...]:
@@ -62,13 +62,20 @@ class Evidence:
     @property
     def q(self) -> tuple[float, ...]:
         """The values of Q."""
-        return self.losses.spec.q
+        return self.losses.variant.q
 
-    def key(self, loss: str, hardening: Hardening, q: float) -> LossKey:
-        """The loss at a hardening; `hucl` at the constant is `ucl`, `hscl` is `scl`, and those two have no other."""
-        if isinstance(hardening, Constant) or loss in ("ucl", "scl"):
-            return LossKey(loss.removeprefix("h"), CONSTANT, q)
-        return LossKey(loss, hardening, q)
+    def key(self, loss: str | Loss, hardening: Hardening, q: float) -> LossKey:
+        """The loss, by id or itself, at a hardening.
+
+        A hardened loss at the constant is the untilted one of its pool, and an untilted loss knows no other hardening.
+        """
+        chosen = LOSSES[loss] if isinstance(loss, str) else loss
+        if not chosen.hardened:
+            return LossKey(chosen, CONSTANT, q)
+        if not isinstance(hardening, Constant):
+            return LossKey(chosen, hardening, q)
+        plain = next(other for other in LOSSES.values() if other.pool == chosen.pool and not other.hardened)
+        return LossKey(plain, CONSTANT, q)
 
     def premise(self, hardening: Hardening) -> float:
         """The share of anchors at which Assumption 1 holds."""

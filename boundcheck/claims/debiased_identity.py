@@ -8,6 +8,7 @@ import torch
 
 from boundcheck.claims.base import Evidence, Finding, claim, without_uncertainty
 from boundcheck.hardening import CONSTANT, LogTerm
+from boundcheck.pools import ALL, DIFF, SAME
 
 
 @claim(
@@ -21,8 +22,8 @@ def debiased_identity(evidence: Evidence) -> Iterator[Finding]:
     """Multiplied out, pi e^{K_same} + (1 - pi) e^{K_diff} = e^{K_all}: the difference cancels where same dominates."""
     table = evidence.losses.table
     one = LogTerm(0.0)
-    log_pi = table.log_sum("same", one) - table.log_sum("all", one)
-    same, diff, everything = (table.rho(pool, CONSTANT) for pool in ("same", "diff", "all"))
+    log_pi = table.log_sum(SAME, one) - table.log_sum(ALL, one)
+    same, diff, everything = (table.rho(pool, CONSTANT) for pool in (SAME, DIFF, ALL))
     same_part = torch.where(log_pi == -torch.inf, -torch.inf, log_pi + same)  # no partner, no part
     mixture = torch.logaddexp(same_part, torch.log1p(-log_pi.exp().clamp_max(1)) + diff)
     error = (mixture - everything).abs()

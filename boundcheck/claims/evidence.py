@@ -11,58 +11,80 @@ import torch
 from torch import Tensor
 
 from boundcheck.claims.base import Evidence
-from boundcheck.estimators.closed import population_worst_case
-from boundcheck.estimators.critical_beta import crossings, planner, worst_case_losses
-from boundcheck.estimators.exact import exact
+from boundcheck.embeddings import EmbeddingSet
+from boundcheck.estimators.exact import exact, pair_plan
 from boundcheck.estimators.finite import FiniteLosses, finite_losses
+from boundcheck.estimators.measured import Measured
 from boundcheck.estimators.quadrature import summed_losses
 from boundcheck.estimators.records import LossTable
+from boundcheck.pairwise.passes import run_one
+from boundcheck.pairwise.plan import PairPlan
+from boundcheck.spec import Execution
 
-# Losses at finite k cost some fifty times the limit; what claims say of them holds anchor by anchor.
-FINITE_ANCHORS = 256
+# Losses at finite k cost some fifty times the limit; what claims say of them holds on every set, so on a sample.
+FINITE_INSTANCES = 256
 
 
-def gather(
-    losses: LossTable, *, device: str = "auto", precision: str = "auto", seed: int = 0, crossing: bool = True
-) -> Evidence:
-    """The evidence of a loss table.
+def gather(measured: Measured, execution: Execution, plan: PairPlan | None = None) -> Evidence:
+    """The evidence of what was measured.
 
     Args:
-        losses: the table.
-        device, precision: of further passes over the pairs, see `estimate`.
-        seed: of the anchors that losses at finite k are checked at.
-        crossing: whether to look for the beta at which H-SCL reaches UCL.
+        measured: losses, worst case, crossing.
+        execution: of further passes over the pairs.
+        plan: the pairs; None for a population, which has none.
     """
+    losses = measured.losses
     z = torch.from_numpy(losses.emb.z)  # as it is: it may be mapped from a file larger than memory
-    if losses.estimator == "closed":
-        return Evidence(losses, population_worst_case(losses), {}, _nothing, _nothing, _nothing, z)
-    plan_for = planner(losses, device, precision)
-    worst_case = worst_case_losses(losses, plan_for)
+    if plan is None:
+        return Evidence(losses, measured.worst_case, measured.crossing, _nothing, _nothing, _nothing, z)
     tables: dict[bytes, LossTable] = {}
 
     def over(some: Tensor) -> LossTable:
         key = some.numpy().tobytes()
         if key not in tables:
-            part = exact(losses.emb, losses.spec, anchors=some, device=device, precision=precision)
+            part = exact(losses.emb, losses.variant, execution, anchors=some, plan=plan)
             tables[key] = replace(part, anytime=losses.anytime)
         return tables[key]
 
     @cache
     def finite(ks: tuple[int, ...]) -> FiniteLosses:
-        anchors = losses.table.anchors
-        if len(anchors) > FINITE_ANCHORS:
-            some = np.random.default_rng([seed, 2]).choice(len(anchors), FINITE_ANCHORS, replace=False)
-            anchors = anchors[torch.from_numpy(np.sort(some))]
-        return finite_losses(
-            losses.emb, losses.spec, ks, anchors=anchors, intervals=False, device=device, precision=precision
-        )
+        quiet = replace(execution, progress=None)
+        some = typical(losses.emb)
+        few = pair_plan(some, losses.variant, quiet, plan.tally)
+        return finite_losses(some, losses.variant, ks, quiet, intervals=False, plan=few)
 
     @cache
     def summed(ks: tuple[int, ...]) -> Tensor:
-        return summed_losses(losses, ks, device=device, precision=precision)
+        return run_one(plan.of(_chosen(losses)), summed_losses(losses, ks))
 
-    found = crossings(losses, plan_for, worst_case) if crossing and losses.k is None else {}
-    return Evidence(losses, worst_case, found, over, finite, summed, z)
+    return Evidence(losses, measured.worst_case, measured.crossing, over, finite, summed, z)
+
+
+def typical(emb: EmbeddingSet, most: int = FINITE_INSTANCES) -> EmbeddingSet:
+    """A sample of the instances that does not depend on their order: evenly along a random direction, with partners.
+
+    Args:
+        emb: the instances.
+        most: how many, two classes among them; each comes with the next of its class.
+    """
+    if emb.n <= most:
+        return emb
+    direction = np.random.default_rng(0).standard_normal(emb.d)
+    along = np.argsort(np.asarray(emb.z[:, 0], dtype=np.float64) @ direction, kind="stable")
+    place = np.empty(emb.n, dtype=np.int64)
+    place[along] = np.arange(emb.n)
+    by_class = np.lexsort((place, emb.y))
+    following = np.arange(emb.n)
+    alike = emb.y[by_class[:-1]] == emb.y[by_class[1:]]
+    following[by_class[:-1][alike]] = by_class[1:][alike]
+    first = along[np.linspace(0, emb.n - 1, most // 2).astype(int)]
+    others = along[emb.y[along] != emb.y[first[0]]][:1]
+    return emb.subset(np.unique(np.concatenate([first, following[first], others])))
+
+
+def _chosen(losses: LossTable) -> Tensor | None:
+    anchors = losses.table.anchors
+    return None if len(anchors) == losses.emb.n * losses.emb.v else anchors
 
 
 def _nothing(_: Any) -> NoReturn:

@@ -30,7 +30,7 @@ def finite_k_below_limit(evidence: Evidence) -> Iterator[Finding]:
     """
     finite = evidence.finite(DEFAULT_KS)
     for q in evidence.q:
-        for h in evidence.losses.spec.all_hardenings:
+        for h in evidence.losses.variant.hardenings:
             yield weaker({loss: _path(evidence, finite, evidence.key(loss, h, q)) for loss in ("hucl", "hscl")})
 
 
@@ -48,5 +48,5 @@ def _path(evidence: Evidence, finite: FiniteLosses, key: LossKey) -> Finding:
         without_uncertainty(high - low),
         slack,
         evidence.share(slack, finite.limit),
-        note=f"{len(slack)} anchors.",
+        note=f"On a sample of {finite.limit.emb.n} instances.",
     )

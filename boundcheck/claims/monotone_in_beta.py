@@ -10,8 +10,8 @@ import torch
 
 from boundcheck.claims.base import Evidence, Finding, claim, weaker, without_uncertainty
 from boundcheck.claims.requirements import LIMIT
+from boundcheck.estimators.anchor_losses import weighted_mean
 from boundcheck.hardening import CONSTANT, Hardening
-from boundcheck.losses import weighted_mean
 
 
 @claim(

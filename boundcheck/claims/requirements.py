@@ -11,25 +11,25 @@ def _norm(losses: LossTable) -> str | None:
 
 
 def _balance(losses: LossTable) -> str | None:
-    if losses.spec.class_prior == "balanced" or len(set(losses.emb.class_counts.tolist())) == 1:
+    if losses.variant.class_prior == "balanced" or len(set(losses.emb.class_counts.tolist())) == 1:
         return None
     return "needs balanced classes: the class counts differ; use class_prior='balanced'"
 
 
 def _empirical(losses: LossTable) -> str | None:
-    if losses.spec.class_prior == "empirical":
+    if losses.variant.class_prior == "empirical":
         return None
     return "is about unweighted sums over views: use class_prior='empirical'"
 
 
 def _leave_self_out(losses: LossTable) -> str | None:
-    if losses.spec.self_pairs == "exclude":
+    if losses.variant.self_pairs == "exclude":
         return None
     return "is about pools without the anchor's own instance: use self_pairs='exclude'"
 
 
 def _self_included(losses: LossTable) -> str | None:
-    if losses.spec.self_pairs == "include":
+    if losses.variant.self_pairs == "include":
         return None
     return (
         "is about data taken as the population, where positives and negatives are drawn alike: use self_pairs='include'"
@@ -37,7 +37,7 @@ def _self_included(losses: LossTable) -> str | None:
 
 
 def _class_positives(losses: LossTable) -> str | None:
-    if losses.spec.positives == "class":
+    if losses.variant.positives == "class":
         return None
     return "is about positives drawn from the anchor's class: use positives='class'"
 

@@ -27,10 +27,10 @@ def collapse_loss(classes: int, temperature: float, q: float) -> float:
 )
 def scl_ge_collapse(evidence: Evidence) -> Iterator[Finding]:
     """Jensen twice, so for any k, then |sum of class means|^2 >= 0; equality when each class is a simplex vertex."""
-    spec = evidence.losses.spec
+    variant = evidence.losses.variant
     for q in evidence.q:
-        bound = collapse_loss(evidence.losses.emb.c, spec.temperature, q)
-        for h in spec.all_hardenings:
+        bound = collapse_loss(evidence.losses.emb.c, variant.temperature, q)
+        for h in variant.hardenings:
             key = evidence.key("hscl", h, q)
             estimate = evidence.losses.loss(key)
             yield Finding(h.family, h.beta, q, bound, estimate.value, less_constant(estimate, bound))

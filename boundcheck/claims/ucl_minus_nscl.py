@@ -10,6 +10,7 @@ import torch
 from boundcheck.claims.base import Evidence, Finding, claim, without_uncertainty
 from boundcheck.claims.requirements import EMPIRICAL_PRIOR, SELF_EXCLUDED, UNIT_NORM
 from boundcheck.hardening import LogTerm
+from boundcheck.pools import ALL, DIFF
 
 
 @claim(
@@ -25,9 +26,9 @@ def ucl_minus_nscl(evidence: Evidence) -> Iterator[Finding]:
     """Sums over views, not means; n_max views in the largest class, N views in all."""
     emb, table = evidence.losses.emb, evidence.losses.table
     views, largest = emb.n * emb.v, int(emb.class_counts.max()) * emb.v
-    log_ratio = math.log(largest) + 2 / evidence.losses.spec.temperature - math.log(views - largest)
+    log_ratio = math.log(largest) + 2 / evidence.losses.variant.temperature - math.log(views - largest)
     bound = max(log_ratio, 0.0) + math.log1p(math.exp(-abs(log_ratio)))
-    gap = table.log_sum("all", LogTerm(1.0)) - table.log_sum("diff", LogTerm(1.0))
+    gap = table.log_sum(ALL, LogTerm(1.0)) - table.log_sum(DIFF, LogTerm(1.0))
     slack = torch.minimum(gap, bound - gap)
     mean = float(gap.mean())
     yield Finding(

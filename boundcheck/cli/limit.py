@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from boundcheck.embeddings import EmbeddingSet
-    from boundcheck.losses import LossSpec
+    from boundcheck.spec import Variant
 
 
-def limit_lines(emb: EmbeddingSet, spec: LossSpec) -> list[str]:
+def limit_lines(emb: EmbeddingSet, variant: Variant) -> list[str]:
     """Which of the estimated losses is the limit of the training objective; nothing where that is not known.
 
     Args:
         emb: embeddings, whose provenance names the objective.
-        spec: what was estimated.
+        variant: what was estimated.
     """
     from boundcheck.lab.objectives import OBJECTIVES, hyperparameters, limit_sentence
 
@@ -29,4 +29,4 @@ def limit_lines(emb: EmbeddingSet, spec: LossSpec) -> list[str]:
     if not isinstance(positives, str):
         return []
     hardness = float(beta) if isinstance(beta, (int, float)) else None
-    return [limit_sentence(objective, positives, hardness, spec, lambda name, value: f"--{name} {value}")]
+    return [limit_sentence(objective, positives, hardness, variant, lambda name, value: f"--{name} {value}")]

@@ -37,6 +37,7 @@ def command(
     temperatures: tuple[float, ...] | None,
     cells: Path | None,
     hardening: str,
+    losses: str,
     claims: str,
     out: Path | None,
     overwrite: bool,
@@ -57,6 +58,7 @@ def command(
 
         torchrun --nproc-per-node 4 -m boundcheck sweep ...
     """
+    options["until_decided"] = verify.budget_in(options)
     if not encoders and not embeddings:
         raise InputError("ENCODERS: expected at least one checkpoint or file of embeddings, received none; name one")
     with ExitStack() as stack:
@@ -72,10 +74,13 @@ def command(
 
         stack.enter_context(ranks.leading(group))
         progress = stack.enter_context(reporting(quiet))
+        if options["betas"] is None:
+            del options["betas"]  # those of the checkpoints join the usual ones
         result = sweep(
             [*encoders, *embeddings],
             temperatures=temperatures,
             hardening=verify.names_in(hardening),
+            losses=verify.names_in(losses),
             claims=claims if claims == "all" else verify.names_in(claims),
             normalize=not no_normalize,
             cache=not no_cache,

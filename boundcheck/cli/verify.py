@@ -30,6 +30,7 @@ from boundcheck.cli.parameters import (
 from boundcheck.cli.progress import note, reporting
 from boundcheck.cli.samples import FILE, encode, encoder_options, load_samples, run_options
 from boundcheck.errors import InputError
+from boundcheck.spec import BETAS, CLASS_PRIORS, ESTIMATORS, POSITIVES, PRECISIONS, SELF_PAIRS, TEMPERATURE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
     from boundcheck.estimators import Population
     from boundcheck.ranks import Ranks
     from boundcheck.verification import Verification
-
-TEMPERATURE, BETAS = 0.5, (0.5, 1.0, 2.0, 5.0, 10.0)
 
 
 @click.command("verify")
@@ -52,18 +51,19 @@ TEMPERATURE, BETAS = 0.5, (0.5, 1.0, 2.0, 5.0, 10.0)
 @click.option("--betas", type=Several(NOT_NEGATIVE), help="[default: 0.5,1,2,5,10 and the checkpoint's]")
 @click.option("--hardening", default="exp", show_default=True, help="List of exp, threshold:T, poly:P.")
 @click.option("--q", type=Several(Q), default="1", show_default=True, help="List of Q; inf for the decoupled loss.")
-@click.option("--positives", type=OneOf(["auto", "augmentation", "class"]), default="auto", show_default=True)
-@click.option("--self-pairs", type=OneOf(["exclude", "include"]), default="exclude", show_default=True)
-@click.option("--class-prior", type=OneOf(["empirical", "balanced"]), default="empirical", show_default=True)
+@click.option("--positives", type=OneOf(POSITIVES), default="auto", show_default=True)
+@click.option("--self-pairs", type=OneOf(SELF_PAIRS), default="exclude", show_default=True)
+@click.option("--class-prior", type=OneOf(CLASS_PRIORS), default="empirical", show_default=True)
+@click.option("--losses", default="ucl,hucl,scl,hscl", show_default=True, help="List of ids; the four are the papers'.")
 @click.option("--claims", default="all", show_default=True, help="List of ids from `boundcheck claims`.")
-@click.option("--estimator", type=OneOf(["auto", "exact", "montecarlo", "closed"]), default="auto", show_default=True)
+@click.option("--estimator", type=OneOf(ESTIMATORS), default="auto", show_default=True)
 @click.option("--anchors", type=ANCHORS, default="all", show_default=True, help="Sample this many anchors.")
 @click.option("--negatives", type=Several(COUNT), default="", help="Finite k, as 10,100,1000: losses at them as well.")
 @click.option("--until-decided", is_flag=True, help="Sample anchors until every verdict is decided.")
 @click.option("--max-anchors", type=COUNT, help="Budget of --until-decided.  [default: all]")
 @click.option("--confidence", type=CONFIDENCE, default="0.95", show_default=True)
 @click.option("--device", type=DEVICE, default="auto", show_default=True)
-@click.option("--precision", type=OneOf(["auto", "float32", "float64"]), default="auto", show_default=True)
+@click.option("--precision", type=OneOf(PRECISIONS), default="auto", show_default=True)
 @click.option("--out", type=FILE, help="Folder of the run.  [default: results/NAME]")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier run in --out.")
 @click.option("--format", "form", type=FORMAT, default="table", show_default=True)
@@ -78,6 +78,7 @@ def command(
     temperature: float | None,
     betas: tuple[float, ...] | None,
     hardening: str,
+    losses: str,
     claims: str,
     out: Path | None,
     overwrite: bool,
@@ -95,6 +96,7 @@ def command(
 
         torchrun --nproc-per-node 4 -m boundcheck verify ...
     """
+    options["until_decided"] = budget_in(options)
     if embeddings is not None:
         _refuse_encoder_options(ctx, "--embeddings, which are already encoded")
     elif options["no_normalize"]:
@@ -112,7 +114,7 @@ def command(
         if not group.is_first:
             return ranks.serve(group)
         from boundcheck.embeddings import EmbeddingSet
-        from boundcheck.pairwise.ring.shards import deal
+        from boundcheck.pairwise.ring.shards import shard
         from boundcheck.report import summary_text
         from boundcheck.verification import verify
 
@@ -132,7 +134,7 @@ def command(
         emb = given.make()
         stored = _stored(emb) if isinstance(emb, EmbeddingSet) else {}
         if group.size > 1 and isinstance(emb, EmbeddingSet):
-            emb = deal(emb, group)
+            emb = shard(emb, group)
         temperature, betas, said = _with_defaults(temperature, betas, stored)
         result = verify(
             emb,
@@ -140,11 +142,12 @@ def command(
             temperature=temperature,
             betas=betas,
             hardening=names_in(hardening),
+            losses=names_in(losses),
             claims=claims if claims == "all" else names_in(claims),
             progress=progress,
             **options,
         )
-        said += limit_lines(result.losses.emb, result.losses.spec)
+        said += limit_lines(result.losses.emb, result.losses.variant)
         saved = result.save(place, command=["boundcheck", *ctx.obj], images=given.images)
     if form == "json":
         click.echo(json.dumps(_document(result, saved, said), ensure_ascii=False, allow_nan=False))
@@ -162,6 +165,14 @@ def _refuse_encoder_options(ctx: click.Context, given: str, *others: str) -> Non
         if ctx.get_parameter_source(option) is ParameterSource.COMMANDLINE:
             name = f"--{option.replace('_', '-')}"
             raise InputError(f"{name}: cannot be used with {given}; leave one out")
+
+
+def budget_in(options: dict[str, Any]) -> int | bool:
+    """What --until-decided and --max-anchors say together; the latter is taken out."""
+    budget: int | None = options.pop("max_anchors")
+    if budget is not None and not options["until_decided"]:
+        raise InputError(f"--max-anchors: is the budget of --until-decided, received {budget} without; use --anchors")
+    return bool(options["until_decided"]) if budget is None else budget
 
 
 def names_in(text: str) -> tuple[str, ...]:

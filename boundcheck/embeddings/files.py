@@ -1,9 +1,9 @@
 """Embeddings on disk: `.npz`, `.safetensors`, `.pt` and `.parquet`, none of which may run code when read.
 
-All hold `z` and `y`, and optionally `ids`, `classes` and `meta` (JSON text). Files written here store class
-codes in `y` and their names in `classes`. The tensor formats have no strings, so there `ids`, `classes` and
-`meta` are JSON as a uint8 tensor of UTF-8 bytes. Parquet has a row per view with columns `z`, `y` (names),
-`view` and `id`; class order and `meta` are in the schema's metadata under "boundcheck".
+All hold `z` and `y`, and optionally `ids`, `classes`, `groups` (super-classes) and `meta` (JSON text). Files written
+here store class codes in `y` and their names in `classes`. The tensor formats have no strings, so there `ids`,
+`classes`, `groups` and `meta` are JSON as a uint8 tensor of UTF-8 bytes. Parquet has a row per view with columns `z`,
+`y` (names), `view`, `id` and `group`; class order and `meta` are in the schema's metadata under "boundcheck".
 """
 
 from __future__ import annotations
@@ -114,7 +114,13 @@ def _read_npz(path: Path) -> Fields:
 
 
 def _write_npz(emb: EmbeddingSet, path: Path) -> None:
-    np.savez(path, z=emb.z, y=emb.y, ids=emb.ids, classes=np.array(emb.classes), meta=json.dumps(emb.meta))
+    groups: dict[str, Any] = {} if emb.groups is None else {"groups": _group_of(emb)}
+    np.savez(path, z=emb.z, y=emb.y, ids=emb.ids, classes=np.array(emb.classes), meta=json.dumps(emb.meta), **groups)
+
+
+def _group_of(emb: EmbeddingSet) -> np.ndarray:
+    """(n,) name of every instance's super-class."""
+    return np.array(emb.group_names)[emb.groups]
 
 
 def _read_pt(path: Path) -> Fields:
@@ -138,13 +144,14 @@ def _write_safetensors(emb: EmbeddingSet, path: Path) -> None:
 
 def _to_tensors(emb: EmbeddingSet) -> dict[str, torch.Tensor]:
     texts = {"ids": emb.ids.tolist(), "classes": emb.classes, "meta": emb.meta}
+    texts |= {} if emb.groups is None else {"groups": _group_of(emb).tolist()}
     encoded = {key: np.frombuffer(json.dumps(value).encode(), dtype=np.uint8) for key, value in texts.items()}
     return {key: torch.tensor(value) for key, value in {"z": emb.z, "y": emb.y, **encoded}.items()}
 
 
 def _from_tensors(content: dict[Any, Any]) -> Fields:
     fields: Fields = {key: content[key] for key in _KEYS if key in content}
-    for key in ("ids", "classes", "meta"):
+    for key in ("ids", "classes", "groups", "meta"):
         value = fields.get(key)
         if isinstance(value, torch.Tensor) and value.dtype == torch.uint8:
             fields[key] = json.loads(value.numpy().tobytes())
@@ -162,11 +169,16 @@ def _read_parquet(path: Path) -> Fields:
     fields: Fields = {"z": z, "y": y, **_mapping((table.schema.metadata or {}).get(b"boundcheck", b"{}"))}
     if "id" in table.column_names:
         fields["ids"] = _values(table.column("id")).astype(str)
+    if "group" in table.column_names:
+        fields["groups"] = _values(table.column("group"))
     if "view" not in table.column_names:
         return fields
     if "ids" not in fields:
         raise ValueError("column view needs a column id, which tells the instances apart")
-    return fields | _by_instance(z, y, fields["ids"], _values(table.column("view")))
+    views = _by_instance(z, y, fields["ids"], _values(table.column("view")))
+    if "groups" in fields:
+        views["groups"] = _by_instance(z, fields["groups"], fields["ids"], _values(table.column("view")))["y"]
+    return fields | views
 
 
 def _by_instance(z: np.ndarray, y: np.ndarray, ids: np.ndarray, view: np.ndarray) -> Fields:
@@ -207,6 +219,8 @@ def _write_parquet(emb: EmbeddingSet, path: Path) -> None:
         "y": pa.array(np.repeat(np.array(emb.classes)[emb.y], emb.v)),
         "z": pa.LargeListArray.from_arrays(np.arange(0, len(flat) + 1, emb.d), flat),
     }
+    if emb.groups is not None:
+        columns["group"] = pa.array(np.repeat(_group_of(emb), emb.v))
     kept = json.dumps({"classes": emb.classes, "meta": emb.meta})
     pq.write_table(pa.table(columns, metadata={"boundcheck": kept}), path)
 
@@ -218,7 +232,7 @@ def _mapping(text: str | bytes) -> Fields:
     return value
 
 
-_KEYS = ("z", "y", "ids", "classes", "meta")
+_KEYS = ("z", "y", "ids", "classes", "groups", "meta")
 FORMATS: dict[str, tuple[Callable[[Path], Fields], Callable[[EmbeddingSet, Path], None]]] = {
     ".npz": (_read_npz, _write_npz),
     ".safetensors": (_read_safetensors, _write_safetensors),

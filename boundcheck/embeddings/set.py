@@ -33,6 +33,8 @@ class EmbeddingSet:
         classes: class names in code order.
         meta: where the embeddings come from; plain JSON values.
         normalize: whether rows were scaled to norm 1.
+        groups: (n,), super-class codes, for pools that tell related classes from others; None where there are none.
+        group_names: names of the super-classes in code order.
     """
 
     z: Float[np.ndarray, "n v d"]
@@ -41,6 +43,8 @@ class EmbeddingSet:
     classes: tuple[str, ...]
     meta: Mapping[str, Any]
     normalize: bool
+    groups: Int[np.ndarray, " n"] | None
+    group_names: tuple[str, ...]
 
     def __init__(
         self,
@@ -50,6 +54,7 @@ class EmbeddingSet:
         meta: Mapping[str, Any] | None = None,
         normalize: bool = True,
         classes: Sequence[str] | None = None,
+        groups: ArrayLike | torch.Tensor | None = None,
     ) -> None:
         """Checks the arrays and brings them to their canonical form; the arguments are copied.
 
@@ -61,6 +66,7 @@ class EmbeddingSet:
             normalize: scale every row to norm 1 (in float64).
             classes: names in code order. Integer labels are then codes into it, string labels must be in it.
                 Classes without an instance are dropped. Left out, classes are the sorted distinct labels.
+            groups: (n,), integer or string labels of super-classes.
 
         Raises:
             InputError: an array breaks one of these rules.
@@ -75,6 +81,9 @@ class EmbeddingSet:
         put(self, "classes", names)
         put(self, "meta", _as_meta(meta))
         put(self, "normalize", normalize)
+        of_groups, group_names = (None, ()) if groups is None else _coded(groups, n, "groups")
+        put(self, "groups", of_groups)
+        put(self, "group_names", group_names)
 
     @property
     def n(self) -> int:
@@ -118,12 +127,27 @@ class EmbeddingSet:
         sha = hashlib.sha256(repr((self.z.shape, self.z.dtype.name, self.classes)).encode())
         sha.update(self.z.data)
         sha.update(self.y.astype("<i8").data)
+        if self.groups is not None:
+            sha.update(repr(self.group_names).encode())
+            sha.update(self.groups.astype("<i8").data)
         return sha.hexdigest()
 
     def subset(self, index: ArrayLike | slice) -> EmbeddingSet:
         """The instances at `index` (positions, a mask or a slice); classes left empty are dropped."""
         chosen = index if isinstance(index, slice) else np.asarray(index)
-        return EmbeddingSet(self.z[chosen], self.y[chosen], self.ids[chosen], self.meta, self.normalize, self.classes)
+        return EmbeddingSet(
+            self.z[chosen],
+            self.y[chosen],
+            self.ids[chosen],
+            self.meta,
+            self.normalize,
+            self.classes,
+            None if self.groups is None else np.array(self.group_names)[self.groups[chosen]],
+        )
+
+    def with_groups(self, groups: ArrayLike | torch.Tensor) -> EmbeddingSet:
+        """The same embeddings with these super-classes, (n,) integer or string labels."""
+        return EmbeddingSet(self.z, self.y, self.ids, self.meta, self.normalize, self.classes, groups)
 
     def __repr__(self) -> str:
         return f"EmbeddingSet({', '.join(f'{key}={value}' for key, value in self._facts().items())})"
@@ -224,23 +248,39 @@ def _unit_rows(z: np.ndarray) -> np.ndarray:
 
 def _as_codes(y: Any, n: int, classes: Sequence[str] | None) -> tuple[np.ndarray, tuple[str, ...]]:
     """Labels as int64 codes into the names of the classes that occur."""
-    labels = _as_array(y, "y")
-    if labels.dtype.kind == "O":
-        labels = _unboxed(labels)
-    if labels.dtype.kind not in "iubUT":
-        raise InputError(
-            f"y: expected integer or string labels, received {labels.dtype}; convert it with y.astype(int)"
-        )
-    if labels.shape != (n,):
-        raise InputError(f"y: expected shape ({n},), one label per row of z, received {labels.shape}; match them")
-    values, codes = np.unique(labels, return_inverse=True)
-    codes = codes.reshape(n).astype(np.int64)
-    names = tuple(str(int(value)) if labels.dtype.kind in "iub" else str(value) for value in values)
-    if classes is not None:
+    if classes is None:
+        codes, names = _coded(y, n, "y")
+    else:
+        values, codes, _ = _distinct(y, n, "y")
         codes, names = _in_order_of(tuple(str(name) for name in classes), values, codes)
     if len(names) < 2:
         raise InputError(f"y: expected at least 2 classes, received only '{names[0]}'; the claims compare classes")
     return codes, names
+
+
+def _coded(labels: Any, n: int, parameter: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """(n,) codes into the sorted names of the labels."""
+    _, codes, names = _distinct(labels, n, parameter)
+    return codes, names
+
+
+def _distinct(labels: Any, n: int, parameter: str) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """The distinct labels in order, the code of each of the n, and their names."""
+    labels = _as_array(labels, parameter)
+    if labels.dtype.kind == "O":
+        labels = _unboxed(labels)
+    if labels.dtype.kind not in "iubUT":
+        raise InputError(
+            f"{parameter}: expected integer or string labels, received {labels.dtype}; "
+            f"convert it with {parameter}.astype(int)"
+        )
+    if labels.shape != (n,):
+        raise InputError(
+            f"{parameter}: expected shape ({n},), one label per row of z, received {labels.shape}; match them"
+        )
+    values, codes = np.unique(labels, return_inverse=True)
+    names = tuple(str(int(value)) if labels.dtype.kind in "iub" else str(value) for value in values)
+    return values, codes.reshape(n).astype(np.int64), names
 
 
 def _unboxed(labels: np.ndarray) -> np.ndarray:

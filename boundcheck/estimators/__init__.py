@@ -4,188 +4,67 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Unpack
 
 from torch import Tensor
 
 from boundcheck.embeddings import EmbeddingSet
-from boundcheck.errors import InputError, unknown_name
+from boundcheck.errors import InputError
 from boundcheck.estimators.choice import choose
 from boundcheck.estimators.closed import closed
-from boundcheck.estimators.exact import exact
+from boundcheck.estimators.exact import exact, pair_plan
 from boundcheck.estimators.finite import DEFAULT_KS, FiniteLosses, finite_losses
 from boundcheck.estimators.montecarlo import DEFAULT_ANCHORS, montecarlo, sampled_anchors
-from boundcheck.estimators.multilevel import multilevel
 from boundcheck.estimators.populations import Population, parse_population
 from boundcheck.estimators.records import LossTable
-from boundcheck.hardening import parse_hardening
-from boundcheck.losses import LossSpec
 from boundcheck.pairwise.ring.shards import ShardedEmbeddings
-from boundcheck.pairwise.tiles import Progress
-
-ESTIMATORS = ("auto", "exact", "montecarlo", "multilevel", "closed")
-POSITIVES = ("auto", "augmentation", "class")
-SELF_PAIRS = ("exclude", "include")
-CLASS_PRIORS = ("empirical", "balanced")
-PRECISIONS = ("auto", "float32", "float64")
-DEFAULT_BETAS = (0.5, 1.0, 2.0, 5.0, 10.0)
+from boundcheck.spec import Execution, Options, Variant, understood
 
 
-def loss_spec(
-    emb: EmbeddingSet | Population,
-    *,
-    temperature: float = 0.5,
-    betas: Sequence[float] = DEFAULT_BETAS,
-    hardening: str | Sequence[str] = "exp",
-    q: Sequence[float] = (1.0,),
-    positives: str = "auto",
-    self_pairs: str = "exclude",
-    class_prior: str = "empirical",
-) -> LossSpec:
-    """The variant of the losses that these options stand for, checked against the embeddings (or a known population).
+def choose_estimator(emb: EmbeddingSet | Population, variant: Variant, execution: Execution) -> tuple[Execution, str]:
+    """The execution with its estimator and sampled anchors decided where they are "auto", and why, in one line.
 
     Raises:
-        InputError: an option is unknown or out of range, or the embeddings lack what it needs.
+        InputError: the estimator is not for what it is given.
     """
-    for parameter, value, valid in (
-        ("positives", positives, POSITIVES),
-        ("self_pairs", self_pairs, SELF_PAIRS),
-        ("class_prior", class_prior, CLASS_PRIORS),
-    ):
-        if value not in valid:
-            raise unknown_name(parameter, value, valid)
-    if positives == "auto":
-        positives = "augmentation" if emb.v >= 2 else "class"
-    if positives == "augmentation" and emb.v < 2:
+    population = isinstance(emb, Population)
+    if population and execution.estimator not in ("auto", "closed"):
         raise InputError(
-            f"positives: augmentation needs two or more views of each instance, received {emb.v}; use positives=class"
+            f"estimator: a population has closed forms alone, received {execution.estimator}; "
+            "take embeddings instead, population.sample()"
         )
-    lonely = isinstance(emb, EmbeddingSet) and emb.v == 1 and self_pairs == "exclude" and emb.class_counts.max() < 2
-    if positives == "class" and lonely:
-        raise InputError("positives: class needs a class with two or more instances, received one instance in each")
-    if not q:
-        raise InputError("q: needs at least one value, received none; the usual is 1")
-    names = (hardening,) if isinstance(hardening, str) else tuple(hardening)
-    hardenings = tuple(dict.fromkeys(h for name in names for h in parse_hardening(name, tuple(betas))))
-    return LossSpec(
-        temperature=float(temperature),
-        hardenings=hardenings,
-        q=tuple(dict.fromkeys(float(value) for value in q)),
-        positives=positives,
-        self_pairs="include" if self_pairs == "include" else "exclude",
-        class_prior=class_prior,
-    )
-
-
-def run_estimator(
-    emb: EmbeddingSet | Population,
-    spec: LossSpec,
-    *,
-    estimator: str = "auto",
-    anchors: int | None = None,
-    negatives: int | None = None,
-    intervals: bool = True,
-    seed: int = 0,
-    device: str = "auto",
-    precision: str = "auto",
-    progress: Progress | None = None,
-) -> LossTable:
-    """The estimator of that name on a checked specification; "auto" decides by a cost model, see `choice`.
-
-    A population takes the closed form, and no other estimator.
-
-    Raises:
-        InputError: an option is unknown, or the estimator cannot do what is asked of it.
-    """
-    for parameter, value, valid in (("estimator", estimator, ESTIMATORS), ("precision", precision, PRECISIONS)):
-        if value not in valid:
-            raise unknown_name(parameter, value, valid)
     if isinstance(emb, Population):
-        if estimator not in ("auto", "closed") or negatives is not None:
-            asked = f"estimator {estimator}" if negatives is None else f"negatives={negatives}"
-            raise InputError(
-                f"estimator: a population has closed forms in the limit alone, received {asked}; "
-                "take embeddings instead, population.sample()"
-            )
-        return closed(emb, spec, anchors=anchors, seed=seed)
-    if estimator == "closed":
+        return replace(execution, estimator="closed"), ""
+    if execution.estimator == "closed":
         raise InputError("estimator: closed needs a population, received embeddings; name one such as vmf:kappa=20")
-    if estimator == "exact" and anchors is not None:
-        raise InputError(f"estimator: exact takes every anchor, received anchors={anchors}; use montecarlo")
-    if estimator == "multilevel":
-        if negatives is not None:
-            raise InputError(f"negatives: multilevel estimates the limit, received {negatives}; use montecarlo")
-        return multilevel(emb, spec, anchors=anchors, seed=seed, progress=progress)
-    reason = ""
-    if estimator == "auto":
-        cores = emb.ring.cores if isinstance(emb, ShardedEmbeddings) else None
-        choice = choose(emb, spec, precision=precision, cores=cores)
-        estimator, reason = choice.estimator, choice.reason
-        if anchors is not None:
-            estimator, reason = "montecarlo", "montecarlo: sampled anchors were asked for"
-        else:
-            anchors = choice.anchors
-    if estimator == "montecarlo":
-        result = montecarlo(
-            emb,
-            spec,
-            anchors=anchors,
-            negatives=negatives,
-            seed=seed,
-            intervals=intervals,
-            device=device,
-            precision=precision,
-            progress=progress,
-        )
-    elif negatives is not None:
-        finite = finite_losses(emb, spec, [negatives], intervals=intervals, device=device, precision=precision)
-        result = finite.tables[negatives]
-    else:
-        result = exact(emb, spec, intervals=intervals, device=device, precision=precision, progress=progress)
-    return replace(result, reason=reason)
+    if execution.estimator != "auto":
+        return execution, ""
+    if execution.anchors is not None:
+        return replace(execution, estimator="montecarlo"), "montecarlo: sampled anchors were asked for"
+    cores = emb.ring.cores if isinstance(emb, ShardedEmbeddings) else None
+    choice = choose(emb, variant, precision=execution.precision, cores=cores)
+    return replace(execution, estimator=choice.estimator, anchors=choice.anchors), choice.reason
 
 
 def estimate(
     emb: EmbeddingSet | Population | str,
+    variant: Variant | None = None,
+    execution: Execution | None = None,
     *,
-    temperature: float = 0.5,
-    betas: Sequence[float] = DEFAULT_BETAS,
-    hardening: str | Sequence[str] = "exp",
-    q: Sequence[float] = (1.0,),
-    positives: str = "auto",
-    self_pairs: str = "exclude",
-    class_prior: str = "empirical",
-    estimator: str = "auto",
-    anchors: int | None = None,
     negatives: int | None = None,
     intervals: bool = True,
-    seed: int = 0,
-    device: str = "auto",
-    precision: str = "auto",
-    progress: Progress | None = None,
+    **options: Unpack[Options],
 ) -> LossTable:
-    """UCL, H-UCL, SCL and H-SCL of an embedding set (theory section 2).
+    """UCL, H-UCL, SCL and H-SCL of an embedding set, or other losses.
 
     Args:
         emb: embeddings and labels; or a known population or its text, such as "vmf:classes=10,dim=64,kappa=20",
             whose losses come from closed forms.
-        temperature: tau > 0.
-        betas: tilts of the exponential hardening, >= 0; 0 is no tilt and is always there as UCL and SCL.
-        hardening: "exp", "threshold:T" (a cosine), "poly:P", or several of them.
-        q: values of Q > 0; inf is the decoupled loss.
-        positives: "augmentation" (other views), "class" (other views with the same label), or "auto": augmentation
-            with two or more views, else class.
-        self_pairs: "exclude" the anchor's own instance from the pools, or "include" it: the data are the population.
-        class_prior: "empirical" or "balanced".
-        estimator: "exact"; "montecarlo": sampled anchors against all candidates; "multilevel": sampled negatives too,
-            losses alone, about the data set itself; "closed": populations only; or "auto".
-        anchors: how many anchors to sample; None means all.
-        negatives: k, None means the limit. The exact estimator averages over all draws (`population.finite`), Monte
-            Carlo makes them.
+        variant: which variant of the losses.
+        execution: how they are computed.
+        negatives: k, None means the limit. The exact estimator averages over all draws, Monte Carlo makes them.
         intervals: False gives point estimates from one pass over the pairs, without bias correction.
-        seed: of what is sampled.
-        device: "auto", "cpu", "cuda" or "mps".
-        precision: "auto", "float32" or "float64" products.
-        progress: called with (done, total, unit).
+        **options: fields of `Variant` and `Execution`, in their place or to change them.
 
     Returns:
         The table; `.to_frame()` has the columns of losses.csv.
@@ -193,59 +72,53 @@ def estimate(
     Raises:
         InputError: an option is unknown or out of range, or the embeddings lack what it needs.
     """
-    if isinstance(emb, str):
-        emb = parse_population(emb)
-    spec = loss_spec(
-        emb,
-        temperature=temperature,
-        betas=betas,
-        hardening=hardening,
-        q=q,
-        positives=positives,
-        self_pairs=self_pairs,
-        class_prior=class_prior,
-    )
-    return run_estimator(
-        emb,
-        spec,
-        estimator=estimator,
-        anchors=anchors,
-        negatives=negatives,
-        intervals=intervals,
-        seed=seed,
-        device=device,
-        precision=precision,
-        progress=progress,
-    )
+    emb = parse_population(emb) if isinstance(emb, str) else emb
+    variant, execution = understood(variant, execution, options)
+    execution, reason = choose_estimator(emb, variant, execution)
+    if isinstance(emb, Population):
+        refuse_negatives([] if negatives is None else [negatives])
+        return closed(emb, variant, anchors=execution.anchors, seed=execution.seed)
+    variant = variant.on(emb)
+    if execution.estimator == "montecarlo":
+        losses = montecarlo(emb, variant, execution, negatives=negatives, intervals=intervals)
+    elif negatives is not None:
+        losses = finite_losses(emb, variant, [negatives], execution, intervals=intervals).tables[negatives]
+    else:
+        losses = exact(emb, variant, execution, intervals=intervals)
+    return replace(losses, reason=reason)
+
+
+def refuse_negatives(ks: Sequence[int]) -> None:
+    """A population's closed forms are limits.
+
+    Raises:
+        InputError: numbers of negatives were asked for.
+    """
+    if ks:
+        raise InputError(
+            f"negatives: a population has closed forms in the limit alone, received {list(ks)}; "
+            "take embeddings instead, population.sample()"
+        )
 
 
 def finite_k(
     emb: EmbeddingSet,
+    variant: Variant | None = None,
+    execution: Execution | None = None,
     *,
     negatives: Sequence[int] = DEFAULT_KS,
-    temperature: float = 0.5,
-    betas: Sequence[float] = DEFAULT_BETAS,
-    hardening: str | Sequence[str] = "exp",
-    q: Sequence[float] = (1.0,),
-    positives: str = "auto",
-    self_pairs: str = "exclude",
-    class_prior: str = "empirical",
-    anchors: int | None = None,
     intervals: bool = True,
-    seed: int = 0,
-    device: str = "auto",
-    precision: str = "auto",
+    **options: Unpack[Options],
 ) -> FiniteLosses:
     """The losses at several numbers of negatives k, beside their limit: how many negatives are infinite?
 
     Args:
         emb: embeddings and labels.
+        variant: which variant of the losses.
+        execution: how they are computed; without `anchors` at most 2,000 are sampled.
         negatives: the k's, each at least 1.
-        temperature, betas, hardening, q, positives, self_pairs, class_prior: the variant, see `estimate`.
-        anchors: how many to sample; None means all, but at most 2,000.
         intervals: False leaves standard errors and bias corrections out.
-        seed: of the sampled anchors.
-        device, precision: see `estimate`.
+        **options: fields of `Variant` and `Execution`, in their place or to change them.
 
     Returns:
         `.to_frame()`: losses by k with their gaps to the limit; `.k_epsilon(key, epsilon)`, `.k_epsilon_frame()`.
@@ -253,38 +126,30 @@ def finite_k(
     Raises:
         InputError: an option is unknown or out of range, or the embeddings lack what it needs.
     """
-    spec = loss_spec(
-        emb,
-        temperature=temperature,
-        betas=betas,
-        hardening=hardening,
-        q=q,
-        positives=positives,
-        self_pairs=self_pairs,
-        class_prior=class_prior,
-    )
-    some = finite_anchors(emb, anchors, seed)
-    return finite_losses(emb, spec, negatives, anchors=some, intervals=intervals, device=device, precision=precision)
+    variant, execution = understood(variant, execution, options)
+    some = finite_anchors(emb, execution)
+    return finite_losses(emb, variant, negatives, execution, anchors=some, intervals=intervals)
 
 
-def finite_anchors(emb: EmbeddingSet, anchors: int | None, seed: int) -> Tensor | None:
+def finite_anchors(emb: EmbeddingSet, execution: Execution) -> Tensor | None:
     """Original indices of the anchors that losses at finite k are averaged over; None for all."""
-    if anchors is None and emb.n * emb.v <= DEFAULT_ANCHORS:
+    asked = execution.anchors
+    if asked is None and emb.n * emb.v <= DEFAULT_ANCHORS:
         return None
-    return sampled_anchors(emb, DEFAULT_ANCHORS if anchors is None else anchors, seed)
+    return sampled_anchors(emb, DEFAULT_ANCHORS if asked is None else asked, execution.seed)
 
 
 __all__ = [
-    "DEFAULT_BETAS",
     "DEFAULT_KS",
     "FiniteLosses",
     "LossTable",
     "Population",
+    "choose_estimator",
     "estimate",
     "finite_anchors",
     "finite_k",
     "finite_losses",
-    "loss_spec",
+    "pair_plan",
     "parse_population",
-    "run_estimator",
+    "refuse_negatives",
 ]

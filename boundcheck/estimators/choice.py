@@ -4,9 +4,7 @@ Two passes over the pairs make the exact estimate. A pair costs a product in d d
 of the terms (two for each hardening, some shared). The constants are nanoseconds of one core, from the rows with
 intervals of results/benchmarks/pairs.csv (10,000 to 100,000 anchors, 64 to 2,048 dimensions, 4 to 19 terms, two AMD
 EPYC cores). An accelerator is not modelled. A machine twice as slow meets the limit at 1.4 times fewer anchors, which
-is all the precision that the choice needs. Sampled negatives (`multilevel`) are never chosen: they give no margins, no
-shares and no claims, and heavy tilts make their error exceed that of as many pairs with sampled anchors
-(results/validation/sampling.csv).
+is all the precision that the choice needs.
 """
 
 from __future__ import annotations
@@ -17,10 +15,10 @@ from dataclasses import dataclass
 import torch
 
 from boundcheck.embeddings import EmbeddingSet
-from boundcheck.losses import LossSpec
-from boundcheck.pairwise.cumulants import terms_for
+from boundcheck.hardening import terms_for
 from boundcheck.pairwise.plain_sums import LARGEST, numba_is_here
 from boundcheck.pairwise.plan import choose_dtype
+from boundcheck.spec import Variant
 
 PER_DIMENSION, PER_TERM = 0.0155, 0.45  # nanoseconds per ordered pair and pass, one core
 FLOAT64 = 2.0  # times that
@@ -40,18 +38,18 @@ class Choice:
     reason: str
 
 
-def choose(emb: EmbeddingSet, spec: LossSpec, *, precision: str = "auto", cores: int | None = None) -> Choice:
+def choose(emb: EmbeddingSet, variant: Variant, *, precision: str = "auto", cores: int | None = None) -> Choice:
     """All pairs, or as many anchors as the same time allows.
 
     Args:
         emb: the embeddings.
-        spec: the losses; the hardenings decide the terms, and with the temperature the precision.
+        variant: of the losses; the hardenings decide the terms, and with the temperature the precision.
         precision: of the products, as in `estimate`.
         cores: None means this machine's.
     """
     rows = emb.n * emb.v
-    terms = terms_for(spec.all_hardenings)
-    reach = max(term.steepness for term in terms) / spec.temperature
+    terms = terms_for(variant.hardenings)
+    reach = max(term.steepness for term in terms) / variant.temperature
     double = choose_dtype(precision, reach).itemsize == 8
     mixed = precision == "auto" and reach <= LARGEST[torch.float32]  # float32 powers of float64 products
     cost = PER_DIMENSION * emb.d * (FLOAT64 if double else 1.0)
@@ -60,7 +58,7 @@ def choose(emb: EmbeddingSet, spec: LossSpec, *, precision: str = "auto", cores:
     cost *= 1.0 if powers and numba_is_here() else NOT_COMPILED
     seconds = PASSES * rows**2 * cost * 1e-9 / (cores or os.cpu_count() or 1)
     # Log-sums and influences of every anchor, in float64.
-    memory = rows * (2 * len(terms) + 4 * len(spec.keys)) * 8e-9
+    memory = rows * (2 * len(terms) + 4 * len(variant.keys)) * 8e-9
     about = f"{rows:,} anchors x {rows:,} candidates x {PASSES} passes, {'float64' if double else 'float32'}, about "
     about += f"{_duration(seconds)} and {memory:.1g} GB"
     if seconds <= SECONDS and memory <= GIGABYTES:

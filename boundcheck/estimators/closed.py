@@ -16,26 +16,29 @@ from torch import Tensor
 
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
+from boundcheck.estimators.anchor_losses import AnchorLosses
 from boundcheck.estimators.populations import Population
 from boundcheck.estimators.records import TOLERANCE, Cost, LossTable, MarginSummary
-from boundcheck.hardening import Constant, Exponential, Hardening
+from boundcheck.hardening import Constant, Exponential, Hardening, terms_for
 from boundcheck.inference.influence import standard_error
 from boundcheck.inference.intervals import Share
-from boundcheck.losses import AnchorLosses, LossKey, LossSpec
-from boundcheck.pairwise.cumulants import CumulantTable, terms_for
+from boundcheck.losses import LossKey
+from boundcheck.pairwise.cumulants import CumulantTable
 from boundcheck.pairwise.positives import augmentation_means
+from boundcheck.pools import BY_CLASS
+from boundcheck.spec import Variant
 
 POSITIVES_PER_ANCHOR = 4
 # Numbers held at a time: anchors of high dimension come in smaller samples.
 ANCHORS, NUMBERS = 10_000, 20_000_000
 
 
-def closed(population: Population, spec: LossSpec, *, anchors: int | None = None, seed: int = 0) -> LossTable:
+def closed(population: Population, variant: Variant, *, anchors: int | None = None, seed: int = 0) -> LossTable:
     """The losses of a known population, from sampled anchors with exact pools.
 
     Args:
         population: the distribution.
-        spec: the variant; exponential hardening or none, pools without the anchor's own instance.
+        variant: exponential hardening or none, pools without the anchor's own instance.
         anchors: how many to sample; None means 10,000, fewer in more than 400 dimensions.
         seed: of anchors and positives.
 
@@ -47,7 +50,8 @@ def closed(population: Population, spec: LossSpec, *, anchors: int | None = None
     Raises:
         InputError: the variant has no closed form, or fewer than two anchors of each class are asked for.
     """
-    _refuse(spec)
+    _refuse(variant)
+    variant = variant.with_views(population.v)
     width = (1 + POSITIVES_PER_ANCHOR) * population.mixture.dim
     m = min(ANCHORS, max(NUMBERS // width, 500)) if anchors is None else anchors
     if m < 2 * len(population.mixture.means):
@@ -56,40 +60,42 @@ def closed(population: Population, spec: LossSpec, *, anchors: int | None = None
             f"anchors: must be at least {least}, two for each class, received {m}; leave it out for {ANCHORS}"
         )
     start = time.perf_counter()
-    mixture = population.mixture if spec.class_prior == "empirical" else population.mixture.balanced()
+    mixture = population.mixture if variant.class_prior == "empirical" else population.mixture.balanced()
     share, labels = np.asarray(mixture.share), np.asarray(mixture.labels)
     rng = np.random.default_rng([seed, 2])
     size = _allocation(share, m, rng.random())
     component = np.repeat(np.arange(len(share)), size)
     positive = np.repeat(component[:, None], POSITIVES_PER_ANCHOR, axis=1)
-    if spec.positives == "class":
+    if variant.positives == "class":
         positive = _same_class(component, share, labels, rng)
     everyone = np.concatenate([component[:, None], positive], axis=1)
     z = mixture.sample(everyone.ravel(), rng).reshape(m, 1 + POSITIVES_PER_ANCHOR, -1)
     y = labels[component]
 
-    terms = terms_for(spec.all_hardenings)
+    terms = terms_for(variant.hardenings)
     x, index = np.ascontiguousarray(z[:, 0]), torch.arange(m) * z.shape[1]
-    masses = [torch.from_numpy(mixture.log_masses(x, y, term.gamma, spec.temperature)) for term in terms]
-    largest = torch.from_numpy(mixture.largest_logits(x, y, spec.temperature))
-    table = CumulantTable(terms, torch.stack(masses, 2), largest, index)
+    masses = [torch.from_numpy(mixture.log_masses(x, y, term.gamma, variant.temperature)) for term in terms]
+    largest = torch.from_numpy(mixture.largest_logits(x, y, variant.temperature))
+    table = CumulantTable(terms, torch.stack(masses, 2), largest, index, BY_CLASS)
     emb = EmbeddingSet(z, y, meta={"dataset": population.name, "seed": seed})
-    rho = torch.stack([table.rho(key.tilt.pool, key.hardening) for key in spec.keys], 1)
-    means = augmentation_means(torch.from_numpy(z), index, rho, tuple(key.q for key in spec.keys), spec.temperature)
+    rho = torch.stack([table.rho(key.tilt.pool, key.hardening) for key in variant.keys], 1)
+    means = augmentation_means(
+        torch.from_numpy(z), index, rho, tuple(key.q for key in variant.keys), variant.temperature
+    )
     stratum = torch.from_numpy(component)
     weight = torch.from_numpy(m * share / size)[stratum]  # (m,) what each anchor stands for, mean one
     every = (z.shape[1] * weight)[:, None].expand_as(means.value)
-    losses = AnchorLosses(spec.keys, means.value, means.slope, means.curvature, every, means.influence)
+    losses = AnchorLosses(variant.keys, means.value, means.slope, means.curvature, every, means.influence)
     return LossTable(
         emb,
-        spec,
+        variant,
         "closed",
         None,
         table,
         losses,
-        torch.zeros(len(spec.keys), dtype=torch.float64),
+        torch.zeros(len(variant.keys), dtype=torch.float64),
         _influence(means.value, weight, stratum),
-        {h: _margin(table, h, weight, stratum) for h in spec.all_hardenings},
+        {h: _margin(table, h, weight, stratum) for h in variant.hardenings},
         Cost(m * POSITIVES_PER_ANCHOR, time.perf_counter() - start),
         anchor_weight=weight,
     )
@@ -120,16 +126,16 @@ def population_worst_case(losses: LossTable) -> dict[LossKey, Tensor]:
     keys = [key for key in losses.keys if isinstance(key.hardening, Constant)]
     rho = torch.stack([losses.table.largest_logit(key.tilt.pool) for key in keys], 1)
     z, q = torch.from_numpy(losses.emb.z), tuple(key.q for key in keys)
-    values = augmentation_means(z, losses.table.anchors, rho, q, losses.spec.temperature).value
+    values = augmentation_means(z, losses.table.anchors, rho, q, losses.variant.temperature).value
     return {key: values[:, i] for i, key in enumerate(keys)}
 
 
-def population_limits(population: Population, spec: LossSpec, *, tables: int = 4, seed: int = 0) -> pd.DataFrame:
+def population_limits(population: Population, variant: Variant, *, tables: int = 4, seed: int = 0) -> pd.DataFrame:
     """The exact large-negative limits of a population: the mean of closed-form tables with anchors of their own.
 
     Args:
         population: the distribution.
-        spec: the variant, see `closed`.
+        variant: see `closed`.
         tables: how many, of 10,000 anchors each (fewer in more than 400 dimensions).
         seed: of the anchors.
 
@@ -137,7 +143,7 @@ def population_limits(population: Population, spec: LossSpec, *, tables: int = 4
         quantity (ucl, hucl, scl, hscl, or assumption1: the share of anchors with margin >= 0 against the whole
         population), hardening, beta, q, limit (nats or share), limit_se (of the sampled anchors).
     """
-    frames = [_limits_of(closed(population, spec, seed=seed * 1000 + i)) for i in range(tables)]
+    frames = [_limits_of(closed(population, variant, seed=seed * 1000 + i)) for i in range(tables)]
     errors = np.stack([frame.limit_se for frame in frames])
     mean = np.stack([frame.limit for frame in frames]).mean(0)
     return frames[0].assign(limit=mean, limit_se=np.sqrt((errors**2).sum(0)) / tables)
@@ -145,7 +151,7 @@ def population_limits(population: Population, spec: LossSpec, *, tables: int = 4
 
 def _limits_of(table: LossTable) -> pd.DataFrame:
     losses = [
-        dict(quantity=key.loss, hardening=key.hardening.family, beta=key.hardening.beta, q=key.q)
+        dict(quantity=key.loss.id, hardening=key.hardening.family, beta=key.hardening.beta, q=key.q)
         | dict(limit=table.loss(key).value, limit_se=table.loss(key).se)
         for key in table.keys
     ]
@@ -157,13 +163,16 @@ def _limits_of(table: LossTable) -> pd.DataFrame:
     return frame.astype({"beta": float, "q": float})
 
 
-def _refuse(spec: LossSpec) -> None:
-    for h in spec.hardenings:
+def _refuse(variant: Variant) -> None:
+    for h in variant.tilts:
         if not isinstance(h, (Constant, Exponential)):
             raise InputError(f"hardening: a population's limits are known for exp alone, received {h.family}")
-    if spec.self_pairs != "exclude":
+    if lacking := next((loss.id for loss in variant.losses if loss.pool.needs_groups), None):
+        raise InputError(f"losses: '{lacking}' needs super-classes, which a population has not; take embeddings")
+    if variant.self_pairs != "exclude":
         raise InputError(
-            f"self_pairs: in a population an anchor's own instance has no mass, received {spec.self_pairs}; use exclude"
+            f"self_pairs: in a population an anchor's own instance has no mass, received {variant.self_pairs}; "
+            "use exclude"
         )
 
 

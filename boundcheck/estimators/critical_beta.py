@@ -10,14 +10,17 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from boundcheck.estimators.exact import pair_plan
+from boundcheck.embeddings import EmbeddingSet
+from boundcheck.estimators.anchor_losses import anchor_losses, weighted_mean
 from boundcheck.estimators.records import LossTable
-from boundcheck.hardening import CONSTANT, Exponential
-from boundcheck.losses import AnchorLosses, LossKey, LossSpec, anchor_losses, weighted_mean
+from boundcheck.hardening import CONSTANT, Exponential, terms_for
+from boundcheck.losses import HSCL, SCL, UCL, LossKey
 from boundcheck.pairwise.between import rho_between
-from boundcheck.pairwise.critical import MAX_BETA, critical_hardness
-from boundcheck.pairwise.cumulants import cumulant_table, terms_for
-from boundcheck.pairwise.plan import PairPlan
+from boundcheck.pairwise.critical import MAX_BETA
+from boundcheck.pairwise.cumulants import CumulantTable, LogSumsOf
+from boundcheck.pairwise.passes import Task
+from boundcheck.pools import DIFF
+from boundcheck.spec import Variant
 
 BETA_TOLERANCE = 1e-3
 # How far on both sides of a guess to look: a good one is enclosed for good, a fair one in a short bracket.
@@ -25,35 +28,17 @@ NEAR, FAR = 0.45 * BETA_TOLERANCE, 0.02  # FAR in lengths of the bracket
 HALVINGS = 20
 
 
-def planner(losses: LossTable, device: str, precision: str) -> Callable[[Tensor, float], PairPlan]:
-    """(anchors, steepest beta) -> the plan of those anchors, in the precision the tilt needs."""
-
-    def plan_for(anchors: Tensor, steepest: float) -> PairPlan:
-        spec = LossSpec(losses.spec.temperature, (Exponential(steepest),), class_prior=losses.spec.class_prior)
-        spec = LossSpec(**{**vars(spec), "self_pairs": losses.spec.self_pairs})
-        everyone = len(anchors) == losses.emb.n * losses.emb.v
-        return pair_plan(losses.emb, spec, anchors=None if everyone else anchors, device=device, precision=precision)
-
-    return plan_for
-
-
-def beta_star(losses: LossTable, plan_for: Callable[[Tensor, float], PairPlan]) -> Tensor:
-    """(a,) critical hardness of every anchor, see `critical_hardness`."""
-    betas = tuple(h.beta for h in losses.spec.hardenings if isinstance(h, Exponential))
-    return critical_hardness(plan_for, losses.table, betas)
-
-
-def worst_case_losses(losses: LossTable, plan_for: Callable[[Tensor, float], PairPlan]) -> dict[LossKey, Tensor]:
+def worst_case_losses(emb: EmbeddingSet, variant: Variant, table: CumulantTable) -> Task[dict[LossKey, Tensor]]:
     """Per-anchor losses in the limit beta -> inf, by the key of the untilted loss (Robinson et al. 2021)."""
-    keys = [key for key in losses.keys if key.hardening == CONSTANT]
-    rho = torch.stack([losses.table.largest_logit(key.tilt.pool) for key in keys], 1)
-    values = _losses_at(losses, plan_for(losses.table.anchors, 0.0), keys, rho).value
-    return {key: values[:, i] for i, key in enumerate(keys)}
+    keys = [key for key in variant.keys if not key.loss.hardened]
+    if not keys:
+        return {}
+    rho = torch.stack([table.largest_logit(key.tilt.pool) for key in keys], 1)
+    at = yield from anchor_losses(emb, variant, table, keys=keys, rho=rho, derivatives=False)
+    return {key: at.value[:, i] for i, key in enumerate(keys)}
 
 
-def crossings(
-    losses: LossTable, plan_for: Callable[[Tensor, float], PairPlan], worst_case: Mapping[LossKey, Tensor]
-) -> dict[float, float]:
+def crossings(losses: LossTable, worst_case: Mapping[LossKey, Tensor]) -> Task[dict[float, float]]:
     """Q -> the beta at which the averaged H-SCL meets UCL, on the data at hand (plug-in), within 0.001.
 
     The excess of H-SCL over UCL is continuous and increasing in beta; its zero is enclosed ever more closely. Each
@@ -61,11 +46,12 @@ def crossings(
 
     Args:
         losses: the table, whose tilts give the first bracket and the guess in it.
-        plan_for: see `planner`.
         worst_case: see `worst_case_losses`; where even these lie below UCL nothing crosses and the value is inf.
     """
-    scl = {q: LossKey("scl", CONSTANT, q) for q in losses.spec.q}
-    ucl = {q: losses.loss(LossKey("ucl", CONSTANT, q)).plugin for q in scl}
+    if not {HSCL, SCL, UCL} <= set(losses.variant.losses):
+        return {}
+    scl = {q: LossKey(SCL, CONSTANT, q) for q in losses.variant.q}
+    ucl = {q: losses.loss(LossKey(UCL, CONSTANT, q)).plugin for q in scl}
     excess = {q: {b: losses.loss(key).plugin - ucl[q] for b, key in _tilts(losses, q).items()} for q in scl}
     never = {q for q, key in scl.items() if excess[q][0.0] < 0 and _mean(losses, key, worst_case[key]) <= ucl[q]}
     while True:
@@ -73,14 +59,15 @@ def crossings(
         betas = {q: _where_to_look(losses, q, excess[q]) for q, beta in found.items() if beta is None}
         if not betas:
             return {q: beta for q, beta in found.items() if beta is not None}
-        for (q, beta), value in _look(losses, plan_for, list(betas), sorted(set().union(*betas.values()))).items():
+        looked = yield from _look(losses, list(betas), sorted(set().union(*betas.values())))
+        for (q, beta), value in looked.items():
             excess[q][beta] = value - ucl[q]
 
 
 def _tilts(losses: LossTable, q: float) -> dict[float, LossKey]:
     """beta -> the loss over other classes, for the exponential tilts of the table and none."""
-    tilts = {h.beta: LossKey("hscl", h, q) for h in losses.spec.hardenings if isinstance(h, Exponential)}
-    return {0.0: LossKey("scl", CONSTANT, q)} | tilts
+    tilts = {h.beta: LossKey(HSCL, h, q) for h in losses.variant.tilts if isinstance(h, Exponential)}
+    return {0.0: LossKey(SCL, CONSTANT, q)} | tilts
 
 
 def _bracket(excess: Mapping[float, float]) -> tuple[float, float]:
@@ -131,7 +118,7 @@ def _modelled(losses: LossTable, tilts: Mapping[float, LossKey], beta: float) ->
     """About the averaged H-SCL, nats, to second order in rho from the nearest tilt; within the tilts of the table."""
     key = tilts[min(tilts, key=lambda tilt: abs(tilt - beta))]
     f, at = losses.keys.index(key), losses.losses
-    moved = rho_between(losses.table, "diff", beta) - losses.table.rho("diff", key.hardening)
+    moved = rho_between(losses.table, DIFF, beta) - losses.table.rho(DIFF, key.hardening)
     return _mean(losses, key, at.value[:, f] + at.slope[:, f] * moved + at.curvature[:, f] * moved.square() / 2)
 
 
@@ -140,17 +127,10 @@ def _mean(losses: LossTable, key: LossKey, values: Tensor) -> float:
     return float(weighted_mean(values[:, None], losses.losses.weight[:, [losses.keys.index(key)]]))
 
 
-def _look(
-    losses: LossTable, plan_for: Callable[[Tensor, float], PairPlan], qs: Sequence[float], betas: Sequence[float]
-) -> dict[tuple[float, float], float]:
+def _look(losses: LossTable, qs: Sequence[float], betas: Sequence[float]) -> Task[dict[tuple[float, float], float]]:
     """(Q, beta) -> the averaged H-SCL, nats; one pass."""
-    plan = plan_for(losses.table.anchors, max(betas))
-    table = cumulant_table(plan, terms_for([Exponential(beta) for beta in betas]))
-    keys = [LossKey("hscl", Exponential(beta), q) for q in qs for beta in betas]
-    means = _losses_at(losses, plan, keys, torch.stack([table.rho("diff", key.hardening) for key in keys], 1)).mean
-    return dict(zip(product(qs, betas), means.tolist(), strict=True))
-
-
-def _losses_at(losses: LossTable, plan: PairPlan, keys: list[LossKey], rho: Tensor) -> AnchorLosses:
-    z, y = torch.from_numpy(losses.emb.z), torch.from_numpy(losses.emb.y)
-    return anchor_losses(z, y, plan, losses.table, losses.spec, keys, rho)
+    table = yield LogSumsOf(terms_for([Exponential(beta) for beta in betas]))
+    keys = [LossKey(HSCL, Exponential(beta), q) for q in qs for beta in betas]
+    rho = torch.stack([table.rho(DIFF, key.hardening) for key in keys], 1)
+    at = yield from anchor_losses(losses.emb, losses.variant, losses.table, keys=keys, rho=rho, derivatives=False)
+    return dict(zip(product(qs, betas), at.mean.tolist(), strict=True))

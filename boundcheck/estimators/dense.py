@@ -13,31 +13,35 @@ import torch
 from torch import Tensor
 
 from boundcheck.embeddings import EmbeddingSet
-from boundcheck.estimators.exact import assemble
+from boundcheck.estimators.anchor_losses import AnchorLosses, instance_weights, normalise_weights
+from boundcheck.estimators.exact import assemble, with_groups
 from boundcheck.estimators.records import Cost, LossTable
-from boundcheck.losses import AnchorLosses, LossKey, LossSpec, instance_weights, normalise_weights
-from boundcheck.pairwise.cumulants import CumulantTable, terms_for
-from boundcheck.pairwise.positives import _loss
+from boundcheck.hardening import terms_for
+from boundcheck.losses import LossKey
+from boundcheck.pairwise.cumulants import CumulantTable
+from boundcheck.pairwise.positives import positive_loss
+from boundcheck.pools import Pool, Relation
+from boundcheck.spec import Variant
 
 
 @dataclass(frozen=True)
-class Pairs:
+class Logits:
     """Logits of anchors against all views, and which of the pairs are what."""
 
     t: Tensor  # (a, b)
-    groups: tuple[Tensor, Tensor]  # same, diff: (a, b) bool
+    parts: tuple[Tensor, ...]  # of the candidates: (a, b) bool
     positive: Tensor  # (a, b) bool
     weight: Tensor  # (b,)
 
 
 def dense(
-    emb: EmbeddingSet, spec: LossSpec, *, z: Tensor | None = None, anchors: Tensor | None = None
+    emb: EmbeddingSet, variant: Variant, *, z: Tensor | None = None, anchors: Tensor | None = None
 ) -> tuple[LossTable, dict[LossKey, Tensor]]:
-    """All four losses at every hardening and Q, and the worst case of the untilted ones, in O(n^2) memory.
+    """All losses at every hardening and Q, and the worst case of the untilted ones, in O(n^2) memory.
 
     Args:
         emb: embeddings and labels.
-        spec: the variant of the losses.
+        variant: of the losses.
         z: (n, v, d) float64 that stands for the embeddings and may require a gradient; None takes them as they are.
         anchors: original anchor indices to average over; None means all.
 
@@ -45,48 +49,73 @@ def dense(
         The table, without uncertainty or bias correction, and the per-anchor losses in the limit beta -> inf by the key
         of the untilted loss. Log-sums, margins and per-anchor losses carry the gradient; averages are floats.
     """
-    start = time.perf_counter()
+    start, variant = time.perf_counter(), variant.on(emb)
     z = torch.from_numpy(emb.z).to(torch.float64) if z is None else z
     anchors = torch.arange(emb.n * emb.v) if anchors is None else anchors
-    pairs = pairs_of(z, torch.from_numpy(emb.y), spec, anchors)
-    terms = terms_for(spec.all_hardenings)
-    logs = [term.log(pairs.t, spec.temperature) for term in terms]
-    log_sums = [torch.stack([_log_sum(log, group, pairs.weight) for log in logs], 1) for group in pairs.groups]
-    largest = [torch.where(group, pairs.t, -torch.inf).amax(1) for group in pairs.groups]
-    table = CumulantTable(terms, torch.stack(log_sums, 1), torch.stack(largest, 1), anchors)
-    rho = torch.stack([table.rho(key.tilt.pool, key.hardening) for key in spec.keys], 1)
-    losses = _losses(emb, spec, pairs, anchors, spec.keys, rho)
-    untilted = tuple(key for key in spec.keys if key.loss in ("ucl", "scl"))
-    worst = torch.stack([table.largest_logit(key.tilt.pool) for key in untilted], 1)
-    worst_case = dict(zip(untilted, _losses(emb, spec, pairs, anchors, untilted, worst).value.unbind(1), strict=True))
+    pairs = logits_of(emb, variant, z, anchors)
+    terms = terms_for(variant.hardenings)
+    logs = [term.log(pairs.t, variant.temperature) for term in terms]
+    log_sums = [torch.stack([_log_sum(log, part, pairs.weight) for log in logs], 1) for part in pairs.parts]
+    largest = [torch.where(part, pairs.t, -torch.inf).amax(1) for part in pairs.parts]
+    table = CumulantTable(terms, torch.stack(log_sums, 1), torch.stack(largest, 1), anchors, variant.partition)
+    rho = torch.stack([table.rho(key.tilt.pool, key.hardening) for key in variant.keys], 1)
+    losses = _losses(emb, variant, pairs, anchors, variant.keys, rho)
+    untilted = tuple(key for key in variant.keys if not key.loss.hardened)
+    worst_case = {}
+    if untilted:
+        worst = torch.stack([table.largest_logit(key.tilt.pool) for key in untilted], 1)
+        values = _losses(emb, variant, pairs, anchors, untilted, worst).value
+        worst_case = dict(zip(untilted, values.unbind(1), strict=True))
     cost = Cost(pairs.t.numel(), time.perf_counter() - start)
-    return assemble(emb, spec, table, losses, None, False, cost, estimator="dense"), worst_case
+    return assemble(emb, variant, table, losses, None, False, cost, estimator="dense"), worst_case
 
 
-def pairs_of(z: Tensor, y: Tensor, spec: LossSpec, anchors: Tensor) -> Pairs:
-    """The pairs of anchors (original indices) with all views of z (n, v, d), labelled y (n,)."""
+def logits_of(emb: EmbeddingSet, variant: Variant, z: Tensor, anchors: Tensor) -> Logits:
+    """The pairs of anchors (original indices) with all views of z (n, v, d)."""
     n, v, d = z.shape
     views = torch.arange(n * v)
-    instance, label = views // v, y.repeat_interleave(v)
-    own = instance[anchors, None] == instance
+    own = views[anchors, None] // v == views // v
     itself = anchors[:, None] == views
-    alike = label[anchors, None] == label
-    if spec.self_pairs == "include":
-        pool, partners = torch.ones_like(own), alike
-    else:
-        pool, partners = ~own, alike & ~itself
+    label = torch.from_numpy(emb.y).repeat_interleave(v)
+    partners = label[anchors, None] == label
+    if variant.self_pairs == "exclude":
+        partners = partners & ~itself
+    pools = [Pool("part", "", relations) for relations in variant.partition]
     flat = z.reshape(n * v, d)
-    return Pairs(
-        t=flat[anchors] @ flat.T / spec.temperature,
-        groups=(pool & alike, ~alike),
-        positive=partners if spec.positives == "class" else own & ~itself,
-        weight=instance_weights(y, spec.class_prior).repeat_interleave(v),
+    grouped = with_groups(emb, variant)
+    return Logits(
+        t=flat[anchors] @ flat.T / variant.temperature,
+        parts=tuple(in_pool(grouped, anchors, pool, variant.self_pairs) for pool in pools),
+        positive=partners if variant.positives == "class" else own & ~itself,
+        weight=instance_weights(torch.from_numpy(emb.y), variant.class_prior).repeat_interleave(v),
     )
 
 
-def _log_sum(log: Tensor, group: Tensor, weight: Tensor) -> Tensor:
-    """log sum over the group of w f, (a,); an empty one is -inf and its gradient zero, not NaN."""
-    log = torch.where(group, log, -torch.inf)
+def in_pool(emb: EmbeddingSet, anchors: Tensor, pool: Pool, self_pairs: str) -> Tensor:
+    """(a, n v) which views are candidates of anchors (original indices) in a pool."""
+    views = torch.arange(emb.n * emb.v)
+    label = torch.from_numpy(emb.y).repeat_interleave(emb.v)
+    same = label[anchors, None] == label
+    related = same
+    if emb.groups is not None:
+        group = torch.from_numpy(emb.groups).repeat_interleave(emb.v)
+        related = same | (group[anchors, None] == group)
+    held = {
+        Relation.SAME_CLASS: same,
+        Relation.SIBLING: related & ~same,
+        Relation.UNRELATED: ~related,
+    }
+    found = torch.zeros_like(same)
+    for relation in pool.relations:
+        found |= held[relation]
+    if self_pairs == "exclude":
+        found &= views[anchors, None] // emb.v != views // emb.v
+    return found
+
+
+def _log_sum(log: Tensor, part: Tensor, weight: Tensor) -> Tensor:
+    """log sum over the part of w f, (a,); an empty one is -inf and its gradient zero, not NaN."""
+    log = torch.where(part, log, -torch.inf)
     top = log.detach().amax(1)
     empty = top == -torch.inf
     shift = torch.where(empty, 0.0, top)
@@ -95,7 +124,7 @@ def _log_sum(log: Tensor, group: Tensor, weight: Tensor) -> Tensor:
 
 
 def _losses(
-    emb: EmbeddingSet, spec: LossSpec, pairs: Pairs, anchors: Tensor, keys: tuple[LossKey, ...], rho: Tensor
+    emb: EmbeddingSet, variant: Variant, pairs: Logits, anchors: Tensor, keys: tuple[LossKey, ...], rho: Tensor
 ) -> AnchorLosses:
     """Means over positives of the loss and its derivatives at rho (a, f)."""
     count = pairs.positive.sum(1)
@@ -104,13 +133,13 @@ def _losses(
     columns = [
         [
             torch.where(pairs.positive, part, 0.0).sum(1) / count.clamp_min(1)
-            for part in _loss(rho[:, [f]], pairs.t, key.q)
+            for part in positive_loss(rho[:, [f]], pairs.t, key.q)
         ]
         for f, key in enumerate(keys)
     ]
     value, slope, curvature = (
         torch.where(defined, torch.stack([column[i] for column in columns], 1), torch.nan) for i in range(3)
     )
-    weight = instance_weights(torch.from_numpy(emb.y), spec.class_prior)[anchors // emb.v]
+    weight = instance_weights(torch.from_numpy(emb.y), variant.class_prior)[anchors // emb.v]
     weight = normalise_weights(weight, defined, emb.n * emb.v)
     return AnchorLosses(keys, value, slope, curvature, weight, weight.new_zeros(emb.n, len(keys)))

@@ -1,7 +1,7 @@
 """How many negatives are infinite: gaps to the limit at k = 1, 2, 4, ..., and the k in between.
 
 The nodes of the quadrature double from one to the next, so the positives' transform at k / Q for every power of two is
-one table, read at an offset: all octaves together cost one pass over the same-class pairs for each Q.
+one table, read at an offset: all powers of two together cost one pass over the same-class pairs for each Q.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from boundcheck.estimators.anchor_losses import weighted_mean
 from boundcheck.estimators.quadrature import Positives, losses_at
-from boundcheck.losses import weighted_mean
 from boundcheck.pairwise.laplace.pools import PoolTransforms
+from boundcheck.pairwise.passes import Task, in_parallel
 
 
-def dyadic_gaps(transforms: PoolTransforms, positives: Positives, most: int) -> tuple[list[int], Tensor]:
+def dyadic_gaps(transforms: PoolTransforms, positives: Positives, most: int) -> Task[tuple[list[int], Tensor]]:
     """Limit less loss over the data's own pools, averaged over anchors.
 
     Args:
@@ -32,7 +33,8 @@ def dyadic_gaps(transforms: PoolTransforms, positives: Positives, most: int) -> 
     limit, grid = positives.limit, positives.grid
     ks = [2**j for j in range(math.ceil(math.log2(most)) + 1)]
     wider = replace(positives, grid=replace(grid, nodes=grid.nodes + len(ks)))
-    tables = {q: wider.transform(1 / q) for q in limit.spec.q if not math.isinf(q)}
+    finite = [q for q in limit.variant.q if not math.isinf(q)]
+    tables = dict(zip(finite, (yield from in_parallel(*(wider.transform(1 / q) for q in finite))), strict=True))
     gaps = torch.empty(len(limit.keys), len(ks), dtype=torch.float64)
     for f, key in enumerate(limit.keys):
         deficit, table = transforms.of(key.tilt), tables.get(key.q)
@@ -46,7 +48,7 @@ def dyadic_gaps(transforms: PoolTransforms, positives: Positives, most: int) -> 
 def least_k(ks: list[int], gaps: Tensor, epsilon: float) -> float:
     """Where falling gaps (k,) reach epsilon, inf where they do not.
 
-    Between octaves log gap is a monotone cubic in log k; for large k it falls at slope -1.
+    Between powers of two log gap is a monotone cubic in log k; for large k it falls at slope -1.
     """
     j = next((j for j, gap in enumerate(gaps.tolist()) if gap <= epsilon), None)
     if j is None or j == 0:

@@ -6,7 +6,6 @@ import math
 import time
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,7 +13,9 @@ from torch import Tensor
 from boundcheck._device import resolve_device
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
+from boundcheck.estimators.anchor_losses import AnchorLosses, anchor_losses, instance_weights, normalise_weights
 from boundcheck.estimators.records import TOLERANCE, Cost, LossTable, MarginSummary, share_of
+from boundcheck.hardening import terms_for
 from boundcheck.inference.influence import (
     density_at_zero,
     instance_influence,
@@ -23,13 +24,16 @@ from boundcheck.inference.influence import (
     share_effect,
     standard_error,
 )
-from boundcheck.losses import AnchorLosses, LossSpec, anchor_losses, instance_weights, normalise_weights
-from boundcheck.pairwise.cumulants import CumulantTable, cumulant_table, terms_for
-from boundcheck.pairwise.jackknife.leave_out import Functional, LeaveOneOut, Tilt, leave_one_out
-from boundcheck.pairwise.plan import PairPlan, choose_dtype, plan_pairs
+from boundcheck.losses import Tilt
+from boundcheck.pairwise.cumulants import CumulantTable, LogSumsOf
+from boundcheck.pairwise.jackknife.functionals import Functional
+from boundcheck.pairwise.jackknife.leave_out import LeaveOneOut, LeaveOneOutOf
+from boundcheck.pairwise.passes import Task, run_one
+from boundcheck.pairwise.plan import PairPlan, Tally, choose_dtype, plan_pairs
 from boundcheck.pairwise.ring.shards import ShardedEmbeddings
 from boundcheck.pairwise.ring.sharing import sharded_plan
-from boundcheck.pairwise.tiles import Progress
+from boundcheck.pools import DIFF, SAME
+from boundcheck.spec import Execution, Variant
 
 # Logits times powers that are still numbers of the precision, with room for sums of them.
 LARGEST_REACH = {torch.float32: 1e36, torch.float64: 1e300}
@@ -37,75 +41,115 @@ LARGEST_REACH = {torch.float32: 1e36, torch.float64: 1e300}
 
 def exact(
     emb: EmbeddingSet,
-    spec: LossSpec,
+    variant: Variant,
+    execution: Execution | None = None,
     *,
     intervals: bool = True,
     anchors: Tensor | None = None,
-    device: str = "auto",
-    precision: str = "auto",
-    progress: Progress | None = None,
+    plan: PairPlan | None = None,
 ) -> LossTable:
-    """All four losses at every hardening and Q, over all pairs.
+    """All losses of the variant at every hardening and Q, over all pairs.
 
     Args:
         emb: embeddings and labels.
-        spec: the variant of the losses.
+        variant: of the losses.
+        execution: device, precision, progress.
         intervals: False gives plug-in point estimates from one pass, without bias correction or standard errors.
         anchors: original anchor indices to average over; None means all.
-        device: where the tiles are computed.
-        precision: "auto", "float32" or "float64" of the products.
-        progress: called as anchors are finished.
+        plan: the pairs, where there is a plan already.
 
     Returns:
         The table. With self_pairs="include" the data set is the population: standard errors and corrections are zero.
     """
-    start = time.perf_counter()
-    z, y = torch.from_numpy(emb.z), torch.from_numpy(emb.y)
-    plan = pair_plan(emb, spec, anchors=anchors, device=device, precision=precision)
-    table = cumulant_table(plan, terms_for(spec.all_hardenings), progress)
-    losses = anchor_losses(z, y, plan, table, spec, progress=progress)
-    passes = 1
-    if intervals and spec.self_pairs == "exclude":
-        effects = leave_one_out(plan, table, functionals(emb, spec, table, losses), progress)
-        passes = 2
-    else:
-        effects = None
-    return assemble(
-        emb, spec, table, losses, effects, intervals, Cost(passes * plan.pairs, time.perf_counter() - start)
-    )
+    execution, variant = execution or Execution(), variant.on(emb)
+    plan = plan or pair_plan(emb, variant, execution)
+    if anchors is not None:
+        plan = plan.of(anchors)
+    return run_one(plan, exact_losses(emb, variant, plan, intervals), execution.progress)
+
+
+def exact_losses(emb: EmbeddingSet, variant: Variant, plan: PairPlan, intervals: bool = True) -> Task[LossTable]:
+    """`exact` as a task."""
+    start, before = time.perf_counter(), plan.tally.pairs
+    table = yield LogSumsOf(terms_for(variant.hardenings))
+    losses = yield from anchor_losses(emb, variant, table, derivatives=intervals)
+    effects = (yield from leave_one_out(emb, variant, table, losses)) if intervals else None
+    cost = Cost(plan.tally.pairs - before, time.perf_counter() - start)
+    return assemble(emb, variant, table, losses, effects, intervals, cost)
+
+
+def leave_one_out(
+    emb: EmbeddingSet, variant: Variant, table: CumulantTable, losses: AnchorLosses
+) -> Task[LeaveOneOut | None]:
+    """What leaving instances out does to the losses and the shares; None where the data are the population."""
+    if variant.self_pairs == "include":
+        return None
+    effects: LeaveOneOut = yield LeaveOneOutOf(table, tuple(functionals(emb, variant, table, losses)))
+    return effects
 
 
 def pair_plan(
-    emb: EmbeddingSet, spec: LossSpec, *, anchors: Tensor | None = None, device: str = "auto", precision: str = "auto"
+    emb: EmbeddingSet, variant: Variant, execution: Execution | None = None, tally: Tally | None = None
 ) -> PairPlan:
-    """The pairs of an embedding set under a specification, in the precision that 1e-5 nats needs."""
-    z, y = torch.from_numpy(emb.z), torch.from_numpy(emb.y)
-    steepest = max(term.steepness for term in terms_for(spec.all_hardenings))
+    """The pairs of an embedding set under a variant.
+
+    Raises:
+        InputError: logits times the hardest tilt leave the range of the precision; the device is not there.
+    """
+    execution = execution or Execution()
+    emb = with_groups(emb, variant)
     ring = emb.ring if isinstance(emb, ShardedEmbeddings) else None
     largest_norm = emb.largest_norm if ring is None else ring.largest_norm
-    reach = steepest * largest_norm * largest_norm / spec.temperature
-    dtype = choose_dtype(precision, reach)
+    steepest = max(term.steepness for term in terms_for(variant.hardenings))
+    reach = steepest * largest_norm * largest_norm / variant.temperature
+    dtype = choose_dtype(execution.precision, reach)
     if not reach <= LARGEST_REACH[dtype]:
         raise InputError(
             f"temperature, betas: the largest logit times the hardest tilt must be at most {LARGEST_REACH[dtype]:g} in "
             f"{str(dtype).removeprefix('torch.')}, received {reach:.3g} (norms up to {largest_norm:.3g}, temperature "
-            f"{spec.temperature:g}); normalise the embeddings, raise the temperature or lower the betas"
+            f"{variant.temperature:g}); normalise the embeddings, raise the temperature or lower the betas"
         )
-    options: dict[str, Any] = {
-        "temperature": spec.temperature,
-        "weights": instance_weights(y, spec.class_prior),
-        "self_pairs": spec.self_pairs,
-        "dtype": dtype,
-        "mixed": precision == "auto",
-    }
+    y = torch.from_numpy(emb.y)
+    weights = instance_weights(y, variant.class_prior)
     if ring is not None:
-        return sharded_plan(ring, anchors, **options)
-    return plan_pairs(z, y, anchors=anchors, device=resolve_device(device), **options)
+        return sharded_plan(
+            ring,
+            None,
+            tally,
+            temperature=variant.temperature,
+            weights=weights,
+            self_pairs=variant.self_pairs,
+            partition=variant.partition,
+            precision=execution.precision,
+        )
+    return plan_pairs(
+        torch.from_numpy(emb.z),
+        y,
+        temperature=variant.temperature,
+        groups=None if emb.groups is None else torch.from_numpy(emb.groups),
+        weights=weights,
+        self_pairs=variant.self_pairs,
+        partition=variant.partition,
+        precision=execution.precision,
+        largest_norm=largest_norm,
+        device=resolve_device(execution.device),
+        tally=tally,
+    )
+
+
+def with_groups(emb: EmbeddingSet, variant: Variant) -> EmbeddingSet:
+    """The embeddings with the super-classes that a pool of the variant brings along."""
+    brought = list(dict.fromkeys(loss.pool.groups for loss in variant.losses if loss.pool.groups is not None))
+    if not brought:
+        return emb
+    if len(brought) > 1:
+        raise InputError("losses: pools must agree on the super-classes, received two different; use one")
+    return emb.with_groups(list(brought[0]))
 
 
 def assemble(
     emb: EmbeddingSet,
-    spec: LossSpec,
+    variant: Variant,
     table: CumulantTable,
     losses: AnchorLosses,
     effects: LeaveOneOut | None,
@@ -114,51 +158,51 @@ def assemble(
     estimator: str = "exact",
     k: int | None = None,
 ) -> LossTable:
-    """Put the passes' results together: corrections, influences, Assumption 1."""
+    """Put the results of the passes together: corrections, influences, Assumption 1."""
     columns = len(losses.keys)
     correction = torch.zeros(columns, dtype=torch.float64)
     influence = None
     if intervals and effects is None:
         influence = _sampling_influence(emb, table, losses, k)
     if effects is not None:
-        influence = _influence(emb, spec, table, losses, effects)
+        influence = _influence(emb, variant, table, losses, effects)
         if k is None:
             # Row sums are minus the bias of each anchor's weighted loss; weights sum to n v.
             correction = effects.row_sum[:, :columns].sum(0) / losses.weight.sum(0)
     variance = {} if effects is None else effects.spread
-    draft = LossTable(emb, spec, estimator, k, table, losses, correction, influence, {}, cost, rho_variance=variance)
+    draft = LossTable(emb, variant, estimator, k, table, losses, correction, influence, {}, cost, rho_variance=variance)
     weight = draft.weight
     margins = {}
-    for index, h in enumerate(spec.all_hardenings):
+    for index, h in enumerate(variant.hardenings):
         margin = table.margin(h)
         margin = torch.where(torch.isfinite(margin), margin, torch.nan)
         share = share_of(margin, weight, table.anchors, emb.v, draft.exhaustive)
         ess = None
         if effects is not None:
-            ess = effects.ess[Tilt("diff", h)]
+            ess = effects.ess[Tilt(DIFF, h)]
             others = effects.influence[:, columns + 2 * index] + effects.influence[:, columns + 2 * index + 1]
             scores = instance_influence(
                 (margin >= -TOLERANCE).to(torch.float64),
-                _margin_weight(emb, spec, table, margin),
+                _margin_weight(emb, variant, table, margin),
                 table.anchors,
                 others,
                 torch.from_numpy(emb.y),
                 emb.v,
-                spec.class_prior == "balanced",
+                variant.class_prior == "balanced",
             )
             share = replace(share, se=standard_error(scores))
         margins[h] = MarginSummary(h, margin, share, ess)
     return replace(draft, margins=margins)
 
 
-def functionals(emb: EmbeddingSet, spec: LossSpec, table: CumulantTable, losses: AnchorLosses) -> list[Functional]:
+def functionals(emb: EmbeddingSet, variant: Variant, table: CumulantTable, losses: AnchorLosses) -> list[Functional]:
     """The averages whose influences are wanted: the losses, then for each hardening the share of margins >= 0."""
     rows = emb.n * emb.v
     out = [_loss_functional(key.tilt, losses, f, table.anchors, rows) for f, key in enumerate(losses.keys)]
-    for h in spec.all_hardenings:
+    for h in variant.hardenings:
         margin = table.margin(h)
-        weight = _margin_weight(emb, spec, table, margin)
-        for pool, sign in (("same", 1.0), ("diff", -1.0)):
+        weight = _margin_weight(emb, variant, table, margin)
+        for pool, sign in ((SAME, 1.0), (DIFF, -1.0)):
             out.append(_share_functional(Tilt(pool, h), margin, weight, sign, table.anchors, rows))
     return out
 
@@ -192,9 +236,9 @@ def _share_change(placed: Tensor, width: float, sign: float, anchor: Tensor, del
     return weight * share_effect(margin, width, sign * delta)
 
 
-def _margin_weight(emb: EmbeddingSet, spec: LossSpec, table: CumulantTable, margin: Tensor) -> Tensor:
+def _margin_weight(emb: EmbeddingSet, variant: Variant, table: CumulantTable, margin: Tensor) -> Tensor:
     """Weights (a,) of the anchors whose margin is defined, summing to n v."""
-    weight = instance_weights(torch.from_numpy(emb.y), spec.class_prior)[table.anchors // emb.v]
+    weight = instance_weights(torch.from_numpy(emb.y), variant.class_prior)[table.anchors // emb.v]
     return normalise_weights(weight, torch.isfinite(margin)[:, None], emb.n * emb.v)[:, 0]
 
 
@@ -212,7 +256,7 @@ def _sampling_influence(emb: EmbeddingSet, table: CumulantTable, losses: AnchorL
 
 
 def _influence(
-    emb: EmbeddingSet, spec: LossSpec, table: CumulantTable, losses: AnchorLosses, effects: LeaveOneOut
+    emb: EmbeddingSet, variant: Variant, table: CumulantTable, losses: AnchorLosses, effects: LeaveOneOut
 ) -> Tensor:
     y = torch.from_numpy(emb.y)
     return torch.stack(
@@ -224,7 +268,7 @@ def _influence(
                 effects.influence[:, f] + losses.positive_influence[:, f],
                 y,
                 emb.v,
-                spec.class_prior == "balanced",
+                variant.class_prior == "balanced",
             )
             for f in range(len(losses.keys))
         ],

@@ -20,17 +20,20 @@ from torch import Tensor
 
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
+from boundcheck.estimators.anchor_losses import weighted_mean
 from boundcheck.estimators.dyadic import dyadic_gaps, least_k
-from boundcheck.estimators.exact import exact, pair_plan
+from boundcheck.estimators.exact import exact_losses, pair_plan
 from boundcheck.estimators.quadrature import Grid, Positives, grid_for, hit_share, losses_at, slope_at
 from boundcheck.estimators.records import Cost, LossTable
-from boundcheck.hardening import Hardening, LogTerm, denominator, numerator
+from boundcheck.hardening import denominator, numerator, tilted_term
 from boundcheck.inference.influence import instance_influence, standard_error, top_share
 from boundcheck.inference.intervals import Estimate
-from boundcheck.losses import LossKey, LossSpec, weighted_mean
-from boundcheck.pairwise.cumulants import cumulant_table
-from boundcheck.pairwise.laplace.pools import STEP, PoolTransforms, pool_influence, pool_transforms
+from boundcheck.losses import LossKey, Tilt
+from boundcheck.pairwise.cumulants import CumulantTable, LogSumsOf
+from boundcheck.pairwise.laplace.pools import STEP, PoolInfluenceOf, PoolTransforms, PoolTransformsOf
+from boundcheck.pairwise.passes import Task, in_parallel, run_one
 from boundcheck.pairwise.plan import PairPlan
+from boundcheck.spec import Execution, Variant
 
 DEFAULT_KS = (1, 10, 100, 1000, 10_000, 100_000)
 FAR = 100
@@ -48,14 +51,14 @@ class FiniteLosses:
         far: (n, f) influences of the losses at a hundred times the largest k, which stand for the limit's in gaps: they
             are first-order as those at k are, while the limit's own hold the whole effect of leaving an instance out.
         second_order: makes `predicted` when it is asked for.
-        octaves: makes the gaps at k = 1, 2, 4, ... likewise, see `dyadic_gaps`.
+        dyadic: makes the gaps at k = 1, 2, 4, ... likewise, see `dyadic_gaps`.
     """
 
     limit: LossTable
     tables: Mapping[int, LossTable]
     far: Tensor | None
     second_order: Callable[[], Tensor]
-    octaves: Callable[[], tuple[list[int], Tensor]]
+    dyadic: Callable[[], tuple[list[int], Tensor]]
 
     @property
     def ks(self) -> tuple[int, ...]:
@@ -85,11 +88,11 @@ class FiniteLosses:
         """Least k at which the averaged loss lies within epsilon nats of its limit, over the data's own pools.
 
         Looked for among all k up to the largest asked for; inf where that does not reach epsilon. From the losses at
-        1, 2, 4, ..., good to a per cent in between, see `octaves`.
+        1, 2, 4, ..., good to a per cent in between, see `dyadic`.
         """
         if not epsilon > 0:
             raise InputError(f"epsilon: must be > 0 nats, received {epsilon:g}; the usual is 0.01")
-        ks, gaps = self.octaves()
+        ks, gaps = self.dyadic()
         k = least_k(ks, gaps[self.limit.keys.index(key)], epsilon)
         return k if k <= max(self.ks) else math.inf
 
@@ -103,7 +106,7 @@ class FiniteLosses:
                 gap_low, gap_high = gap.interval(confidence)
                 rows.append(
                     dict(
-                        loss=key.loss,
+                        loss=key.loss.id,
                         hardening=key.hardening.family,
                         beta=np.nan if key.hardening.beta is None else key.hardening.beta,
                         q=key.q,
@@ -128,7 +131,7 @@ class FiniteLosses:
         return pd.DataFrame(
             [
                 dict(
-                    loss=key.loss,
+                    loss=key.loss.id,
                     hardening=key.hardening.family,
                     beta=np.nan if key.hardening.beta is None else key.hardening.beta,
                     q=key.q,
@@ -146,41 +149,53 @@ class FiniteLosses:
 
 def finite_losses(
     emb: EmbeddingSet,
-    spec: LossSpec,
+    variant: Variant,
     ks: Sequence[int] = DEFAULT_KS,
+    execution: Execution | None = None,
     *,
     anchors: Tensor | None = None,
     intervals: bool = True,
-    device: str = "auto",
-    precision: str = "auto",
+    plan: PairPlan | None = None,
 ) -> FiniteLosses:
-    """The losses of a specification at several k.
+    """The losses of a variant at several k.
 
     Args:
         emb: embeddings and labels.
-        spec: the variant of the losses.
+        variant: of the losses.
         ks: numbers of negatives, each at least 1.
+        execution: device, precision, progress.
         anchors: original anchor indices to average over; None means all. Memory grows with
             anchors x losses x k x nodes.
         intervals: False leaves influences out.
-        device: where tiles are computed.
-        precision: of the products.
+        plan: the pairs, where there is a plan already.
 
     Raises:
-        InputError: a k is below 1, or none is given.
+        InputError: a k is below 1, or none is given; logits too large for a grid.
     """
     ks = tuple(dict.fromkeys(ks))
     if not ks or min(ks) < 1:
         raise InputError(f"negatives: expected whole numbers >= 1, received {list(ks)}")
-    start = time.perf_counter()
-    plan = pair_plan(emb, spec, anchors=anchors, device=device, precision=precision)
-    limit = exact(emb, spec, intervals=intervals, anchors=anchors, device=device, precision=precision)
-    q = [1.0 if math.isinf(q) else q for q in spec.q]
+    execution, variant = execution or Execution(), variant.on(emb)
+    plan = plan or pair_plan(emb, variant, execution)
+    if anchors is not None:
+        plan = plan.of(anchors)
+    return run_one(plan, _finite_losses(emb, variant, ks, plan, intervals), execution.progress)
+
+
+def _finite_losses(
+    emb: EmbeddingSet, variant: Variant, ks: tuple[int, ...], plan: PairPlan, intervals: bool
+) -> Task[FiniteLosses]:
+    start, before = time.perf_counter(), plan.tally.pairs
+    limit = yield from exact_losses(emb, variant, plan, intervals)
     every = (*ks, FAR * max(ks)) if intervals else ks
+    q = [1.0 if math.isinf(q) else q for q in variant.q]
     grid = grid_for(limit, max(every), min(q), 1 / max(q))
-    transforms = pool_transforms(plan, limit.table, spec.all_hardenings, grid.log_u, grid.nodes)
-    positives = Positives(limit, plan, grid)
-    at = {(q, k): positives.transform(k / q) for q in spec.q if not math.isinf(q) for k in every}
+    positives = Positives(limit, grid)
+    points = [(q, k) for q in variant.q if not math.isinf(q) for k in every]
+    transforms, *found = yield from in_parallel(
+        _transforms(limit, grid), *(positives.transform(k / q) for q, k in points)
+    )
+    at = dict(zip(points, found, strict=True))
     columns = [
         [losses_at(limit, key, transforms.of(key.tilt), at.get((key.q, k)), k, grid) for k in every]
         for key in limit.keys
@@ -188,8 +203,9 @@ def finite_losses(
     value = torch.stack([torch.stack(column, 1) for column in columns], 1)
     influence = None
     if intervals:
-        influence = _influence(limit, plan, transforms, positives, at, value, every, grid)
+        influence = yield from _influence(limit, transforms, positives, at, value, every)
     curvature = _curvature_bias(limit)
+    cost = Cost(plan.tally.pairs - before, time.perf_counter() - start)
     tables = {
         k: replace(
             limit,
@@ -197,14 +213,21 @@ def finite_losses(
             losses=replace(limit.losses, value=value[:, :, j]),
             correction=limit.correction - curvature / k,
             influence=None if influence is None else influence[:, :, j],
-            cost=Cost(limit.cost.pairs, time.perf_counter() - start),
+            cost=cost,
         )
         for j, k in enumerate(ks)
     }
     far = None if influence is None else influence[:, :, -1]
-    second_order = cache(lambda: _second_order(limit, plan))
-    octaves = cache(lambda: dyadic_gaps(transforms, positives, max(ks)))
-    return FiniteLosses(limit, tables, far, second_order, octaves)
+    second_order = cache(lambda: run_one(plan, _second_order(limit)))
+    dyadic = cache(lambda: run_one(plan, dyadic_gaps(transforms, positives, max(ks))))
+    return FiniteLosses(limit, tables, far, second_order, dyadic)
+
+
+def _transforms(limit: LossTable, grid: Grid) -> Task[PoolTransforms]:
+    found: PoolTransforms = yield PoolTransformsOf(
+        table=limit.table, hardenings=limit.variant.hardenings, log_u=grid.log_u, nodes=grid.nodes
+    )
+    return found
 
 
 def _curvature_bias(limit: LossTable) -> Tensor:
@@ -223,21 +246,17 @@ def _curvature_bias(limit: LossTable) -> Tensor:
 
 def _influence(
     limit: LossTable,
-    plan: PairPlan,
     transforms: PoolTransforms,
     positives: Positives,
-    at: dict[tuple[float, int], Tensor],
+    at: Mapping[tuple[float, int], Tensor],
     value: Tensor,
     ks: Sequence[int],
-    grid: Grid,
-) -> Tensor:
+) -> Task[Tensor]:
     """(n, f, k) influences as anchor, as negative, as positive."""
-    emb, spec, keys = limit.emb, limit.spec, limit.keys
-    y = torch.from_numpy(emb.y)
-    shape = (emb.n, len(keys), len(ks))
+    emb, variant, keys = limit.emb, limit.variant, limit.keys
     weight = limit.losses.weight
-    others = torch.zeros(shape, dtype=torch.float64)
-    if spec.self_pairs == "exclude":
+    others = torch.zeros(emb.n, len(keys), len(ks), dtype=torch.float64)
+    if variant.self_pairs == "exclude":
         slope = torch.stack(
             [
                 slope_at(transforms.of(key.tilt), at.get((key.q, k)), k) * weight[:, [f]]
@@ -246,41 +265,53 @@ def _influence(
             ],
             1,
         ).nan_to_num(0.0)
-        tilts = [key.tilt for key in keys for _ in ks]
-        others = pool_influence(plan, transforms, tilts, slope, grid.log_u).view(shape)
-        for (q, k), transform in at.items():
-            columns = [f for f, key in enumerate(keys) if key.q == q]
-            hit = torch.stack([-STEP * hit_share(transforms.of(keys[f].tilt), k) * weight[:, [f]] for f in columns], 1)
-            others[:, columns, ks.index(k)] += positives.influence(k / q, transform, hit.nan_to_num(0.0))
-    unsampled = 1 - len(limit.table.anchors) / (emb.n * emb.v) if limit.spec.self_pairs == "include" else 1.0
-    out = torch.empty(shape, dtype=torch.float64)
+        columns = {q: [f for f, key in enumerate(keys) if key.q == q] for q, _ in at}
+        hits = {
+            (q, k): torch.stack(
+                [-STEP * hit_share(transforms.of(keys[f].tilt), k) * weight[:, [f]] for f in columns[q]], 1
+            ).nan_to_num(0.0)
+            for q, k in at
+        }
+        of_pools, *of_positives = yield from in_parallel(
+            _pool_influence(transforms, tuple(key.tilt for key in keys for _ in ks), slope, positives.grid),
+            *(positives.influence(k / q, transform, hits[q, k]) for (q, k), transform in at.items()),
+        )
+        others = of_pools.view(others.shape)
+        for (q, k), of_positive in zip(at, of_positives, strict=True):
+            others[:, columns[q], ks.index(k)] += of_positive
+    unsampled = 1 - len(limit.table.anchors) / (emb.n * emb.v) if variant.self_pairs == "include" else 1.0
+    balanced = variant.class_prior == "balanced" and variant.self_pairs == "exclude"
+    out, y = torch.empty_like(others), torch.from_numpy(emb.y)
     for f in range(len(keys)):
         for j in range(len(ks)):
             out[:, f, j] = instance_influence(
-                value[:, f, j], weight[:, f], limit.table.anchors, others[:, f, j], y, emb.v,
-                spec.class_prior == "balanced" and spec.self_pairs == "exclude",
-            )  # fmt: skip
+                value[:, f, j], weight[:, f], limit.table.anchors, others[:, f, j], y, emb.v, balanced
+            )
     return math.sqrt(unsampled) * out
 
 
-def _second_order(limit: LossTable, plan: PairPlan) -> Tensor:
+def _pool_influence(transforms: PoolTransforms, tilts: tuple[Tilt, ...], slope: Tensor, grid: Grid) -> Task[Tensor]:
+    found: Tensor = yield PoolInfluenceOf(
+        table=transforms.table,
+        hardenings=transforms.hardenings,
+        log_u=grid.log_u,
+        nodes=grid.nodes,
+        transforms=transforms,
+        tilts=tilts,
+        slope=slope,
+    )
+    return found
+
+
+def _second_order(limit: LossTable) -> Task[Tensor]:
     """(f,) limit of k (L - L^(k)) as k grows, see `FiniteLosses.predicted`."""
-    hardenings = limit.spec.all_hardenings
-    terms = tuple(dict.fromkeys(t for h in hardenings for t in (denominator(h), numerator(h), _square(h))))
-    table = cumulant_table(plan, terms)
+    terms = [(denominator(h), numerator(h), tilted_term(h, 2.0)) for h in limit.variant.hardenings]
+    table: CumulantTable = yield LogSumsOf(tuple(dict.fromkeys(term for of_one in terms for term in of_one)))
     slopes = limit.losses.slope - limit.losses.curvature  # mean over positives of sigmoid^2
     out = []
     for f, key in enumerate(limit.keys):
         pool, h = key.tilt.pool, key.hardening
-        log_ratio = (
-            table.log_sum(pool, _square(h))
-            + table.log_sum(pool, denominator(h))
-            - 2 * table.log_sum(pool, numerator(h))
-        )
-        out.append(weighted_mean((slopes[:, f] * torch.expm1(log_ratio) / 2)[:, None], limit.losses.weight[:, [f]]))
+        low, middle, high = (table.log_sum(pool, tilted_term(h, power)) for power in (0.0, 1.0, 2.0))
+        spread = slopes[:, [f]] * torch.expm1(high + low - 2 * middle)[:, None] / 2
+        out.append(weighted_mean(spread, limit.losses.weight[:, [f]]))
     return torch.cat(out)
-
-
-def _square(hardening: Hardening) -> LogTerm:
-    """The term eta(t) e^{2t}."""
-    return LogTerm(2 + (hardening.beta or 0.0)) if hardening.family in ("constant", "exp") else LogTerm(2.0, hardening)

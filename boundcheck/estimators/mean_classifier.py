@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from boundcheck.estimators.records import LossTable
-from boundcheck.pairwise.positives import BLOCK
+from boundcheck.pairwise.positives import AT_A_TIME
 
 
 def class_logits(losses: LossTable, z: Tensor) -> Tensor:
@@ -19,18 +19,20 @@ def class_logits(losses: LossTable, z: Tensor) -> Tensor:
     emb = losses.emb
     y = torch.from_numpy(emb.y)
     sums = torch.zeros(emb.c, emb.d, dtype=torch.float64)
-    for part, label in zip(torch.split(z, BLOCK), torch.split(y, BLOCK), strict=True):  # z may be mapped from a file
+    for part, label in zip(
+        torch.split(z, AT_A_TIME), torch.split(y, AT_A_TIME), strict=True
+    ):  # z may be mapped from a file
         sums = sums.index_add(0, label, part.to(torch.float64).mean(1))
     means = sums / torch.bincount(y, minlength=emb.c)[:, None]
     rows = z.reshape(-1, emb.d)
-    parts = [rows[some].to(torch.float64) @ means.T for some in torch.split(losses.table.anchors, BLOCK)]
-    return torch.cat(parts) / losses.spec.temperature
+    parts = [rows[some].to(torch.float64) @ means.T for some in torch.split(losses.table.anchors, AT_A_TIME)]
+    return torch.cat(parts) / losses.variant.temperature
 
 
 def class_prior(losses: LossTable) -> Tensor:
     """(c,) class probabilities of the variant."""
     counts = torch.from_numpy(losses.emb.class_counts).to(torch.float64)
-    if losses.spec.class_prior == "balanced":
+    if losses.variant.class_prior == "balanced":
         counts = torch.ones_like(counts)
     return counts / counts.sum()
 

@@ -20,10 +20,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from boundcheck.estimators.montecarlo import BLOCK, drawn_logits
+from boundcheck.estimators.montecarlo import ANCHORS_AT_A_TIME, drawn_logits
 from boundcheck.estimators.records import LossTable
 from boundcheck.hardening import CONSTANT, denominator, numerator
-from boundcheck.pairwise.jackknife.functionals import Tilt
+from boundcheck.losses import Tilt
+from boundcheck.pools import Pool
 
 LARGEST_BATCH = 1000
 DRAWS = 256  # negatives per anchor, at least, over all repeats
@@ -51,11 +52,11 @@ def minibatch_frame(limit: LossTable, ks: Sequence[int], seed: int = 0) -> pd.Da
             for pool in dict.fromkeys(key.tilt.pool for key in limit.keys)
         }
         for f, key in enumerate(limit.keys):
-            x = rho[key.tilt.pool][limit.spec.all_hardenings.index(key.hardening)] - positive  # (a, repeats)
+            x = rho[key.tilt.pool][limit.variant.hardenings.index(key.hardening)] - positive  # (a, repeats)
             values = x if math.isinf(key.q) else softplus(x + math.log(key.q))
             rows.append(
                 dict(
-                    loss=key.loss,
+                    loss=key.loss.id,
                     hardening=key.hardening.family,
                     beta=np.nan if key.hardening.beta is None else key.hardening.beta,
                     q=key.q,
@@ -94,18 +95,18 @@ def _average(values: Tensor, weight: Tensor) -> dict[str, float]:
     return dict(zip(COLUMNS, (mean, error, undefined), strict=True))
 
 
-def _ratio_rho(limit: LossTable, pool: str, k: int, repeats: int, seed: int) -> Tensor:
+def _ratio_rho(limit: LossTable, pool: Pool, k: int, repeats: int, seed: int) -> Tensor:
     """(h, a, repeats) log of the weighted mean of e^t within each batch; NaN where the weights are all zero."""
-    spec = limit.spec
+    variant = limit.variant
     out = []
-    for _, drawn in drawn_logits(limit.emb, spec, limit.table.anchors, Tilt(pool, CONSTANT), k * repeats, seed):
+    for _, drawn in drawn_logits(limit.emb, variant, limit.table.anchors, Tilt(pool, CONSTANT), k * repeats, seed):
         t = drawn.view(len(drawn), repeats, k)
         out.append(
             torch.stack(
                 [
-                    numerator(h).log(t, spec.temperature).logsumexp(2)
-                    - denominator(h).log(t, spec.temperature).logsumexp(2)
-                    for h in spec.all_hardenings
+                    numerator(h).log(t, variant.temperature).logsumexp(2)
+                    - denominator(h).log(t, variant.temperature).logsumexp(2)
+                    for h in variant.hardenings
                 ]
             )
         )
@@ -114,20 +115,20 @@ def _ratio_rho(limit: LossTable, pool: str, k: int, repeats: int, seed: int) -> 
 
 def _positives(limit: LossTable, repeats: int, seed: int) -> Tensor:
     """(a, repeats) logits of positives drawn uniformly from each anchor's; NaN where it has none."""
-    emb, spec, anchors = limit.emb, limit.spec, limit.table.anchors
+    emb, variant, anchors = limit.emb, limit.variant, limit.table.anchors
     z = torch.from_numpy(emb.z).reshape(-1, emb.d).to(torch.float64)
     label = torch.from_numpy(emb.y).repeat_interleave(emb.v)
     instance = torch.arange(emb.n).repeat_interleave(emb.v)
     generator = torch.Generator().manual_seed(seed)
     out = []
-    for rows in torch.split(anchors, BLOCK):
-        of = instance if spec.positives == "augmentation" else label
+    for rows in torch.split(anchors, ANCHORS_AT_A_TIME):
+        of = instance if variant.positives == "augmentation" else label
         positive = (of[rows][:, None] == of).to(torch.float64)
-        if spec.positives == "augmentation" or spec.self_pairs == "exclude":
+        if variant.positives == "augmentation" or variant.self_pairs == "exclude":
             positive[torch.arange(len(rows)), rows] = 0
         lonely = positive.sum(1) == 0
         positive[lonely] = 1
         drawn = torch.multinomial(positive, repeats, replacement=True, generator=generator)
-        t = torch.gather(z[rows] @ z.T / spec.temperature, 1, drawn)
+        t = torch.gather(z[rows] @ z.T / variant.temperature, 1, drawn)
         out.append(torch.where(lonely[:, None], torch.nan, t))
     return torch.cat(out)

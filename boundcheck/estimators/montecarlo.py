@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -17,44 +18,41 @@ from torch import Tensor
 
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
-from boundcheck.estimators.exact import assemble, exact, functionals, pair_plan
+from boundcheck.estimators.anchor_losses import anchor_losses, instance_weights
+from boundcheck.estimators.dense import in_pool
+from boundcheck.estimators.exact import assemble, exact_losses, leave_one_out, pair_plan
 from boundcheck.estimators.records import Cost, LossTable
-from boundcheck.hardening import denominator
-from boundcheck.losses import LossKey, LossSpec, anchor_losses, instance_weights
-from boundcheck.pairwise.cumulants import cumulant_table, terms_for
-from boundcheck.pairwise.jackknife.functionals import Tilt
-from boundcheck.pairwise.jackknife.leave_out import leave_one_out
-from boundcheck.pairwise.tiles import Progress
+from boundcheck.hardening import denominator, terms_for
+from boundcheck.losses import Tilt
+from boundcheck.pairwise.cumulants import LogSumsOf
+from boundcheck.pairwise.passes import Task, in_parallel, run_one
+from boundcheck.pairwise.plan import PairPlan
+from boundcheck.spec import Execution, Variant
 
 # Uniforms are drawn in blocks of this many anchors, whatever the batch size: same seed, same numbers.
-BLOCK = 32
+ANCHORS_AT_A_TIME = 32
 DEFAULT_ANCHORS = 2000
 
 
 def montecarlo(
     emb: EmbeddingSet,
-    spec: LossSpec,
+    variant: Variant,
+    execution: Execution | None = None,
     *,
-    anchors: int | None = None,
     negatives: int | None = None,
-    seed: int = 0,
     intervals: bool = True,
-    device: str = "auto",
-    precision: str = "auto",
-    progress: Progress | None = None,
+    plan: PairPlan | None = None,
 ) -> LossTable:
     """The losses from sampled anchors; the record is that of the exact estimator.
 
     Args:
         emb: embeddings and labels.
-        spec: the variant of the losses.
-        anchors: how many anchors m to sample without replacement; None means min(all, 2000).
+        variant: of the losses.
+        execution: `anchors` is how many to sample without replacement (None means min(all, 2000)), `seed` that of
+            anchors and negatives.
         negatives: k, the number of negatives of each anchor; None means the limit.
-        seed: of anchors and negatives.
         intervals: False leaves standard errors out.
-        device: where tiles are computed.
-        precision: of the products.
-        progress: called as anchors are finished.
+        plan: the pairs, where there is a plan already.
 
     Returns:
         The table; standard errors cover the sampled anchors, the draws, and the sample of candidates: the target is the
@@ -64,39 +62,33 @@ def montecarlo(
     Raises:
         InputError: more anchors than there are, fewer than two, or k < 1.
     """
+    execution, variant = execution or Execution(), variant.on(emb)
     if negatives is not None and negatives < 1:
         raise InputError(f"negatives: must be at least 1, received {negatives}")
-    start = time.perf_counter()
-    some = sampled_anchors(emb, DEFAULT_ANCHORS if anchors is None else anchors, seed, at_most=anchors is None)
+    asked = execution.anchors
+    some = sampled_anchors(emb, DEFAULT_ANCHORS if asked is None else asked, execution.seed, at_most=asked is None)
+    plan = (plan or pair_plan(emb, variant, execution)).of(some)
     if negatives is None:
-        result = exact(
-            emb, spec, intervals=intervals, anchors=some, device=device, precision=precision, progress=progress
-        )
-        return LossTable(**{**vars(result), "estimator": "montecarlo"})
+        task = exact_losses(emb, variant, plan, intervals)
+    else:
+        task = _drawn_losses(emb, variant, plan, negatives, execution.seed, intervals)
+    return replace(run_one(plan, task, execution.progress), estimator="montecarlo")
 
-    z, y = torch.from_numpy(emb.z), torch.from_numpy(emb.y)
-    plan = pair_plan(emb, spec, anchors=some, device=device, precision=precision)
-    table = cumulant_table(plan, terms_for(spec.all_hardenings), progress)
-    limit = anchor_losses(z, y, plan, table, spec)
-    rho = torch.stack([_drawn_rho(emb, spec, table.anchors, key, negatives, seed) for key in _by_tilt(spec)], 1)
-    tilts = [key.tilt for key in _by_tilt(spec)]
-    rho = rho[:, [tilts.index(key.tilt) for key in spec.keys]]
-    losses = anchor_losses(z, y, plan, table, spec, rho=rho)
-    effects = None
-    if intervals and spec.self_pairs == "exclude":
-        # As candidates the instances act through the limit's rho, whose slopes the draws share to first order.
-        effects = leave_one_out(plan, table, functionals(emb, spec, table, limit), progress)
-    return assemble(
-        emb,
-        spec,
-        table,
-        losses,
-        effects,
-        intervals,
-        Cost(3 * plan.pairs, time.perf_counter() - start),
-        estimator="montecarlo",
-        k=negatives,
+
+def _drawn_losses(
+    emb: EmbeddingSet, variant: Variant, plan: PairPlan, k: int, seed: int, intervals: bool
+) -> Task[LossTable]:
+    start, before = time.perf_counter(), plan.tally.pairs
+    table = yield LogSumsOf(terms_for(variant.hardenings))
+    by_tilt = {tilt: _drawn_rho(emb, variant, table.anchors, tilt, k, seed) for tilt in _tilts(variant)}
+    rho = torch.stack([by_tilt[key.tilt] for key in variant.keys], 1)
+    limit, losses = yield from in_parallel(
+        anchor_losses(emb, variant, table), anchor_losses(emb, variant, table, rho=rho)
     )
+    # As candidates the instances act through the limit's rho, whose slopes the draws share to first order.
+    effects = (yield from leave_one_out(emb, variant, table, limit)) if intervals else None
+    cost = Cost(plan.tally.pairs - before, time.perf_counter() - start)
+    return assemble(emb, variant, table, losses, effects, intervals, cost, k=k)
 
 
 def sampled_anchors(emb: EmbeddingSet, m: int, seed: int, at_most: bool = False) -> Tensor:
@@ -113,19 +105,19 @@ def sampled_anchors(emb: EmbeddingSet, m: int, seed: int, at_most: bool = False)
     return torch.from_numpy(np.sort(np.random.default_rng([seed, 0]).permutation(total)[:m]))
 
 
-def _by_tilt(spec: LossSpec) -> list[LossKey]:
-    """One key for each distinct tilt: keys that differ in Q share their draws."""
-    return list({key.tilt: key for key in spec.keys}.values())
+def _tilts(variant: Variant) -> list[Tilt]:
+    """The distinct ones: losses that differ in Q share their draws."""
+    return list(dict.fromkeys(key.tilt for key in variant.keys))
 
 
-def _drawn_rho(emb: EmbeddingSet, spec: LossSpec, anchors: Tensor, key: LossKey, k: int, seed: int) -> Tensor:
+def _drawn_rho(emb: EmbeddingSet, variant: Variant, anchors: Tensor, tilt: Tilt, k: int, seed: int) -> Tensor:
     """log mean of e^t over k negatives drawn from the tilted pool of each anchor, (a,); NaN for an empty pool."""
-    draws = drawn_logits(emb, spec, anchors, key.tilt, k, seed)
+    draws = drawn_logits(emb, variant, anchors, tilt, k, seed)
     return torch.cat([torch.logsumexp(t, 1) - np.log(k) for _, t in draws])
 
 
 def drawn_logits(
-    emb: EmbeddingSet, spec: LossSpec, anchors: Tensor, tilt: Tilt, k: int, seed: int
+    emb: EmbeddingSet, variant: Variant, anchors: Tensor, tilt: Tilt, k: int, seed: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Logits of k negatives of each anchor, drawn i.i.d. from its tilted pool; in blocks of anchors.
 
@@ -136,18 +128,12 @@ def drawn_logits(
     """
     n, v, d = emb.z.shape
     z = torch.from_numpy(emb.z).reshape(-1, d).to(torch.float64)
-    y = torch.from_numpy(emb.y)
-    weight = instance_weights(y, spec.class_prior).log().repeat_interleave(v)
-    instance = torch.arange(n).repeat_interleave(v)
-    label = y.repeat_interleave(v)
-    for block, rows in enumerate(torch.split(anchors, BLOCK)):
+    weight = instance_weights(torch.from_numpy(emb.y), variant.class_prior).log().repeat_interleave(v)
+    for block, rows in enumerate(torch.split(anchors, ANCHORS_AT_A_TIME)):
         uniforms = torch.from_numpy(np.random.default_rng([seed, 1, block]).random((len(rows), k)))
-        t = z[rows] @ z.T / spec.temperature
-        log_p = denominator(tilt.hardening).log(t, spec.temperature) + weight
-        excluded = label[rows][:, None] == label if tilt.pool == "diff" else torch.zeros_like(t, dtype=torch.bool)
-        if spec.self_pairs == "exclude":
-            excluded = excluded | (instance[rows][:, None] == instance)
-        log_p = log_p.masked_fill(excluded, -torch.inf)
+        t = z[rows] @ z.T / variant.temperature
+        log_p = denominator(tilt.hardening).log(t, variant.temperature) + weight
+        log_p = log_p.masked_fill(~in_pool(emb, rows, tilt.pool, variant.self_pairs), -torch.inf)
         top = log_p.amax(1, keepdim=True)
         cdf = (log_p - torch.where(top == -torch.inf, 0.0, top)).exp().cumsum(1)
         # Scaling by the last value keeps u below the total, so that the draw is never past the last candidate.

@@ -16,16 +16,19 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from boundcheck.estimators.exact import pair_plan
+from boundcheck.errors import InputError
 from boundcheck.estimators.records import LossTable
 from boundcheck.hardening import CONSTANT
-from boundcheck.losses import LossKey
-from boundcheck.pairwise.laplace.pools import STEP, pool_transforms
-from boundcheck.pairwise.laplace.positives import augmentation_transform, class_influence, class_transform
-from boundcheck.pairwise.plan import PairPlan
+from boundcheck.losses import UCL, LossKey
+from boundcheck.pairwise.laplace.pools import STEP, PoolTransforms, PoolTransformsOf
+from boundcheck.pairwise.laplace.positives import ClassInfluenceOf, ClassTransformOf, augmentation_transform
+from boundcheck.pairwise.passes import Task, in_parallel
+from boundcheck.pools import ALL, SAME
 
 # What the nodes left out at the lower end may amount to, nats.
 LEFT_OUT = 1e-8
+# Logits of thousands need as many nodes for every anchor: beyond this memory and time are no longer those of a run.
+MOST_NODES = 2048
 
 
 @dataclass(frozen=True)
@@ -48,19 +51,28 @@ def grid_for(limit: LossTable, most: int, least_q: float, least_ratio: float) ->
         most: the largest k.
         least_q: the least Q.
         least_ratio: the least k / Q.
+
+    Raises:
+        InputError: logits are so large that a grid over their range is.
     """
-    spec, table = limit.spec, limit.table
-    radius = limit.emb.largest_norm**2 / spec.temperature
+    variant, table = limit.variant, limit.table
+    radius = limit.emb.largest_norm**2 / variant.temperature
     rho = torch.stack([table.rho(key.tilt.pool, key.hardening) for key in limit.keys], 1).nan_to_num(-radius).amax(1)
     # Class positives of one view are the pool's; other views of the anchor's instance may lie anywhere.
-    highest = (
-        table.largest_logit("same") if spec.positives == "class" and limit.emb.v == 1 else torch.full_like(rho, radius)
-    )
-    hardest = table.largest_logit("all") - math.log(most)
+    of_pool = variant.positives == "class" and limit.emb.v == 1
+    highest = table.largest_logit(SAME) if of_pool else torch.full_like(rho, radius)
+    hardest = table.largest_logit(ALL) - math.log(most)
     steep = rho + torch.stack([rho, highest - math.log(least_q), hardest]).amax(0)
     log_u = 0.5 * math.log(LEFT_OUT) - math.log(most) - 0.5 * steep
     last = 3.0 - math.log(least_ratio) + radius  # e^{-e^3} = 2e-9, at the least t_ap
-    return Grid(log_u, max(1, math.ceil(float((last - log_u).max()) / STEP) + 1))
+    nodes = max(1, math.ceil(float((last - log_u).max()) / STEP) + 1)
+    if nodes > MOST_NODES:
+        raise InputError(
+            f"negatives: losses at finite k need logits of at most some {MOST_NODES * STEP / 2:.0f} in size, received "
+            f"{radius:.3g} (norms up to {limit.emb.largest_norm:.3g}, temperature {variant.temperature:g}); normalise "
+            "the embeddings or raise the temperature"
+        )
+    return Grid(log_u, nodes)
 
 
 @dataclass(frozen=True)
@@ -68,31 +80,38 @@ class Positives:
     """The positives' transforms, whatever the positives are."""
 
     limit: LossTable
-    plan: PairPlan
     grid: Grid
 
     @property
     def count(self) -> Tensor:
         """(a,) class positives of each anchor."""
-        y = torch.from_numpy(self.limit.emb.y)
-        size = torch.bincount(y)[y[self.limit.table.anchors // self.plan.v]] * self.plan.v
-        return size - int(self.plan.self_pairs == "exclude")
+        emb, y = self.limit.emb, torch.from_numpy(self.limit.emb.y)
+        size = torch.bincount(y)[y[self.limit.table.anchors // emb.v]] * emb.v
+        return size - int(self.limit.variant.self_pairs == "exclude")
 
-    def transform(self, ratio: float) -> Tensor:
+    def transform(self, ratio: float) -> Task[Tensor]:
         """(a, g) P(u_g k / Q) at ratio = k / Q."""
         log_u = self.grid.log_u + math.log(ratio)
-        anchors = self.limit.table.anchors
-        if self.limit.spec.positives == "augmentation":
+        anchors, nodes = self.limit.table.anchors, self.grid.nodes
+        if self.limit.variant.positives == "augmentation":
             z = torch.from_numpy(self.limit.emb.z)
-            return augmentation_transform(z, anchors, self.plan.temperature, log_u, self.grid.nodes)
-        return class_transform(self.plan, anchors, self.count, log_u, self.grid.nodes)
+            return augmentation_transform(z, anchors, self.limit.variant.temperature, log_u, nodes)
+        of_class: Tensor = yield ClassTransformOf(rows=anchors, count=self.count, log_u=log_u, nodes=nodes)
+        return of_class
 
-    def influence(self, ratio: float, transform: Tensor, slope: Tensor) -> Tensor:
-        """(n, f) see `class_influence`; zero for augmentations, which are the anchor's own."""
-        if self.limit.spec.positives == "augmentation":
-            return torch.zeros(self.plan.n, slope.shape[1], dtype=torch.float64)
-        log_u = self.grid.log_u + math.log(ratio)
-        return class_influence(self.plan, self.limit.table.anchors, transform, self.count, slope, log_u)
+    def influence(self, ratio: float, transform: Tensor, slope: Tensor) -> Task[Tensor]:
+        """(n, f) see `ClassInfluenceOf`; zero for augmentations, which are the anchor's own."""
+        if self.limit.variant.positives == "augmentation":
+            return torch.zeros(self.limit.emb.n, slope.shape[1], dtype=torch.float64)
+        influence: Tensor = yield ClassInfluenceOf(
+            rows=self.limit.table.anchors,
+            count=self.count,
+            log_u=self.grid.log_u + math.log(ratio),
+            nodes=self.grid.nodes,
+            transform=transform,
+            slope=slope,
+        )
+        return influence
 
 
 def hit_share(deficit: Tensor, k: int) -> Tensor:
@@ -119,24 +138,25 @@ def slope_at(deficit: Tensor, positive: Tensor | None, k: int) -> Tensor:
     return slope
 
 
-def summed_losses(limit: LossTable, ks: Sequence[int], *, device: str = "auto", precision: str = "auto") -> Tensor:
+def summed_losses(limit: LossTable, ks: Sequence[int]) -> Task[Tensor]:
     """E log(1 + sum_{i <= k} e^{t_ai - t_ap}) with untilted negatives from the pool `all`: Q = k, as in Bao 2022.
 
     Args:
         limit: any table of the variant; its anchors and log-sums are used.
         ks: numbers of negatives, each at least 1.
-        device: where tiles are computed.
-        precision: of the products.
 
     Returns:
         (a, k) per-anchor losses over the data's own pools, nats.
     """
-    every = len(limit.table.anchors) == limit.emb.n * limit.emb.v
-    plan = pair_plan(
-        limit.emb, limit.spec, anchors=None if every else limit.table.anchors, device=device, precision=precision
-    )
-    key = next(key for key in limit.keys if key.loss == "ucl")
+    key = next(key for key in limit.keys if key.loss == UCL)
     grid = grid_for(limit, max(ks), least_q=float(min(ks)), least_ratio=1.0)
-    transforms = pool_transforms(plan, limit.table, (CONSTANT,), grid.log_u, grid.nodes)
-    positive = Positives(limit, plan, grid).transform(1.0)
+    transforms, positive = yield from in_parallel(_pool_transforms(limit, grid), Positives(limit, grid).transform(1.0))
     return torch.stack([losses_at(limit, key, transforms.of(key.tilt), positive, k, grid) for k in ks], 1)
+
+
+def _pool_transforms(limit: LossTable, grid: Grid) -> Task[PoolTransforms]:
+    """Untilted."""
+    found: PoolTransforms = yield PoolTransformsOf(
+        table=limit.table, hardenings=(CONSTANT,), log_u=grid.log_u, nodes=grid.nodes
+    )
+    return found

@@ -12,13 +12,15 @@ import torch
 from torch import Tensor
 
 from boundcheck.embeddings import EmbeddingSet
+from boundcheck.estimators.anchor_losses import AnchorLosses, instance_weights, weighted_mean
 from boundcheck.hardening import Constant, Hardening
 from boundcheck.inference.anytime import anytime_error
 from boundcheck.inference.influence import instance_influence, standard_error, top_share
 from boundcheck.inference.intervals import Estimate, Share
-from boundcheck.losses import AnchorLosses, LossKey, LossSpec, instance_weights, weighted_mean
+from boundcheck.losses import LossKey, Tilt
 from boundcheck.pairwise.cumulants import CumulantTable
-from boundcheck.pairwise.jackknife.leave_out import Tilt
+from boundcheck.pools import DIFF, SAME
+from boundcheck.spec import Variant
 
 # Nats. Log-sums are good to 1e-5 and a margin is made of four: ties count as met, whatever their rounding.
 TOLERANCE = 4e-5
@@ -75,8 +77,8 @@ class LossTable:
 
     Attributes:
         emb: the embeddings.
-        spec: the variant of the losses.
-        estimator: "exact", "montecarlo", "multilevel" or "closed".
+        variant: of the losses.
+        estimator: "exact", "montecarlo" or "closed".
         k: number of negatives, None for the limit.
         table: the log-sums, one row per anchor.
         losses: per-anchor plug-in losses.
@@ -92,7 +94,7 @@ class LossTable:
     """
 
     emb: EmbeddingSet
-    spec: LossSpec
+    variant: Variant
     estimator: str
     k: int | None
     table: CumulantTable
@@ -115,7 +117,7 @@ class LossTable:
     def exhaustive(self) -> bool:
         """The data set itself is the population (self_pairs="include") and seen whole: nothing is left to chance."""
         every_anchor = len(self.table.anchors) == self.emb.n * self.emb.v
-        return self.spec.self_pairs == "include" and every_anchor and self.k is None
+        return self.variant.self_pairs == "include" and every_anchor and self.k is None
 
     def per_anchor(self, key: LossKey) -> Tensor:
         """(a,) plug-in losses of one key, nats."""
@@ -153,7 +155,7 @@ class LossTable:
     def average(self, value: Tensor) -> Estimate:
         """The weighted mean over anchors of (a,) numbers, where the data are the population: all that is left to chance
         is which anchors were sampled."""
-        assert self.spec.self_pairs == "include", "pools that are samples need influences"
+        assert self.variant.self_pairs == "include", "pools that are samples need influences"
         mean = float(weighted_mean(value[:, None], self.weight[:, None]))
         others = torch.zeros(self.emb.n, dtype=torch.float64)
         scale = self.emb.n * self.emb.v / len(value)
@@ -197,12 +199,12 @@ class LossTable:
             low, high = estimate.interval(confidence)
             rows.append(
                 dict(
-                    loss=key.loss,
+                    loss=key.loss.id,
                     hardening=key.hardening.family,
                     beta=_number(key.hardening.beta),
                     q=key.q,
-                    temperature=self.spec.temperature,
-                    positives=self.spec.positives,
+                    temperature=self.variant.temperature,
+                    positives=self.variant.positives,
                     estimator=self.estimator,
                     k=_number(self.k),
                     estimate=estimate.value,
@@ -221,8 +223,8 @@ class LossTable:
         Closed forms have no such end.
         """
         ends = [self._row(summary, confidence) for summary in self.margins.values()]
-        # Infinite pools come as near as one likes, and sampled ones not near enough: neither has a nearest neighbour.
-        if self.estimator in ("closed", "multilevel"):
+        # Infinite pools come as near as one likes: they have no nearest neighbour.
+        if self.estimator == "closed":
             return pd.DataFrame(ends)
         return pd.DataFrame([*ends, self._nearest_neighbour_row(confidence)])
 
@@ -244,10 +246,10 @@ class LossTable:
 
     def _nearest_neighbour_row(self, confidence: float) -> dict[str, object]:
         """The limit beta -> inf: the margin is the nearest same-class logit minus the nearest other-class one."""
-        margin = self.table.largest_logit("same") - self.table.largest_logit("diff")
+        margin = self.table.largest_logit(SAME) - self.table.largest_logit(DIFF)
         margin = torch.where(torch.isfinite(margin), margin, torch.nan)
         constant = next(h for h in self.margins if isinstance(h, Constant))
-        tolerance = COSINE_TOLERANCE * float(np.square(self.emb.z).sum(2).max()) / self.spec.temperature
+        tolerance = COSINE_TOLERANCE * float(np.square(self.emb.z).sum(2).max()) / self.variant.temperature
         share = share_of(margin, self.weight, self.table.anchors, self.emb.v, self.exhaustive, tolerance)
         row = self._row(MarginSummary(constant, margin, share, None), confidence)
         return row | dict(hardening="exp", beta=np.inf, median_ess=1.0)
@@ -257,7 +259,7 @@ class LossTable:
         """(a,) anchor weights of the class prior, mean one over anchors."""
         if self.anchor_weight is not None:
             return self.anchor_weight
-        w = instance_weights(torch.from_numpy(self.emb.y), self.spec.class_prior)[self.table.anchors // self.emb.v]
+        w = instance_weights(torch.from_numpy(self.emb.y), self.variant.class_prior)[self.table.anchors // self.emb.v]
         return w * (len(w) / w.sum())
 
     def _repr_html_(self) -> str:

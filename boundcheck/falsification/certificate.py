@@ -10,7 +10,6 @@ from torch import Tensor
 from boundcheck.claims import Evidence
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.falsification.evidence import exact_evidence, literal_evidence
-from boundcheck.falsification.literal import DIGITS
 from boundcheck.falsification.problem import Point, Problem
 
 UNIT = 2.0**-53  # relative error of one float64 operation
@@ -30,7 +29,7 @@ class Certificate:
         float64_margin: nats, by the exact estimator.
         table_error: nats, the largest difference between the two over all log-sums and per-anchor losses.
         anchors: how many anchors every loss is averaged over, at least.
-        digits: decimal digits.
+        digits: decimal digits; fewer for a hardening without a formula at any precision.
         confirmed: both evaluations judge it a counterexample, by the claim's own machinery.
     """
 
@@ -45,7 +44,7 @@ class Certificate:
 
 def certify(problem: Problem, emb: EmbeddingSet, aim: int) -> tuple[Point | None, Certificate]:
     """The point as the exact estimator sees it, None where the claim does not apply there, and its certificate."""
-    exact, literal = exact_evidence(emb, problem.spec), literal_evidence(emb, problem.spec)
+    exact, literal = exact_evidence(emb, problem.variant), literal_evidence(emb, problem.variant)
     first, second = (problem.point(emb, aim, evidence_of=lambda *_, e=e: e) for e in (exact, literal))
     values = literal.losses.losses.value
     largest = float(values[~torch.isnan(values)].abs().max())
@@ -55,7 +54,7 @@ def certify(problem: Problem, emb: EmbeddingSet, aim: int) -> tuple[Point | None
         float64_margin=first.margin if first is not None else float("nan"),
         table_error=max(_difference(a, b) for a, b in zip(_numbers(exact), _numbers(literal), strict=True)),
         anchors=min(literal.losses.anchors_used(key) for key in literal.losses.keys),
-        digits=DIGITS,
+        digits=min(h.digits for h in problem.variant.hardenings),
         confirmed=first is not None and second is not None and first.found and second.found,
     )
 

@@ -14,9 +14,9 @@ from boundcheck.claims import Claim, Finding, Judgement
 from boundcheck.embeddings import EmbeddingSet, save_embeddings
 from boundcheck.falsification.certificate import Certificate
 from boundcheck.falsification.problem import Problem
-from boundcheck.losses import LossSpec
 from boundcheck.manifest import catalogue, environment
 from boundcheck.runs import save_directory, write_manifest
+from boundcheck.spec import Variant
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -194,7 +194,7 @@ class Counterexample:
         if finding.premise_share is not None:
             yield "premise", f"{self.claim.premise or 'premise'}: at {finding.premise_share:.2%} of anchors"
         yield "means", self.meaning
-        yield "variant", variant(self.problem.spec)
+        yield "variant", stated(self.problem.variant)
         yield "effort", str(self.effort)
 
     def __repr__(self) -> str:
@@ -247,14 +247,14 @@ class Search:
         return (
             f"No counterexample to {headline(self.problem)} found{what[self.problem.premise]}.\n"
             f"  effort:    {self.effort}; {least}\n"
-            f"  variant:   {variant(self.problem.spec)}\n"
+            f"  variant:   {stated(self.problem.variant)}\n"
             "  This is the effort spent, not a proof."
         )
 
 
 def headline(problem: Problem, finding: Finding | None = None) -> str:
     """The claim, and where it is attacked."""
-    where = [f"temperature {problem.spec.temperature:g}"]
+    where = [f"temperature {problem.variant.temperature:g}"]
     if finding is not None and finding.q is not None:
         where.insert(0, f"Q = {finding.q:g}")
     if finding is not None and finding.hardening is not None:
@@ -263,12 +263,12 @@ def headline(problem: Problem, finding: Finding | None = None) -> str:
     return f"{of}{problem.claim.id} ({problem.claim.title}) at {', '.join(where)}"
 
 
-def variant(spec: LossSpec) -> str:
+def stated(variant: Variant) -> str:
     """What the inequality is about: a functional of finitely many points."""
-    own = "without" if spec.self_pairs == "exclude" else "with"
+    own = "without" if variant.self_pairs == "exclude" else "with"
     return (
         f"plug-in losses of these points taken as the whole population, pools {own} the anchor's own instance, "
-        f"{spec.positives} positives, {spec.class_prior} class prior: the statement is about this "
+        f"{variant.positives} positives, {variant.class_prior} class prior: the statement is about this "
         "finite-sample functional"
     )
 
@@ -283,6 +283,6 @@ def _manifest(
         "seed": config["seed"],
         "claim": problem.claim.id,
         "catalogue": catalogue([problem.claim]),
-        "variant": variant(problem.spec),
+        "variant": stated(problem.variant),
         "effort": asdict(effort),
     }

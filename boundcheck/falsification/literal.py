@@ -18,11 +18,14 @@ from mpmath import mp
 from torch import Tensor
 
 from boundcheck.embeddings import EmbeddingSet
-from boundcheck.estimators.exact import assemble
+from boundcheck.estimators.anchor_losses import AnchorLosses, instance_weights, normalise_weights
+from boundcheck.estimators.exact import assemble, with_groups
 from boundcheck.estimators.records import Cost, LossTable
-from boundcheck.hardening import Constant, Exponential, Hardening, LogTerm, Polynomial, Threshold
-from boundcheck.losses import AnchorLosses, LossKey, LossSpec, instance_weights, normalise_weights
-from boundcheck.pairwise.cumulants import CumulantTable, terms_for
+from boundcheck.hardening import Hardening, LogTerm, terms_for
+from boundcheck.losses import LossKey
+from boundcheck.pairwise.cumulants import CumulantTable
+from boundcheck.pools import Pool, Relation
+from boundcheck.spec import Variant
 
 DIGITS = 50
 Number = Any  # mpmath's mpf
@@ -36,37 +39,43 @@ class _Points:
     weight: list[Number]  # w_b of every view
     instance: list[int]
     label: list[int]
-    spec: LossSpec
+    group: list[int] | None
+    variant: Variant
 
-    def pool(self, a: int, group: str) -> list[int]:
-        """The negatives of anchor a: "same", "diff" or "all"."""
+    def pool(self, a: int, pool: Pool) -> list[int]:
+        """The negatives of anchor a."""
         views = range(len(self.label))
-        kept = [b for b in views if self.spec.self_pairs == "include" or self.instance[b] != self.instance[a]]
-        if group == "all":
-            return kept
-        return [b for b in kept if (self.label[b] == self.label[a]) == (group == "same")]
+        kept = [b for b in views if self.variant.self_pairs == "include" or self.instance[b] != self.instance[a]]
+        return [b for b in kept if self.relation(a, b) in pool.relations]
+
+    def relation(self, a: int, b: int) -> Relation:
+        """How two views are related."""
+        if self.label[a] == self.label[b]:
+            return Relation.SAME_CLASS
+        akin = self.group is not None and self.group[a] == self.group[b]
+        return Relation.SIBLING if akin else Relation.UNRELATED
 
     def positives(self, a: int) -> list[int]:
         """The positives of anchor a."""
         views = range(len(self.label))
-        if self.spec.positives == "augmentation":
+        if self.variant.positives == "augmentation":
             return [b for b in views if b != a and self.instance[b] == self.instance[a]]
-        itself = self.spec.self_pairs == "include"
+        itself = self.variant.self_pairs == "include"
         return [b for b in views if self.label[b] == self.label[a] and (b != a or itself)]
 
-    def total(self, a: int, group: str, f: Callable[[Number], Number]) -> Number:
+    def total(self, a: int, pool: Pool, f: Callable[[Number], Number]) -> Number:
         """sum over the pool of w_b f(t_ab)."""
-        return mp.fsum(self.weight[b] * f(self.t[a][b]) for b in self.pool(a, group))
+        return mp.fsum(self.weight[b] * f(self.t[a][b]) for b in self.pool(a, pool))
 
-    def rho(self, a: int, group: str, hardening: Hardening) -> Number | None:
+    def rho(self, a: int, pool: Pool, hardening: Hardening) -> Number | None:
         """log of the tilted mean of e^t; None where the tilted pool is empty."""
-        eta = _eta(hardening, self.spec.temperature)
-        below = self.total(a, group, eta)
-        return mp.log(self.total(a, group, lambda t: eta(t) * mp.exp(t)) / below) if below else None
+        eta = _eta(hardening, self.variant.temperature)
+        below = self.total(a, pool, eta)
+        return mp.log(self.total(a, pool, lambda t: eta(t) * mp.exp(t)) / below) if below else None
 
-    def largest(self, a: int, group: str) -> Number | None:
+    def largest(self, a: int, pool: Pool) -> Number | None:
         """The largest logit of the pool, None where it is empty."""
-        return max((self.t[a][b] for b in self.pool(a, group)), default=None)
+        return max((self.t[a][b] for b in self.pool(a, pool)), default=None)
 
     def loss(self, a: int, rho: Number | None, q: float) -> tuple[float, float, float]:
         """Mean over positives of log(1 + Q e^{rho - t}) and its two derivatives in rho; NaN where undefined."""
@@ -79,48 +88,52 @@ class _Points:
 
 
 def literal(
-    emb: EmbeddingSet, spec: LossSpec, anchors: Tensor | None = None
+    emb: EmbeddingSet, variant: Variant, anchors: Tensor | None = None
 ) -> tuple[LossTable, dict[LossKey, Tensor]]:
     """The losses and the worst case of the untilted ones; arguments and result as in `dense`."""
-    start = time.perf_counter()
+    start, variant = time.perf_counter(), variant.on(emb)
     anchors = torch.arange(emb.n * emb.v) if anchors is None else anchors
     rows: list[int] = anchors.tolist()
-    terms = terms_for(spec.all_hardenings)
+    terms = terms_for(variant.hardenings)
+    parts = [Pool("part", "", relations) for relations in variant.partition]
     with mp.workdps(DIGITS):
-        points = _points(emb, spec)
+        points = _points(emb, variant)
         log_sums = [
-            [
-                [_log(points.total(a, group, _summand(term, spec.temperature))) for term in terms]
-                for group in ("same", "diff")
-            ]
+            [[_log(points.total(a, part, _summand(term, variant.temperature))) for term in terms] for part in parts]
             for a in rows
         ]
-        largest = [[_number(points.largest(a, group)) for group in ("same", "diff")] for a in rows]
+        largest = [[_number(points.largest(a, part)) for part in parts] for a in rows]
         losses = _losses(
-            emb, spec, points, anchors, spec.keys, lambda a, key: points.rho(a, key.tilt.pool, key.hardening)
+            emb, variant, points, anchors, variant.keys, lambda a, key: points.rho(a, key.tilt.pool, key.hardening)
         )
-        untilted = tuple(key for key in spec.keys if key.loss in ("ucl", "scl"))
-        worst = _losses(emb, spec, points, anchors, untilted, lambda a, key: points.largest(a, key.tilt.pool))
+        untilted = tuple(key for key in variant.keys if not key.loss.hardened)
+        worst = _losses(emb, variant, points, anchors, untilted, lambda a, key: points.largest(a, key.tilt.pool))
     table = CumulantTable(
-        terms, torch.tensor(log_sums, dtype=torch.float64), torch.tensor(largest, dtype=torch.float64), anchors
+        terms,
+        torch.tensor(log_sums, dtype=torch.float64),
+        torch.tensor(largest, dtype=torch.float64),
+        anchors,
+        variant.partition,
     )
     cost = Cost(len(rows) * emb.n * emb.v, time.perf_counter() - start)
-    result = assemble(emb, spec, table, losses, None, False, cost, estimator="literal")
+    result = assemble(emb, variant, table, losses, None, False, cost, estimator="literal")
     return result, dict(zip(untilted, worst.value.unbind(1), strict=True))
 
 
-def _points(emb: EmbeddingSet, spec: LossSpec) -> _Points:
+def _points(emb: EmbeddingSet, variant: Variant) -> _Points:
     z = [[mp.mpf(x) for x in row] for row in emb.z.reshape(-1, emb.d).tolist()]
     if emb.normalize:
         z = [_unit(row) for row in z]
     label = emb.y.repeat(emb.v).tolist()
+    groups = with_groups(emb, variant).groups
     size = [views * mp.mpf(emb.c) / len(label) for views in (emb.class_counts * emb.v).tolist()]
     return _Points(
-        t=[[mp.fdot(a, b) / mp.mpf(spec.temperature) for b in z] for a in z],
-        weight=[mp.one if spec.class_prior == "empirical" else 1 / size[y] for y in label],
+        t=[[mp.fdot(a, b) / mp.mpf(variant.temperature) for b in z] for a in z],
+        weight=[mp.one if variant.class_prior == "empirical" else 1 / size[y] for y in label],
         instance=[i for i in range(emb.n) for _ in range(emb.v)],
         label=label,
-        spec=spec,
+        group=None if groups is None else groups.repeat(emb.v).tolist(),
+        variant=variant,
     )
 
 
@@ -131,7 +144,7 @@ def _unit(row: list[Number]) -> list[Number]:
 
 def _losses(
     emb: EmbeddingSet,
-    spec: LossSpec,
+    variant: Variant,
     points: _Points,
     anchors: Tensor,
     keys: tuple[LossKey, ...],
@@ -139,7 +152,7 @@ def _losses(
 ) -> AnchorLosses:
     rows = [[points.loss(a, rho(a, key), key.q) for key in keys] for a in anchors.tolist()]
     value, slope, curvature = torch.tensor(rows, dtype=torch.float64).unbind(2)
-    weight = instance_weights(torch.from_numpy(emb.y), spec.class_prior)[anchors // emb.v]
+    weight = instance_weights(torch.from_numpy(emb.y), variant.class_prior)[anchors // emb.v]
     weight = normalise_weights(weight, ~torch.isnan(value), emb.n * emb.v)
     return AnchorLosses(keys, value, slope, curvature, weight, weight.new_zeros(emb.n, len(keys)))
 
@@ -153,17 +166,9 @@ def _loss(x: Number, q: float) -> tuple[Number, Number, Number]:
 
 
 def _eta(hardening: Hardening, temperature: float) -> Callable[[Number], Number]:
-    """eta as a function of the logit; a threshold has rounding below cosine -1 clipped, as the estimators do."""
+    """eta as a function of the logit."""
     tau = mp.mpf(temperature)
-    match hardening:
-        case Exponential(beta):
-            return lambda t: mp.exp(mp.mpf(beta) * t)
-        case Threshold(cosine):
-            return lambda t: mp.one if max(tau * t, mp.mpf(-1)) >= mp.mpf(cosine) else mp.zero
-        case Polynomial(power):
-            return lambda t: max((1 + tau * t) / 2, mp.zero) ** mp.mpf(power)
-    assert isinstance(hardening, Constant), hardening
-    return lambda t: mp.one
+    return lambda t: hardening.eta(t, tau)
 
 
 def _summand(term: LogTerm, temperature: float) -> Callable[[Number], Number]:

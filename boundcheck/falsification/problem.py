@@ -12,7 +12,7 @@ from boundcheck.claims import Claim, Evidence, Finding, Judgement, judge
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
 from boundcheck.falsification.evidence import dense_evidence
-from boundcheck.losses import LossSpec
+from boundcheck.spec import Variant
 
 PREMISES = ("free", "hold", "fail")
 
@@ -61,13 +61,13 @@ class Problem:
 
     Attributes:
         claim: the statement.
-        spec: the variant of the losses.
+        variant: of the losses.
         premise: "free": any configuration that violates the inequality, whatever becomes of the premise; "hold": one at
             which the premise holds at every anchor; "fail": one at which the premise itself fails somewhere.
     """
 
     claim: Claim
-    spec: LossSpec
+    variant: Variant
     premise: str = "free"
 
     def judgements(self, evidence: Evidence) -> list[Judgement]:
@@ -100,7 +100,7 @@ class Problem:
         Returns:
             The point; None where the claim does not apply.
         """
-        evidence = evidence_of(emb, self.spec) if z is None else evidence_of(emb, self.spec, z)
+        evidence = evidence_of(emb, self.variant) if z is None else evidence_of(emb, self.variant, z)
         points = [
             self._point(emb, i, judgement, judgement.finding, evidence)
             for i, judgement in enumerate(self.judgements(evidence))

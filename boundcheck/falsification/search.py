@@ -6,14 +6,14 @@ import math
 import time
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Unpack
 
 import numpy as np
 
 from boundcheck.claims import Claim, choose_claims
 from boundcheck.embeddings import EmbeddingSet
-from boundcheck.errors import InputError, unknown_name
-from boundcheck.estimators import loss_spec
+from boundcheck.errors import InputError
 from boundcheck.falsification.certificate import certify
 from boundcheck.falsification.counterexample import Counterexample, Effort, Search
 from boundcheck.falsification.descent import descend
@@ -21,32 +21,56 @@ from boundcheck.falsification.evidence import dense_evidence
 from boundcheck.falsification.problem import PREMISES, Point, Problem
 from boundcheck.falsification.shrink import shrink
 from boundcheck.falsification.starts import start
-from boundcheck.pairwise.tiles import Progress
+from boundcheck.spec import Options, Progress, Variant, one_of, understood
 
 POINTS_PER_CLASS = 8
 MAX_VIEWS = 400  # some 0.1 s a step, and half a minute at 50 digits
 SHRINKING = 0.2  # of the budget, at least, however late the find
-VARIANT = ("temperature", "hardening", "q", "positives", "self_pairs", "class_prior")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The points that a search begins with.
+
+    Attributes:
+        classes: C >= 2.
+        points: n instances, 8 for each class unless given; a find is shrunk to fewer.
+        dim: d >= 2.
+        views: v of each instance.
+    """
+
+    classes: int = 3
+    points: int | None = None
+    dim: int = 8
+    views: int = 1
+
+    @property
+    def n(self) -> int:
+        """Instances."""
+        return POINTS_PER_CLASS * self.classes if self.points is None else self.points
+
+    def start(self, restart: int, rng: np.random.Generator, equal: bool) -> EmbeddingSet:
+        """A configuration to descend from, see `starts.start`."""
+        return start(self.classes, self.n, self.views, self.dim, restart, rng, equal)
+
+
+class Points(Options, total=False):
+    """The fields of `Shape`, and `beta` for `betas`, among the keywords of a search."""
+
+    classes: int
+    points: int | None
+    dim: int
+    views: int
+    beta: float | Sequence[float]
 
 
 def falsify(
     claim: str | Claim,
+    variant: Variant | None = None,
     *,
-    classes: int = 3,
-    points: int | None = None,
-    dim: int = 8,
-    views: int = 1,
-    temperature: float = 0.5,
-    beta: float | Sequence[float] = 1.0,
-    hardening: str | Sequence[str] = "exp",
-    q: Sequence[float] = (1.0,),
-    positives: str = "auto",
-    self_pairs: str = "exclude",
-    class_prior: str = "empirical",
     premise: str = "free",
     seconds: float = 30.0,
-    seed: int = 0,
-    progress: Progress | None = None,
+    **options: Unpack[Points],
 ) -> Counterexample | None:
     """Search for points on the sphere that violate a claim, by gradient descent on its margin.
 
@@ -61,17 +85,13 @@ def falsify(
 
     Args:
         claim: an id of the catalogue, or a `Claim`.
-        classes: C >= 2.
-        points: n instances at the start, 8 for each class unless given; a find is shrunk to fewer.
-        dim: d >= 2.
-        views: v of each instance.
-        temperature, hardening, q, positives, self_pairs, class_prior: the variant, see `estimate`.
-        beta: the tilt of the exponential hardening, or several.
+        variant: which variant of the losses; by default with the one tilt beta = 1.
         premise: "free" looks for any violation and reports whether the premise holds there; "hold" only where the
             premise holds at every anchor; "fail" for a configuration where the premise itself fails.
         seconds: budget of the search; shrinking a late find may take a fifth more.
-        seed: of the starts. Same seed, same descents; how many fit into the budget depends on the machine.
-        progress: called with (done, total, unit).
+        **options: `classes`, `points`, `dim`, `views` of the points (see `Shape`); `beta`, a tilt or several; fields of
+            `Variant`, in its place or to change it; `seed` of the starts and `progress`. Same seed, same descents; how
+            many fit into the budget depends on the machine.
 
     Returns:
         The counterexample, shrunk and certified; None where none was found, which proves nothing (`search` returns the
@@ -80,49 +100,50 @@ def falsify(
     Raises:
         InputError: an option is unknown or out of range, or the claim does not apply to what they ask for.
     """
-    return search(**locals()).counterexample  # the same arguments, one for one
+    return search(claim, variant, premise=premise, seconds=seconds, **options).counterexample
 
 
 def search(
     claim: str | Claim,
+    variant: Variant | None = None,
     *,
-    classes: int = 3,
-    points: int | None = None,
-    dim: int = 8,
-    views: int = 1,
-    temperature: float = 0.5,
-    beta: float | Sequence[float] = 1.0,
-    hardening: str | Sequence[str] = "exp",
-    q: Sequence[float] = (1.0,),
-    positives: str = "auto",
-    self_pairs: str = "exclude",
-    class_prior: str = "empirical",
     premise: str = "free",
     seconds: float = 30.0,
-    seed: int = 0,
-    progress: Progress | None = None,
+    **options: Unpack[Points],
 ) -> Search:
     """`falsify`, with the effort spent: restarts, steps, the least margin reached. Same arguments."""
-    given = locals()
     (chosen,) = choose_claims([claim])
-    points = POINTS_PER_CLASS * classes if points is None else points
-    betas = (float(beta),) if isinstance(beta, (int, float)) else tuple(float(value) for value in beta)
-    _check(classes, points, dim, views, premise, seconds)
-    config = {name: value for name, value in given.items() if name not in ("claim", "progress")}
-    config |= {"points": points, "beta": betas, "q": tuple(q)}
-    shape = (classes, points, views, dim)
-    first = start(*shape, 0, np.random.default_rng(seed), equal=True)
-    spec = loss_spec(first, betas=betas, **{name: config[name] for name in VARIANT})
-    problem = Problem(chosen, spec, premise)
+    given: dict[str, Any] = dict(options)
+    shape = Shape(**{f.name: given.pop(f.name) for f in fields(Shape) if f.name in given})
+    if "beta" in given:
+        beta = given.pop("beta")
+        given["betas"] = (beta,) if isinstance(beta, (int, float)) else tuple(beta)
+    variant, execution = understood(variant or Variant(betas=(1.0,)), None, given)
+    _check(shape, premise, seconds)
+    variant = variant.on(shape.start(0, np.random.default_rng(execution.seed), equal=True))
+    problem = Problem(chosen, variant, premise)
+    config = asdict(shape) | {
+        "points": shape.n,
+        "beta": [h.beta for h in variant.tilts if h.beta is not None],
+        "hardening": list(dict.fromkeys(h.family for h in variant.tilts)),
+        "temperature": variant.temperature,
+        "q": list(variant.q),
+        "positives": variant.positives,
+        "self_pairs": variant.self_pairs,
+        "class_prior": variant.class_prior,
+        "premise": premise,
+        "seconds": seconds,
+        "seed": execution.seed,
+    }
     with warnings.catch_warnings():
         # claims make floats of tensors that carry gradients, which torch warns of
         warnings.filterwarnings("ignore", "Converting a tensor with requires_grad", UserWarning)
-        return _search(problem, shape, seconds, seed, config, progress)
+        return _search(problem, shape, seconds, execution.seed, config, execution.progress)
 
 
 def _search(
     problem: Problem,
-    shape: tuple[int, int, int, int],
+    shape: Shape,
     seconds: float,
     seed: int,
     config: dict[str, Any],
@@ -134,11 +155,11 @@ def _search(
     while found is None and time.perf_counter() < began + seconds:
         rng = np.random.default_rng([seed, restarts])
         equal = restarts == 0 or bool(rng.random() < 0.5)
-        emb = start(*shape, restarts, rng, equal)
+        emb = shape.start(restarts, rng, equal)
         if restarts == 0:
             _refuse_inapplicable(problem, emb)
         elif not equal and problem.point(emb, 0) is None:
-            emb = start(*shape, restarts, rng, equal=True)  # the claim is about balanced classes
+            emb = shape.start(restarts, rng, equal=True)  # the claim is about balanced classes
         point, taken = descend(problem, emb, restarts // 3, rng, began + seconds)
         restarts, steps = restarts + 1, steps + taken
         if point is not None and _feasible(problem, point):
@@ -169,24 +190,26 @@ def _feasible(problem: Problem, point: Point) -> bool:
 
 def _refuse_inapplicable(problem: Problem, emb: EmbeddingSet) -> None:
     """A requirement that equal classes on the sphere do not meet will not be met later."""
-    judgements = problem.judgements(dense_evidence(emb, problem.spec))
+    judgements = problem.judgements(dense_evidence(emb, problem.variant))
     unmet = [judgement.reason for judgement in judgements if judgement.finding is None]
     if unmet:
         raise InputError(f"claim: '{problem.claim.id}' does not apply to these options: {unmet[0]}")
 
 
-def _check(classes: int, points: int, dim: int, views: int, premise: str, seconds: float) -> None:
-    if premise not in PREMISES:
-        raise unknown_name("premise", premise, PREMISES)
-    if classes < 2:
-        raise InputError(f"classes: must be >= 2, received {classes}; the claims compare classes")
-    if points <= classes:
-        raise InputError(f"points: must exceed the {classes} classes, received {points}; the usual is 8 for each")
-    if dim < 2:
-        raise InputError(f"dim: must be >= 2, received {dim}; there is nothing to follow on the 0-sphere")
-    if views < 1:
-        raise InputError(f"views: must be >= 1, received {views}; the usual is 1")
-    if points * views > MAX_VIEWS:
-        raise InputError(f"points: points x views must be at most {MAX_VIEWS}, received {points * views}; take fewer")
+def _check(shape: Shape, premise: str, seconds: float) -> None:
+    one_of("premise", premise, PREMISES)
+    if shape.classes < 2:
+        raise InputError(f"classes: must be >= 2, received {shape.classes}; the claims compare classes")
+    if shape.n <= shape.classes:
+        raise InputError(
+            f"points: must exceed the {shape.classes} classes, received {shape.n}; the usual is 8 for each"
+        )
+    if shape.dim < 2:
+        raise InputError(f"dim: must be >= 2, received {shape.dim}; there is nothing to follow on the 0-sphere")
+    if shape.views < 1:
+        raise InputError(f"views: must be >= 1, received {shape.views}; the usual is 1")
+    if shape.n * shape.views > MAX_VIEWS:
+        received = shape.n * shape.views
+        raise InputError(f"points: points x views must be at most {MAX_VIEWS}, received {received}; take fewer")
     if not 0 < seconds < math.inf:
         raise InputError(f"seconds: must be finite and > 0, received {seconds:g}; the usual is 30")

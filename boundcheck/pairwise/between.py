@@ -12,23 +12,28 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from boundcheck.pairwise.cumulants import POOLS, CumulantTable
+from boundcheck.pairwise.cumulants import CumulantTable
+from boundcheck.pools import Pool
 
 NEAREST = 6  # powers: a polynomial through more begins to swing between those far apart
 
 
-def rho_between(table: CumulantTable, pool: str, beta: float) -> Tensor:
+def rho_between(table: CumulantTable, pool: Pool, beta: float) -> Tensor:
     """About rho_P(beta; a), (a,) nats; at the exponential tilts that the table holds it is theirs.
 
     Args:
         table: holds the constant's terms.
-        pool: "same" or "diff".
+        pool: the candidates.
         beta: hardness, from 0 to the steepest of the table.
     """
-    columns = [i for i, term in enumerate(table.terms) if term.eta is None]
-    gammas = [table.terms[i].gamma for i in columns]
-    weights = torch.tensor([_weights(gammas, 1 + beta), _weights(gammas, beta)], dtype=torch.float64)
-    return table.log_sums[:, POOLS.index(pool), columns] @ (weights[0] - weights[1])
+    powers = [term for term in table.terms if term.eta is None]
+    gammas = [term.gamma for term in powers]
+    up, down = _weights(gammas, 1 + beta), _weights(gammas, beta)
+    rho = torch.zeros(len(table.anchors), dtype=torch.float64)
+    for term, weight in zip(powers, (a - b for a, b in zip(up, down, strict=True)), strict=True):
+        if weight:
+            rho += weight * table.log_sum(pool, term)
+    return rho
 
 
 def _weights(gammas: Sequence[float], at: float) -> list[float]:

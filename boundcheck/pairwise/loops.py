@@ -2,8 +2,8 @@
 
 Rows of a tile are worked through one by one. All powers of a row fit the first-level cache, so that a power costs a
 vector instruction or two where a pass over the whole tile would wait for memory. `add_powers` is the first pass,
-`effect_sums` and `reached` the second, `positive_sums` that to the same-class pairs, `tilted_sums` that with a tilt of
-each anchor's own. Sums within a tile are in the precision of the powers, sums across tiles in float64.
+`effect_sums` and `reached` leaving out, `positive_sums` and `positive_values` the same-class pairs, `tilted_sums` a
+tilt of each anchor's own. Sums within a tile are in the precision of the powers, sums across tiles in float64.
 
 All in one file: kept machine code is renewed when the file of its own source changes, not when one that it uses does.
 """
@@ -548,6 +548,58 @@ def positive_sums(t, own, theirs, views, exclude, level, decoupled, weight):
     for view in range(1, views):
         of_instances += columns[:, view * m : (view + 1) * m]
     return sums, of_instances
+
+
+LANES = 32
+
+
+@machine_code(SUMS)
+@no_type_check
+def positive_values(t, own, theirs, exclude, level, decoupled, factors):
+    """Sums over the positives of each row of l = softplus(level - t) alone.
+
+    A sum of log(1 + e^{level - t}) is the logarithm of a product, taken once for as many factors as stay in range.
+
+    Args:
+        t, own, theirs, exclude, level, decoupled: as in `positive_sums`.
+        factors: of a product.
+
+    Returns:
+        (a, f) float64.
+    """
+    a, b = t.shape
+    one = level.dtype.type(1)
+    sums = np.empty((a, level.shape[1]), np.float64)
+    low, product = np.empty(b, level.dtype), np.empty(LANES, level.dtype)
+    for i in range(a):
+        label, anchor = own[0, i], own[1, i]
+        many, total_t = 0, 0.0
+        for j in range(b):
+            positive = theirs[0, j] == label and not (exclude and theirs[1, j] == anchor)
+            low[j] = exp(-level.dtype.type(t[i, j])) if positive else 0
+            many += positive
+            total_t += positive * t[i, j]
+        for f in range(level.shape[1]):
+            if decoupled[f]:
+                sums[i, f] = many * level[i, f] - total_t
+                continue
+            high, total = exp(level[i, f]), 0.0
+            for start in range(0, b, LANES * factors):
+                stop = min(b, start + LANES * factors)
+                whole = (stop - start) // LANES
+                for lane in range(LANES):
+                    product[lane] = one
+                for k in range(whole):
+                    at = start + k * LANES
+                    for lane in range(LANES):
+                        product[lane] *= one + high * low[at + lane]
+                at = start + whole * LANES
+                for lane in range(stop - at):
+                    product[lane] *= one + high * low[at + lane]
+                for lane in range(LANES):
+                    total += log1p(product[lane] - one)
+            sums[i, f] = total
+    return sums
 
 
 @machine_code(SUMS)

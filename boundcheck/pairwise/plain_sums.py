@@ -6,7 +6,7 @@ belong to the anchors, column sums to the candidates.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from importlib.util import find_spec
 
 import numpy as np
@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 
 from boundcheck.hardening import LogTerm
+from boundcheck.pairwise.passes import Kernel
 from boundcheck.pairwise.plan import Chunk, PairPlan
 from boundcheck.pairwise.powers import chain, steps
-from boundcheck.pairwise.tiles import Progress, Tile, run_pass
+from boundcheck.pairwise.tiles import Tile
 
 # Largest |gamma t| at which e^{gamma t} and the sum of a tile of them are normal numbers.
 LARGEST = {torch.float32: 78.0, torch.float64: 680.0}
@@ -32,55 +33,52 @@ def compiled(plan: PairPlan) -> bool:
     return plan.device.type == "cpu" and numba_is_here()
 
 
-def in_range(plan: PairPlan, terms: tuple[LogTerm, ...]) -> bool:
-    """Whether every term is a power of e^t that stays in range."""
-    return all(term.eta is None for term in terms) and _reach(plan, terms) <= LARGEST[plan.dtype]
+def in_range(plan: PairPlan, terms: tuple[LogTerm, ...], dtype: torch.dtype) -> bool:
+    """Whether loops can be compiled and every term is a power of e^t that stays in range."""
+    return compiled(plan) and all(term.eta is None for term in terms) and _reach(plan, terms) <= LARGEST[dtype]
 
 
 def _reach(plan: PairPlan, terms: tuple[LogTerm, ...]) -> float:
     return max(term.gamma for term in terms) * plan.reach
 
 
-def plain_sums(plan: PairPlan, terms: tuple[LogTerm, ...], progress: Progress | None) -> tuple[Tensor, Tensor]:
-    """Log-sums of every anchor and group, rows as the plan has them.
-
-    Returns:
-        (a, 2, g) log-sums and (a, 2) largest logits, float64.
-    """
-    kernels = run_pass(plan, lambda: _PlainSums(plan, terms), mirrored=True, progress=progress)
-    sums = np.sum([kernel.sums for kernel in kernels], axis=0)
-    largest = np.max([kernel.largest for kernel in kernels], axis=0)
-    log_sums = torch.from_numpy(sums).log().permute(2, 0, 1).contiguous()
-    return log_sums, torch.from_numpy(largest).T.to(torch.float64).contiguous()
-
-
-class _PlainSums:
+class PlainSums(Kernel):
     """Sums of every power, and the largest logit, of all rows of the plan."""
 
-    def __init__(self, plan: PairPlan, terms: tuple[LogTerm, ...]) -> None:
+    def __init__(self, plan: PairPlan, terms: tuple[LogTerm, ...], dtype: torch.dtype) -> None:
         from boundcheck.pairwise.loops import add_powers  # compiles: only where a pass is made
 
-        dtype = torch.float32 if plan.mixed and _reach(plan, terms) <= LARGEST[torch.float32] else plan.dtype
-        self.add, self.dtype, self.steps = add_powers, dtype, steps(terms, chain(terms, dtype), dtype)
-        self.sums = np.zeros((2, len(terms), plan.n_anchors))
-        self.largest = np.full((2, plan.n_anchors), -np.inf, _numpy(plan.dtype))
+        self.powers = plan.powers(dtype, _reach(plan, terms) <= LARGEST[torch.float32])
+        self.add_powers, self.steps = add_powers, steps(terms, chain(terms, self.powers), self.powers)
+        self.logits = dtype
+        self.sums = np.zeros((plan.parts, len(terms), plan.n_anchors))
+        self.largest = np.full((plan.parts, plan.n_anchors), -np.inf, _numpy(dtype))
 
-    def __call__(self, anchors: Chunk, tiles: Iterator[Tile]) -> None:
-        for tile in tiles:
-            rows, columns = (chunk.weight.to(self.dtype).numpy() for chunk in (anchors, tile.candidates))
-            for part in tile.parts:
-                self.add(
-                    tile.t.numpy(),
-                    part.mask(tile.t).numpy(),
-                    self.steps,
-                    anchors.at.start,
-                    tile.candidates.at.start,
-                    rows,
-                    columns,
-                    tile.mirrored,
-                    self.sums[part.group],
-                    self.largest[part.group],
-                )
+    def add(self, anchors: Chunk, tile: Tile) -> None:
+        """Add the powers of a tile."""
+        rows, columns = (chunk.weight.to(self.powers).numpy() for chunk in (anchors, tile.candidates))
+        t = tile.logits(self.logits)
+        for part in tile.parts:
+            self.add_powers(
+                t.numpy(),
+                part.mask(t).numpy(),
+                self.steps,
+                anchors.at.start,
+                tile.candidates.at.start,
+                rows,
+                columns,
+                tile.mirrored,
+                self.sums[part.place],
+                self.largest[part.place],
+            )
+
+    @staticmethod
+    def together(kernels: Sequence[PlainSums]) -> tuple[Tensor, Tensor]:
+        """(a, parts, g) log-sums and (a, parts) largest logits, float64; rows as the plan has them."""
+        sums = np.sum([kernel.sums for kernel in kernels], axis=0)
+        largest = np.max([kernel.largest for kernel in kernels], axis=0)
+        log_sums = torch.from_numpy(sums).log().permute(2, 0, 1).contiguous()
+        return log_sums, torch.from_numpy(largest).T.to(torch.float64).contiguous()
 
 
 def _numpy(dtype: torch.dtype) -> type[np.floating]:

@@ -1,25 +1,27 @@
-"""Which pairs, and in what pieces: instances sorted by class and cut into chunks that fit a cache.
+"""Which pairs a pass forms, and in what pieces: instances sorted by class and cut into chunks that fit a cache.
 
-Sorting by class, the largest first, and cutting at class borders where classes are large, makes nearly every tile
-(anchor chunk x candidate chunk) wholly same-class or wholly other-class, so masks are needed only beside the diagonal.
-Within a chunk rows are view-major (all first views, then all second views, ...), so that summing an instance's views
-is a sum of contiguous slices.
+Sorting by class (within super-classes, where there are some), the largest first, and cutting at class borders where
+classes are large, makes nearly every tile (anchor chunk x candidate chunk) wholly of one relation, so masks are needed
+only beside the diagonal. Within a chunk rows are view-major (all first views, then all second views, ...), so that
+summing an instance's views is a sum of contiguous slices.
+
+A plan holds the embeddings once, in their own precision, and serves every temperature, precision and sample of anchors.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import pairwise
-from typing import Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from boundcheck.pools import BY_CLASS, Partition
 from boundcheck.ranks import cores
-
-SelfPairs = Literal["exclude", "include"]
 
 # About how many rows a chunk has: square tiles, so that each serves both its sides, that stay within a core's cache.
 CPU_ROWS = 512
@@ -28,61 +30,196 @@ LANES = 32
 DEVICE_ROWS = 4096
 
 
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """What decides how instances are related.
+
+    Attributes:
+        y: (n,) class codes.
+        groups: (n,) super-class codes; None where there are none.
+    """
+
+    y: Tensor
+    groups: Tensor | None = None
+
+    @cached_property
+    def order(self) -> Tensor:
+        """(n,) instances by super-class and class, the largest first, so that small classes are side by side."""
+        order = torch.argsort(_rank(self.y)[self.y], stable=True)
+        if self.groups is not None:
+            order = order[torch.argsort(_rank(self.groups)[self.groups[order]], stable=True)]
+        return order
+
+    @cached_property
+    def places(self) -> Tensor:
+        """(n,) position of every instance in that order."""
+        places = torch.empty_like(self.order)
+        places[self.order] = torch.arange(len(self.order))
+        return places
+
+    @cached_property
+    def ranks(self) -> tuple[Tensor, Tensor]:
+        """(n,) rank of every instance's class and super-class."""
+        groups = torch.zeros_like(self.y) if self.groups is None else _rank(self.groups)[self.groups]
+        return _rank(self.y)[self.y], groups
+
+
+def _rank(codes: Tensor) -> Tensor:
+    """(c,) place of each code by falling number of instances."""
+    return torch.argsort(torch.argsort(torch.bincount(codes), descending=True, stable=True))
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Where embeddings are taken from: those of all instances, or of a shard.
+
+    Attributes:
+        z: (m, v, d), as the caller has it.
+        where: (m,) original index of the instances in it.
+    """
+
+    z: Tensor
+    where: Tensor
+
+    def rows(self, n: int) -> Tensor:
+        """(n,) row of every instance, -1 where it is not there."""
+        rows = torch.full((n,), -1, dtype=torch.long)
+        rows[self.where] = torch.arange(len(self.where))
+        return rows
+
+
+@dataclass(frozen=True)
+class Span:
+    """The least and the largest of some numbers."""
+
+    low: int
+    high: int
+
+    @staticmethod
+    def of(values: Tensor) -> Span:
+        """That of a tensor."""
+        return Span(int(values.min()), int(values.max()))
+
+    def meets(self, other: Span) -> bool:
+        """Whether a number may be in both."""
+        return self.low <= other.high and other.low <= self.high
+
+    def is_all_of(self, other: Span) -> bool:
+        """Whether both hold the same single number."""
+        return self.low == self.high == other.low == other.high
+
+
 @dataclass(frozen=True)
 class Chunk:
-    """Rows of a tile: all views of consecutive instances in class order (or, for sampled anchors, some of them)."""
+    """Rows of a tile: all views of consecutive instances in the order of the plan (or some sampled anchors)."""
 
-    z: Tensor  # (rows, d); in host memory where the device has no room for all
+    z: Tensor  # (rows, d), in the embeddings' own precision; in host memory where the device has no room for all
     y: Tensor  # (rows,) class codes
+    group: Tensor  # (rows,) super-class codes; empty where there are none
     instance: Tensor  # (rows,) original instance index
     anchor: Tensor  # (rows,) original anchor index, instance * v + view
-    weight: Tensor  # (rows,) candidate weight w_b
+    weight: Tensor  # (rows,) float64 candidate weight w_b
     at: slice  # where these rows stand among the rows of all chunks
     start: int  # first instance, in the order of the plan
     stop: int
-    classes: tuple[int, int]  # first and last class present, in the order of the plan
-    instances: tuple[int, int]  # positions in the order of all instances, [first, last]
+    classes: Span  # class ranks present
+    groups: Span  # super-class ranks present
+    places: Span  # positions in the order of all instances
 
     def __len__(self) -> int:
         return len(self.y)
 
 
+@dataclass
+class Tally:
+    """What a computation took: plans made, passes over pairs, ordered pairs formed in them."""
+
+    plans: int = 0
+    passes: int = 0
+    pairs: int = 0
+
+
 @dataclass(frozen=True)
 class PairPlan:
-    """All ordered pairs (anchor, candidate) of an embedding set at one temperature, cut into tiles."""
+    """All ordered pairs (anchor, candidate) of an embedding set, cut into tiles; logits are <z_a, z_b> / tau."""
 
-    anchors: tuple[Chunk, ...]  # z divided by the temperature
+    own: Source  # of the anchors
+    guest: Source  # of the candidates; the same but for shards
+    labels: Labels
+    anchors: tuple[Chunk, ...]
     candidates: tuple[Chunk, ...]
     order: Tensor  # (m,) original instance index of each candidate, in the order of the plan; m = n but for a shard
-    symmetric: bool  # the anchor chunks hold the rows of the candidate chunks, one for one
-    reach: float  # no logit is larger in size
-    n: int  # instances in all
-    v: int
+    symmetric: bool  # the anchor chunks are the candidate chunks
+    largest_norm: float
     temperature: float
-    self_pairs: SelfPairs
-    weighted: bool  # candidate weights are not all one
-    dtype: torch.dtype  # of the logits
-    mixed: bool  # exponentials may be float32 where 1e-5 nats allow it, though logits are float64
+    weights: Tensor  # (n,) float64
+    self_pairs: str
+    partition: Partition
+    precision: str  # "auto", "float32" or "float64"
     device: torch.device
     threads: int
+    rows: tuple[int, int]
+    tally: Tally = field(compare=False, repr=False)
+
+    @property
+    def n(self) -> int:
+        """Instances in all."""
+        return len(self.labels.y)
+
+    @property
+    def v(self) -> int:
+        """Views of each."""
+        return int(self.guest.z.shape[1])
+
+    @property
+    def reach(self) -> float:
+        """No logit is larger in size."""
+        return self.largest_norm * self.largest_norm / self.temperature
+
+    @property
+    def parts(self) -> int:
+        """Sets of relations that sums are kept apart for."""
+        return len(self.partition)
+
+    @cached_property
+    def weighted(self) -> bool:
+        """Whether candidate weights are not all one."""
+        return bool((self.weights != 1).any())
 
     @property
     def n_anchors(self) -> int:
         """Anchors of a pass."""
         return sum(len(chunk) for chunk in self.anchors)
 
-    def to(self, dtype: torch.dtype) -> PairPlan:
-        """The same pairs with logits of another precision."""
-        anchors, candidates = (
-            tuple(replace(chunk, z=chunk.z.to(dtype), weight=chunk.weight.to(dtype)) for chunk in chunks)
-            for chunks in (self.anchors, self.candidates)
-        )
-        return replace(self, anchors=anchors, candidates=candidates, dtype=dtype)
-
     @property
     def pairs(self) -> int:
         """Ordered pairs in one pass."""
         return self.n_anchors * len(self.order) * self.v
+
+    def served(self, requests: Sequence[Any], progress: Any) -> list[Any] | None:
+        """What others answer to requests for sums over these pairs (`passes.serve`); None where nobody does."""
+        return None
+
+    def at(self, temperature: float, partition: Partition | None = None) -> PairPlan:
+        """The same pairs at another temperature."""
+        return replace(self, temperature=temperature, partition=partition or self.partition)
+
+    def of(self, anchors: Tensor | None) -> PairPlan:
+        """The pairs of some anchors, by original index (those elsewhere are left out); None for all of them."""
+        if anchors is not None:
+            rows = min(self.rows[0], math.ceil(len(anchors) / self.threads) or 1)  # work for everyone
+            return replace(self, anchors=tuple(_some_anchors(self, anchors, rows)), symmetric=False)
+        if self.own is self.guest and self.rows[0] == self.rows[1]:
+            return replace(self, anchors=self.candidates, symmetric=True)
+        return replace(self, anchors=tuple(_cut(self, self.own, self.rows[0])), symmetric=False)
+
+    def dtype(self, steepness: float) -> torch.dtype:
+        """The precision of logits whose rounding errors are multiplied by this much."""
+        return choose_dtype(self.precision, steepness * self.reach)
+
+    def powers(self, dtype: torch.dtype, in_float32: bool) -> torch.dtype:
+        """Of exponentials of logits in `dtype`: float32 where it will do and nothing else is asked for."""
+        return torch.float32 if in_float32 and self.precision == "auto" else dtype
 
 
 def choose_dtype(precision: str, reach: float) -> torch.dtype:
@@ -93,172 +230,123 @@ def choose_dtype(precision: str, reach: float) -> torch.dtype:
     return torch.float32 if reach <= 24.001 else torch.float64  # unit rows may be 1e-7 longer
 
 
-@dataclass(frozen=True)
-class Shard:
-    """The embeddings of instances that stand side by side in the order of a plan.
-
-    Attributes:
-        z: (m, v, d).
-        start: position of the first of them.
-    """
-
-    z: Tensor
-    start: int
-
-    @property
-    def stop(self) -> int:
-        """Position behind the last of them."""
-        return self.start + len(self.z)
-
-
 def plan_pairs(
-    z: Tensor,
+    z: Tensor | Source,
     y: Tensor,
     *,
     temperature: float,
+    groups: Tensor | None = None,
     weights: Tensor | None = None,
-    self_pairs: SelfPairs = "exclude",
+    self_pairs: str = "exclude",
     anchors: Tensor | None = None,
-    dtype: torch.dtype = torch.float64,
-    mixed: bool = False,
+    partition: Partition = BY_CLASS,
+    precision: str = "float64",
+    largest_norm: float | None = None,
+    own: Source | None = None,
     device: torch.device | str = "cpu",
     rows: tuple[int, int] | None = None,
     threads: int | None = None,
+    tally: Tally | None = None,
 ) -> PairPlan:
     """Sort, cut and place the embeddings.
 
     Args:
-        z: (n, v, d) embeddings.
-        y: (n,) class codes.
-        temperature: tau > 0; logits are <z_a, z_b> / tau.
+        z: (n, v, d) embeddings, or where those of the candidates are taken from.
+        y: (n,) class codes of all instances.
+        temperature: tau > 0.
+        groups: (n,) super-class codes.
         weights: (n,) candidate weights w_b; None means one each.
         self_pairs: "exclude" leaves the anchor's own instance out of every pool; "include" is the V-statistic.
         anchors: original anchor indices (instance * v + view) to take; None means all.
-        dtype: of the products and exponentials; sums across tiles are always float64.
-        mixed: float32 exponentials of float64 products will do wherever they keep log-sums within 1e-5 nats.
+        partition: what sums are kept apart for.
+        precision: of the products: "auto" takes float32 where it is good to 1e-5 nats.
+        largest_norm: of all embeddings; None means that of z.
+        own: where the anchors are taken from; None means the candidates.
         device: where tiles are computed.
         rows: about how many rows an anchor chunk and a candidate chunk have.
-        threads: threads on a CPU.
+        threads: on a CPU.
+        tally: counts this plan, and the passes over it.
 
     Returns:
         The plan, a value that any number of passes share.
     """
-    whole = Shard(z[sorted_order(y)], 0)
-    return plan_shards(
-        whole,
-        whole,
-        y,
-        largest_norm=float(z.norm(dim=2).max()),
-        temperature=temperature,
-        weights=weights,
-        self_pairs=self_pairs,
-        anchors=anchors,
-        dtype=dtype,
-        mixed=mixed,
-        device=device,
-        rows=rows,
-        threads=threads,
-    )
-
-
-def sorted_order(y: Tensor) -> Tensor:
-    """(n,) instances by class, the largest class first, so that small ones are side by side."""
-    return torch.argsort(_class_rank(y)[y], stable=True)
-
-
-def _class_rank(y: Tensor) -> Tensor:
-    """(c,) place of each class in the order of the plan."""
-    return torch.argsort(torch.argsort(torch.bincount(y), descending=True, stable=True))
-
-
-def plan_shards(
-    own: Shard,
-    guest: Shard,
-    y: Tensor,
-    *,
-    largest_norm: float,
-    temperature: float,
-    weights: Tensor | None = None,
-    self_pairs: SelfPairs = "exclude",
-    anchors: Tensor | None = None,
-    dtype: torch.dtype = torch.float64,
-    mixed: bool = False,
-    device: torch.device | str = "cpu",
-    rows: tuple[int, int] | None = None,
-    threads: int | None = None,
-) -> PairPlan:
-    """The pairs of the anchors in one shard and the candidates in another.
-
-    Instances, anchors and classes keep their numbers, so that sums over the plans of all shards are those over all
-    pairs: functions of a plan take what is known of all anchors, and leave zeros for those that the plan does not hold.
-
-    Args:
-        own: the anchors'.
-        guest: the candidates'; the same object for a symmetric plan.
-        y: (n,) class codes of all instances.
-        largest_norm: of all embeddings.
-        temperature, weights, self_pairs, dtype, mixed, device, rows, threads: as of `plan_pairs`, for all instances.
-        anchors: original indices of the anchors to take; those outside the shard are left out. None means all.
-    """
-    n, (v, d) = len(y), own.z.shape[1:]
-    device = torch.device(device)
+    device, labels, tally = torch.device(device), Labels(y, groups), tally or Tally()
+    tally.plans += 1
+    guest = z if isinstance(z, Source) else Source(z, torch.arange(len(y)))
     on_cpu = device.type == "cpu"
-    threads = (threads or cores()) if on_cpu else 1
-    anchor_rows, candidate_rows = rows or ((CPU_ROWS, CPU_ROWS) if on_cpu else (DEVICE_ROWS, DEVICE_ROWS))
-    w = torch.ones(n, dtype=torch.float64) if weights is None else weights.to(torch.float64)
-    rank = _class_rank(y)
-    order = sorted_order(y)
-    home = home_of(device, 2 * guest.z.numel() * dtype.itemsize)
-
-    def cut(shard: Shard, target_rows: int, scale: float) -> tuple[Chunk, ...]:
-        z = shard.z.to(home, dtype)
-        where = order[shard.start : shard.stop]
-        label = y[where]
-
-        def chunk(start: int, stop: int) -> Chunk:
-            instance = where[start:stop].repeat(v)
-            view = torch.arange(v).repeat_interleave(stop - start)
-            rows = (z[start:stop].transpose(0, 1).reshape(-1, d) * scale).contiguous()
-            return Chunk(
-                z=rows if home == device else rows.pin_memory(),
-                y=label[start:stop].repeat(v).to(device),
-                instance=instance.to(device),
-                anchor=(instance * v + view).to(device),
-                weight=w[instance].to(device, dtype),
-                at=slice(start * v, stop * v),
-                start=start,
-                stop=stop,
-                classes=(int(rank[label[start]]), int(rank[label[stop - 1]])),
-                instances=(shard.start + start, shard.start + stop - 1),
-            )
-
-        most, unit = max(1, target_rows // v), LANES // math.gcd(LANES, v)
-        sizes = torch.unique_consecutive(label, return_counts=True)[1].tolist()
-        return tuple(chunk(start, stop) for start, stop in spans(sizes, most, unit if 2 * unit <= most else 1))
-
-    if anchors is None:
-        anchor_chunks = cut(own, anchor_rows, 1 / temperature)
-    else:
-        position = torch.empty(n, dtype=torch.long)
-        position[order] = torch.arange(n)
-        rows_each = min(anchor_rows, math.ceil(len(anchors) / threads) or 1)  # work for everyone
-        anchor_chunks = _some_anchors(own, y, rank, w, anchors, position, rows_each, 1 / temperature, dtype, device)
-    return PairPlan(
-        anchors=anchor_chunks,
-        candidates=cut(guest, candidate_rows, 1.0),
-        order=order[guest.start : guest.stop],
-        symmetric=anchors is None and own is guest and anchor_rows == candidate_rows,
-        reach=largest_norm * largest_norm / temperature,
-        n=n,
-        v=v,
+    empty = PairPlan(
+        own=own or guest,
+        guest=guest,
+        labels=labels,
+        anchors=(),
+        candidates=(),
+        order=_order(labels, guest),
+        symmetric=False,
+        largest_norm=float(guest.z.norm(dim=2).max()) if largest_norm is None else largest_norm,
         temperature=temperature,
+        weights=torch.ones(len(y), dtype=torch.float64) if weights is None else weights.to(torch.float64),
         self_pairs=self_pairs,
-        weighted=bool((w != 1).any()),
-        dtype=dtype,
-        mixed=mixed,
+        partition=partition,
+        precision=precision,
         device=device,
-        threads=threads,
+        threads=(threads or cores()) if on_cpu else 1,
+        rows=rows or ((CPU_ROWS, CPU_ROWS) if on_cpu else (DEVICE_ROWS, DEVICE_ROWS)),
+        tally=tally,
     )
+    return replace(empty, candidates=tuple(_cut(empty, guest, empty.rows[1]))).of(anchors)
+
+
+def _order(labels: Labels, source: Source) -> Tensor:
+    """The instances of a source, in the order of the plan."""
+    return labels.order[source.rows(len(labels.y))[labels.order] >= 0]
+
+
+def _cut(plan: PairPlan, source: Source, target_rows: int) -> Iterator[Chunk]:
+    """All views of a source, in chunks."""
+    z, v, labels = source.z, plan.v, plan.labels
+    order, row = _order(labels, source), source.rows(plan.n)
+    home = home_of(plan.device, z.numel() * z.element_size())
+    most, unit = max(1, target_rows // v), LANES // math.gcd(LANES, v)
+    sizes = torch.unique_consecutive(labels.y[order], return_counts=True)[1].tolist()
+    for start, stop in spans(sizes, most, unit if 2 * unit <= most else 1):
+        own = order[start:stop]
+        rows = z[row[own]].to(home).transpose(0, 1).reshape(-1, z.shape[2]).contiguous()
+        instance, view = own.repeat(v), torch.arange(v).repeat_interleave(stop - start)
+        yield _chunk(plan, rows if home == plan.device else rows.pin_memory(), instance, view, start, stop, start * v)
+
+
+def _some_anchors(plan: PairPlan, anchors: Tensor, rows: int) -> Iterator[Chunk]:
+    """Chunks of sampled anchors, in the order of the plan."""
+    row, v, done = plan.own.rows(plan.n), plan.v, 0
+    anchors = anchors[row[anchors // v] >= 0]
+    anchors = anchors[torch.argsort(plan.labels.places[anchors // v], stable=True)]
+    for some in torch.split(anchors, rows) if len(anchors) else ():
+        z = plan.own.z[row[some // v], some % v].to(plan.device).contiguous()
+        yield _chunk(plan, z, some // v, some % v, -1, -1, done)
+        done += len(some)
+
+
+def _chunk(plan: PairPlan, z: Tensor, instance: Tensor, view: Tensor, start: int, stop: int, at: int) -> Chunk:
+    labels, device = plan.labels, plan.device
+    classes, groups = labels.ranks
+    return Chunk(
+        z=z,
+        y=labels.y[instance].to(device),
+        group=_groups(labels, instance).to(device),
+        instance=instance.to(device),
+        anchor=(instance * plan.v + view).to(device),
+        weight=plan.weights[instance].to(device),
+        at=slice(at, at + len(instance)),
+        start=start,
+        stop=stop,
+        classes=Span.of(classes[instance]),
+        groups=Span.of(groups[instance]),
+        places=Span.of(labels.places[instance]),
+    )
+
+
+def _groups(labels: Labels, instance: Tensor) -> Tensor:
+    return labels.y.new_empty(0) if labels.groups is None else labels.groups[instance]
 
 
 def home_of(device: torch.device, size: int) -> torch.device:
@@ -291,44 +379,6 @@ def spans(sizes: Sequence[int], most: int, unit: int = 1) -> list[tuple[int, int
         out += [(start + low, start + high) for low, high in pairwise(edges) if low < high]
         start += size
     return out
-
-
-def _some_anchors(
-    own: Shard,
-    y: Tensor,
-    rank: Tensor,
-    w: Tensor,
-    anchors: Tensor,
-    position: Tensor,
-    rows: int,
-    scale: float,
-    dtype: torch.dtype,
-    device: torch.device,
-) -> tuple[Chunk, ...]:
-    """Chunks of the sampled anchors in a shard, in the order of the plan."""
-    v = own.z.shape[1]
-    at = position[anchors // v]
-    here = ((own.start <= at) & (at < own.stop)).nonzero()[:, 0]
-    anchors = anchors[here[torch.argsort(at[here], stable=True)]]
-    chunks, done = [], 0
-    for some in torch.split(anchors, rows) if len(anchors) else ():
-        instance = some // v
-        where = position[instance]
-        chunks.append(
-            Chunk(
-                z=(own.z[where - own.start, some % v].to(device, dtype) * scale).contiguous(),
-                y=y[instance].to(device),
-                instance=instance.to(device),
-                anchor=some.to(device),
-                weight=w[instance].to(device, dtype),
-                at=slice(done, done := done + len(some)),
-                start=-1,
-                stop=-1,
-                classes=(int(rank[y[instance]].min()), int(rank[y[instance]].max())),
-                instances=(int(where.min()), int(where.max())),
-            )
-        )
-    return tuple(chunks)
 
 
 def by_instance(plan: PairPlan, columns: Sequence[Tensor]) -> Tensor:

@@ -24,37 +24,39 @@ Steps: TypeAlias = tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int64], NDA
 # What one exponential may be replaced with, and what the roundings of a term may add up to, in nats.
 MOST_PRODUCTS = 5
 MOST_LOST = 4e-6
+UNITS = 10**9
 
 
 def chain(terms: Iterable[LogTerm], dtype: torch.dtype, most_lost: float = MOST_LOST) -> Chain:
     """An order of evaluation: every term with the two earlier ones whose product it is, or None.
 
     Powers that nobody asked for are put in where they save an exponential: e^{2t} and e^{4t} on the way to e^{5t}.
+    Powers are told apart, and added, as whole numbers of 1e-9.
     """
     most_roundings = 2 * most_lost / torch.finfo(dtype).eps
     terms = sorted(set(terms), key=lambda term: (term.eta is not None, term.gamma))
-    names = {_key(term.gamma): term for term in reversed(terms) if term.eta is None}
-    roundings: dict[float, int] = {}
+    names = {_units(term.gamma): term for term in reversed(terms) if term.eta is None}
+    roundings: dict[int, int] = {}
     out: dict[LogTerm, tuple[LogTerm, LogTerm] | None] = {}
     for term in terms:
-        gamma = _key(term.gamma)
+        gamma = _units(term.gamma)
         products = None
-        if term.eta is None and term.gamma and gamma not in roundings:
+        if term.eta is None and gamma and gamma not in roundings:
             products = _products(gamma, frozenset(roundings), MOST_PRODUCTS)
             counts = dict(roundings)
             for a, b in products or ():
-                counts[_key(a + b)] = counts[a] + counts[b] + 1
+                counts[a + b] = counts[a] + counts[b] + 1
             counts.setdefault(gamma, 2)
             if counts[gamma] > most_roundings:
                 products, counts = None, roundings | {gamma: 2}
             roundings = counts
         for a, b in products or ():
-            out[names.setdefault(_key(a + b), LogTerm(_key(a + b)))] = names[a], names[b]
+            out[names.setdefault(a + b, LogTerm((a + b) / UNITS))] = names[a], names[b]
         out.setdefault(term, None)
     return tuple(out.items())
 
 
-def _products(gamma: float, there: frozenset[float], most: int) -> list[tuple[float, float]] | None:
+def _products(gamma: int, there: frozenset[int], most: int) -> list[tuple[int, int]] | None:
     """The fewest products found, at most `most`, that lead from the powers there to gamma; None without any."""
     for length in range(1, most + 1):
         if found := _path(gamma, there, length):
@@ -62,21 +64,22 @@ def _products(gamma: float, there: frozenset[float], most: int) -> list[tuple[fl
     return None
 
 
-def _path(gamma: float, there: frozenset[float], length: int) -> list[tuple[float, float]] | None:
+def _path(gamma: int, there: frozenset[int], length: int) -> list[tuple[int, int]] | None:
     """As `_products`, of this length: the last product is a square, or one with a power that is there."""
     if length == 1:
-        return next(([(a, _key(gamma - a))] for a in there if _key(gamma - a) in there), None)
+        return next(([(a, gamma - a)] for a in there if gamma - a in there), None)
     smaller = sorted(a for a in there if a < gamma)
+    halves = [gamma // 2] if gamma % 2 == 0 else []
     # Any power may be the last factor of a short path; of a long one the least or the greatest.
-    for last in (gamma / 2, *(smaller if length < 4 else smaller[:1] + smaller[-1:])):
-        rest = _key(gamma - last)
+    for last in (*halves, *(smaller if length < 4 else smaller[:1] + smaller[-1:])):
+        rest = gamma - last
         if rest not in there and (path := _path(rest, there, length - 1)):
-            return [*path, (rest, _key(last))]
+            return [*path, (rest, last)]
     return None
 
 
-def _key(gamma: float) -> float:
-    return round(gamma, 9)
+def _units(gamma: float) -> int:
+    return round(gamma * UNITS)
 
 
 def steps(terms: Sequence[LogTerm], order: Chain, dtype: torch.dtype) -> Steps:

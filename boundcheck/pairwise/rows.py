@@ -9,14 +9,14 @@ from boundcheck.pairwise.plan import PairPlan
 
 
 def to_rows(plan: PairPlan, anchors: Tensor, values: Tensor) -> Tensor:
-    """The rows that `Chunk.at` cuts, on the plan's device and in its precision.
+    """The rows that `Chunk.at` cuts, on the plan's device.
 
     Args:
         plan: the pairs.
         anchors: (a,) original anchor indices, at least those of the plan, in any order.
         values: (a, ...) one for each of them.
     """
-    return values[_position(plan, anchors)].to(plan.device, plan.dtype)
+    return values[_position(plan, anchors)].to(plan.device)
 
 
 def from_rows(plan: PairPlan, anchors: Tensor, rows: Tensor) -> Tensor:
@@ -28,6 +28,6 @@ def from_rows(plan: PairPlan, anchors: Tensor, rows: Tensor) -> Tensor:
 
 def _position(plan: PairPlan, anchors: Tensor) -> Tensor:
     """(rows,) the position among `anchors` of every row."""
-    seen = torch.cat([chunk.anchor for chunk in plan.anchors]).cpu()
+    rows = torch.cat([chunk.anchor for chunk in plan.anchors]).cpu()
     ascending, order = anchors.sort()
-    return order[torch.searchsorted(ascending, seen)]
+    return order[torch.searchsorted(ascending, rows)]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,20 +17,18 @@ from boundcheck._places import check_writable
 from boundcheck.claims import Claim, choose_claims
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError, unknown_name
-from boundcheck.estimators import DEFAULT_BETAS
-from boundcheck.hardening import parse_hardening
 from boundcheck.inference.multiplicity import holm
 from boundcheck.manifest import catalogue, environment, peak_memory_gb
-from boundcheck.pairwise.tiles import Progress
 from boundcheck.ranks import Ranks
 from boundcheck.runs import Run
+from boundcheck.spec import BETAS, TEMPERATURE, Execution, Progress, Variant, understood
 from boundcheck.sweep_record import SWEEP_COLUMNS, SweepRecord
 from boundcheck.sweeps.cells import cell_key, find_cell, keep_cell
 from boundcheck.sweeps.result import Sweep
 from boundcheck.sweeps.subjects import Encoders, Encoding, Subject, subjects_of
 from boundcheck.verification import verify
 
-_USUAL = {"temperature": (0.5,), "beta": DEFAULT_BETAS}
+_USUAL = {"temperature": (TEMPERATURE,), "beta": BETAS}
 
 
 class Cell(NamedTuple):
@@ -46,47 +43,32 @@ class Cell(NamedTuple):
 
 def sweep(
     encoders: Encoders,
+    variant: Variant | None = None,
+    execution: Execution | None = None,
     *,
     temperatures: Sequence[float] | None = None,
-    betas: Sequence[float] | None = None,
-    hardening: str | Sequence[str] = "exp",
     claims: str | Sequence[str | Claim] = "all",
-    dataset: str | None = None,
-    split: str = "test",
-    views: int = 2,
-    data_dir: Path | None = None,
-    arch: str | None = None,
-    normalize: bool = True,
-    cache: bool = True,
     cells: str | Path | None = None,
-    seed: int = 0,
-    device: str = "auto",
-    progress: Progress | None = None,
     ranks: Ranks | None = None,
     **options: Any,
 ) -> Sweep:
     """Verify many encoders at many temperatures, hardenings and betas, as one family of tests.
 
-    Each encoder and temperature is one call of `verify`, whose pass over the pairs serves all hardenings and betas. The
-    intervals, and so the verdicts, are those of `verify`; p-values are Holm-adjusted over every row of the sweep.
+    Each encoder and temperature is one call of `verify`, whose passes over the pairs serve all hardenings and betas.
+    The intervals, and so the verdicts, are those of `verify`; p-values are Holm-adjusted over every row of the sweep.
 
     Args:
-        encoders: {name: embeddings or path}, or paths: of checkpoints, which encode `dataset`, or of embeddings.
+        encoders: {name: embeddings or path}, or paths: of checkpoints, which encode a data set, or of embeddings.
+        variant: which variant of the losses; without one, and without `betas`, those the encoders were trained with
+            join the usual ones.
+        execution: how they are computed.
         temperatures: tau > 0; None for all that the encoders were trained with, else 0.5.
-        betas: as of `verify`; None for the usual ones and all that the encoders were trained with.
-        hardening: as of `verify`.
         claims: as of `verify`; a user's own among them.
-        dataset: what checkpoints encode; None for what each was trained on.
-        split, views, data_dir, arch: of the data set and the checkpoints, as of `load_dataset`, `extract` and
-            `load_checkpoint`.
-        normalize: scale the rows of embeddings files to norm 1.
-        cache: read embeddings from the cache, and keep them there.
         cells: a folder that keeps each finished cell as a run; a cell in it is not computed again while encoder,
             data, options and code are the same. None keeps nothing.
-        seed: of views and of what is sampled.
-        device, progress: as of `verify`.
         ranks: processes that share the cells; the first one's call, while the others `serve`.
-        **options: the other options of `verify`.
+        **options: fields of `Variant`, `Execution` and `Encoding`; `negatives`, `until_decided` and `confidence` of
+            `verify`.
 
     Returns:
         The sweep: `.to_frame()`, `.save(directory)`.
@@ -95,39 +77,67 @@ def sweep(
         FileError: a checkpoint or an embeddings file cannot be read; found before anything is computed.
         InputError: an option is unknown or out of range, or an encoder lacks what it needs.
     """
-    settings = {
-        name: parameter.default
-        for name, parameter in inspect.signature(verify).parameters.items()
-        if name not in ("emb", "temperature", "claims", "progress")
-    }
-    for name in options:
-        if name not in settings:
-            raise unknown_name("option", name, [*settings, "temperatures"])
+    if "temperature" in options:
+        raise unknown_name("option", "temperature", ["temperatures"])
+    given = dict(options)
+    of_encoding = {f.name: given.pop(f.name) for f in fields(Encoding) if f.name in given}
+    verifying = {name: given.pop(name, usual) for name, usual in _OF_VERIFY.items()}
+    asked, execution = understood(variant, execution, given)
     chosen = choose_claims(claims)
-    encoding = Encoding(dataset, split, views, data_dir, arch, normalize, cache, seed, device, progress)
-    subjects = subjects_of(encoders, encoding)
+    encoding = Encoding(**of_encoding)
+    subjects = subjects_of(encoders, encoding, execution)
     taus, notes = _values("temperature", temperatures, subjects)
     if not taus or not all(0 < tau < math.inf for tau in taus):
         raise InputError(f"temperatures: expected finite numbers > 0, received {list(taus)}; the usual is 0.5")
-    tilts, more = _values("beta", betas, subjects)
-    for name in (hardening,) if isinstance(hardening, str) else hardening:
-        parse_hardening(name, tilts)
-    settings |= options | {"betas": tilts, "hardening": hardening, "seed": seed, "device": device}
-    folder = None if cells is None else Path(cells)
-    if folder is not None:
-        check_writable(folder / "cell")
+    if variant is None and "betas" not in options:
+        tilts, more = _values("beta", None, subjects)
+        hardening = options.get("hardening", "exp")
+        asked, notes = asked.but(betas=tilts, hardening=hardening), notes + more
+    grid = Grid(asked, execution, verifying, chosen, taus, None if cells is None else Path(cells))
+    if grid.folder is not None:
+        check_writable(grid.folder / "cell")
     fresh: set[str] = set()
     if ranks is not None and ranks.size > 1:
-        ranks.held.update(subjects=subjects, progress=progress)
-        ids = [claim.id for claim in chosen]
+        ranks.held.update(subjects=subjects, progress=execution.progress)
         # Afterwards every cell is there, and is read below.
-        fresh = ranks.call(_finish_share, encoders, replace(encoding, progress=None), taus, settings, ids, folder)
+        fresh = ranks.call(_finish_share, encoders, encoding, grid.plain())
     done: list[Cell] = []
     for subject in subjects:
-        done += _cells_of(subject, taus, settings, chosen, folder, progress, (len(done), len(subjects) * len(taus)))
+        done += _cells_of(subject, grid, taus, (len(done), len(subjects) * len(taus)))
     done = [cell._replace(reused=cell.reused and not (cell.place and cell.place.name in fresh)) for cell in done]
-    config = {**settings, "temperatures": taus, "split": split, "views": views}
-    return Sweep(_record(done, chosen, config, notes + more))
+    config = {**grid.settings(), "temperatures": taus, "split": encoding.split, "views": encoding.views}
+    return Sweep(_record(done, chosen, config, notes))
+
+
+_OF_VERIFY: dict[str, Any] = {"negatives": (), "until_decided": False, "confidence": 0.95}
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What every cell of a sweep is computed with."""
+
+    variant: Variant
+    execution: Execution
+    verifying: Mapping[str, Any]
+    claims: tuple[Claim, ...]
+    temperatures: tuple[float, ...]
+    folder: Path | None
+
+    def settings(self) -> dict[str, Any]:
+        """In plain values, but for the temperature and the claims."""
+        variant, execution = self.variant, self.execution
+        return {
+            "betas": [h.beta for h in variant.tilts if h.beta is not None],
+            "hardening": [str(h) for h in variant.tilts],
+            "losses": [str(loss) for loss in variant.losses],
+            **{name: getattr(variant, name) for name in ("q", "positives", "self_pairs", "class_prior")},
+            **{name: getattr(execution, name) for name in ("estimator", "anchors", "seed", "device", "precision")},
+            **self.verifying,
+        }
+
+    def plain(self) -> Grid:
+        """As another rank may receive it: without the progress, which is this one's."""
+        return replace(self, execution=replace(self.execution, progress=None))
 
 
 def _values(
@@ -145,22 +155,15 @@ def _values(
     return tuple(sorted(values)), [f"{name}s include {said}, as stored in the checkpoints"]
 
 
-def _cells_of(
-    subject: Subject,
-    temperatures: Sequence[float],
-    settings: Mapping[str, Any],
-    claims: Sequence[Claim],
-    folder: Path | None,
-    progress: Progress | None,
-    so_far: tuple[int, int],
-) -> list[Cell]:
+def _cells_of(subject: Subject, grid: Grid, temperatures: Sequence[float], so_far: tuple[int, int]) -> list[Cell]:
     """The cells of one encoder; its embeddings are made only if one of them is missing."""
     cells: list[Cell] = []
     emb: EmbeddingSet | None = None
-    resolved = {**settings, "device": resolve_device(settings["device"]).type}
+    folder, progress = grid.folder, grid.execution.progress
+    resolved = {**grid.settings(), "device": resolve_device(grid.execution.device).type}
     for temperature in temperatures:
         where = f"{subject.name}, temperature {temperature:g}, cell {so_far[0] + len(cells) + 1} of {so_far[1]}"
-        key = cell_key(subject.identity, {**resolved, "temperature": temperature}, claims) if folder else None
+        key = cell_key(subject.identity, {**resolved, "temperature": temperature}, grid.claims) if folder else None
         kept = find_cell(folder, key) if folder and key else None
         if kept is not None:
             if progress is not None:
@@ -170,32 +173,24 @@ def _cells_of(
         if emb is None:
             emb = subject.embeddings()
         shown = _labelled(progress, where) if progress is not None else None
-        run = verify(emb, temperature=temperature, claims=claims, progress=shown, **settings).run
+        variant, execution = grid.variant.but(temperature=temperature), replace(grid.execution, progress=shown)
+        run = verify(emb, variant, execution, claims=grid.claims, **grid.verifying).run
         place = keep_cell(folder, f"{subject.name}-t{temperature:g}", key, run) if folder and key else None
         cells.append(Cell(subject, temperature, run, place, False))
     return cells
 
 
-def _finish_share(
-    ranks: Ranks,
-    encoders: Encoders,
-    encoding: Encoding,
-    temperatures: Sequence[float],
-    settings: Mapping[str, Any],
-    claims: Sequence[str],
-    folder: Path | None,
-) -> set[str]:
+def _finish_share(ranks: Ranks, encoders: Encoders, encoding: Encoding, grid: Grid) -> set[str]:
     """Computes the missing cells of one rank's share; on the first, folders of the cells that any rank computed."""
-    subjects = ranks.held.pop("subjects", None) or subjects_of(encoders, encoding)
-    progress = ranks.held.pop("progress", None)
-    cells = [(subject, temperature) for subject in subjects for temperature in temperatures]
+    grid = replace(grid, execution=replace(grid.execution, progress=ranks.held.pop("progress", None)))
+    subjects = ranks.held.pop("subjects", None) or subjects_of(encoders, encoding, grid.execution)
+    cells = [(subject, temperature) for subject in subjects for temperature in grid.temperatures]
     # Side by side, so that few encoders have their embeddings made on two ranks.
     own = np.array_split(np.arange(len(cells)), ranks.size)[ranks.rank]
     names: list[str] = []
     for subject, group in groupby(own.tolist(), lambda number: cells[number][0]):
         numbers = list(group)
-        taus = [cells[number][1] for number in numbers]
-        done = _cells_of(subject, taus, settings, choose_claims(claims), folder, progress, (numbers[0], len(cells)))
+        done = _cells_of(subject, grid, [cells[number][1] for number in numbers], (numbers[0], len(cells)))
         names += [cell.place.name for cell in done if cell.place is not None and not cell.reused]
     return {name for of_rank in ranks.gather_on_first(names) for name in of_rank}
 

@@ -13,11 +13,12 @@ from safetensors import safe_open
 
 from boundcheck._files import load_tensors
 from boundcheck.cache import cached_extract, extraction_key
-from boundcheck.data import ImageSet, Progress, load_dataset
+from boundcheck.data import ImageSet, load_dataset
 from boundcheck.embeddings import EmbeddingSet, load_embeddings
 from boundcheck.encoders import load_checkpoint
 from boundcheck.errors import FileError, InputError
 from boundcheck.extraction import extract
+from boundcheck.spec import Execution
 
 Encoders: TypeAlias = Mapping[str, EmbeddingSet | str | Path] | Sequence[str | Path]
 
@@ -43,26 +44,33 @@ class Subject:
 
 @dataclass(frozen=True)
 class Encoding:
-    """How checkpoints are turned into embeddings, and embeddings files read; see `sweep` for the attributes."""
+    """How checkpoints are turned into embeddings, and embeddings files read.
 
-    dataset: str | None
-    split: str
-    views: int
-    data_dir: Path | None
-    arch: str | None
-    normalize: bool
-    cache: bool
-    seed: int
-    device: str
-    progress: Progress | None
+    Attributes:
+        dataset: what checkpoints encode; None for what each was trained on.
+        split, data_dir: of the data set, as of `load_dataset`.
+        views: of each image, as of `extract`.
+        arch: as of `load_checkpoint`.
+        normalize: scale the rows of embeddings files to norm 1.
+        cache: read embeddings from the cache, and keep them there.
+    """
+
+    dataset: str | None = None
+    split: str = "test"
+    views: int = 2
+    data_dir: Path | None = None
+    arch: str | None = None
+    normalize: bool = True
+    cache: bool = True
 
 
-def subjects_of(encoders: Encoders, encoding: Encoding) -> tuple[Subject, ...]:
+def subjects_of(encoders: Encoders, encoding: Encoding, execution: Execution) -> tuple[Subject, ...]:
     """Reads and checks every encoder, so that none fails after another has been computed.
 
     Args:
         encoders: embeddings or paths by name, or paths, which are named by what tells them apart.
         encoding: how.
+        execution: seed of the views, device, progress.
 
     Raises:
         FileError: a file is missing, damaged or of another kind.
@@ -76,10 +84,10 @@ def subjects_of(encoders: Encoders, encoding: Encoding) -> tuple[Subject, ...]:
 
     def images_of(name: str) -> ImageSet:
         if name not in images:
-            images[name] = load_dataset(name, encoding.split, encoding.data_dir, progress=encoding.progress)
+            images[name] = load_dataset(name, encoding.split, encoding.data_dir, progress=execution.progress)
         return images[name]
 
-    return tuple(_subject(name, given, encoding, images_of) for name, given in named.items())
+    return tuple(_subject(name, given, encoding, execution, images_of) for name, given in named.items())
 
 
 def names_of(paths: Sequence[Path]) -> dict[str, Path]:
@@ -103,14 +111,18 @@ def _parts(path: Path) -> tuple[str, ...]:
 
 
 def _subject(
-    name: str, given: EmbeddingSet | str | Path, encoding: Encoding, images_of: Callable[[str], ImageSet]
+    name: str,
+    given: EmbeddingSet | str | Path,
+    encoding: Encoding,
+    execution: Execution,
+    images_of: Callable[[str], ImageSet],
 ) -> Subject:
     if isinstance(given, EmbeddingSet):
         return _of_embeddings(name, given, None)
     path = Path(given)
     if _holds_embeddings(path):
         return _of_embeddings(name, load_embeddings(path, encoding.normalize), path)
-    return _of_checkpoint(name, path, encoding, images_of)
+    return _of_checkpoint(name, path, encoding, execution, images_of)
 
 
 def _of_embeddings(name: str, emb: EmbeddingSet, path: Path | None) -> Subject:
@@ -120,14 +132,16 @@ def _of_embeddings(name: str, emb: EmbeddingSet, path: Path | None) -> Subject:
     return Subject(name, identity, lambda: emb, _stored(config if isinstance(config, dict) else {}), path)
 
 
-def _of_checkpoint(name: str, path: Path, encoding: Encoding, images_of: Callable[[str], ImageSet]) -> Subject:
+def _of_checkpoint(
+    name: str, path: Path, encoding: Encoding, execution: Execution, images_of: Callable[[str], ImageSet]
+) -> Subject:
     checkpoint = load_checkpoint(path, encoding.arch)
     config, sha256 = checkpoint.config, checkpoint.sha256
     dataset = encoding.dataset or config.dataset
     if dataset is None:
         raise InputError(f"dataset: needed, because '{path}' does not say what it was trained on; name one")
     images = images_of(dataset)
-    how: dict[str, Any] = {"views": encoding.views, "seed": encoding.seed, "device": encoding.device}
+    how: dict[str, Any] = {"views": encoding.views, "seed": execution.seed, "device": execution.device}
     try:
         identity = extraction_key(checkpoint, images, **how)
     except InputError as error:
@@ -139,8 +153,8 @@ def _of_checkpoint(name: str, path: Path, encoding: Encoding, images_of: Callabl
         if again.sha256 != sha256:
             raise FileError(f"{path}: changed during the sweep; start again when nothing writes to it")
         if encoding.cache:
-            return cached_extract(again, images, **how, progress=encoding.progress)[0]
-        return extract(again, images, **how, progress=encoding.progress)
+            return cached_extract(again, images, **how, progress=execution.progress)[0]
+        return extract(again, images, **how, progress=execution.progress)
 
     return Subject(name, identity, embeddings, _stored({"temperature": config.temperature, "beta": config.beta}), path)
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 import boundcheck as bc
 from boundcheck.hardening import Exponential
-from boundcheck.losses import LossKey
+from boundcheck.losses import HSCL, LossKey
 
 HERE = Path(__file__).parent
 
@@ -23,7 +23,7 @@ def main() -> None:
         emb = bc.extract(checkpoint, images, views=2, seed=0)
         losses = bc.estimate(emb, betas=[1, 2, 5, 10])
         for beta in (1.0, 2.0, 5.0, 10.0):
-            key = LossKey("hscl", Exponential(beta), 1.0)
+            key = LossKey(HSCL, Exponential(beta), 1.0)
             squares = losses.influence[:, losses.keys.index(key)].square()
             share = squares.sort(descending=True).values / squares.sum()
             values = losses.per_anchor(key)

@@ -11,8 +11,9 @@ import numpy as np
 from boundcheck.claims import CLAIMS, Claim, Evidence, Judgement, judge
 from boundcheck.claims.evidence import gather
 from boundcheck.embeddings import EmbeddingSet
-from boundcheck.estimators import loss_spec, run_estimator
+from boundcheck.estimators import estimate
 from boundcheck.losses import LossKey
+from boundcheck.spec import Variant
 
 HOW = ("estimator", "anchors", "negatives", "intervals", "seed")
 FAMILIES = ("exp", "threshold:0.2", "poly:2")
@@ -48,8 +49,8 @@ def polygon(classes: int = 12, per_class: int = 8) -> EmbeddingSet:
 def evidence_of(emb: EmbeddingSet, crossing: bool = False, **options: Any) -> Evidence:
     """What claims read; options as in `verify`. The crossing is left out unless it is asked for."""
     how = {name: options.pop(name) for name in HOW if name in options}
-    spec = loss_spec(emb, **options)
-    losses = run_estimator(emb, spec, device="cpu", **how)
+    spec = Variant(**options).on(emb)
+    losses = estimate(emb, spec, device="cpu", **how)
     return gather(losses, device="cpu", crossing=crossing)
 
 

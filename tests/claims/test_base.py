@@ -141,7 +141,7 @@ def test_keys_of_losses(evidence: Evidence) -> None:
     assert evidence.key("hucl", CONSTANT, 1.0) == evidence.key("ucl", tilt, 1.0)
     assert evidence.key("scl", tilt, 1.0).hardening == CONSTANT
     assert evidence.key("hscl", tilt, 2.0).hardening == tilt
-    hardenings = evidence.losses.spec.all_hardenings
+    hardenings = evidence.losses.variant.hardenings
     keys = {evidence.key(loss, h, q) for loss in ("hucl", "hscl") for h in hardenings for q in (1.0, 2.0)}
     assert keys == set(evidence.losses.keys)
 

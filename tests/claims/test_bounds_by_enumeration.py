@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from boundcheck.claims import CLAIMS, Evidence, contrastive_bounds
 from boundcheck.embeddings import EmbeddingSet
-from boundcheck.estimators import loss_spec
 from boundcheck.falsification.evidence import dense_evidence
+from boundcheck.spec import Variant
 
 BOUNDS = ("bao_upper", "bao_lower", "arora_upper", "nozawa_sato_upper", "ash_upper")
 KS = (1, 2, 3, 4)
@@ -47,7 +47,9 @@ def by_enumeration(emb: EmbeddingSet, temperature: float, balanced: bool, k: int
 def exact_evidence(rng: np.random.Generator) -> Evidence:
     emb, temperature = population(rng)
     prior = "empirical" if rng.random() < 0.5 else "balanced"
-    spec = loss_spec(emb, temperature=temperature, betas=[], positives="class", self_pairs="include", class_prior=prior)
+    spec = Variant(temperature=temperature, betas=[], positives="class", self_pairs="include", class_prior=prior).on(
+        emb
+    )
     summed = [by_enumeration(emb, temperature, prior == "balanced", k) for k in KS]
     return dataclasses.replace(dense_evidence(emb, spec), summed=lambda ks: torch.from_numpy(np.stack(summed, 1)))
 
@@ -79,7 +81,7 @@ def test_bao_s_constants_are_reached_as_k_grows(monkeypatch: pytest.MonkeyPatch)
     """One point for all classes, at high temperature: L_cont is log(1 + K) and cosh is 1."""
     monkeypatch.setattr(contrastive_bounds, "KS", (10_000,))
     emb = EmbeddingSet(np.ones((6, 1, 2)), np.arange(6) % 3)
-    spec = loss_spec(emb, temperature=1000.0, betas=[], positives="class", self_pairs="include")
+    spec = Variant(temperature=1000.0, betas=[], positives="class", self_pairs="include").on(emb)
     for name in ("bao_upper", "bao_lower"):
         (finding,) = CLAIMS[name].evaluate(dense_evidence(emb, spec))
         assert -1e-5 < finding.margin.value < 2e-4
@@ -88,5 +90,5 @@ def test_bao_s_constants_are_reached_as_k_grows(monkeypatch: pytest.MonkeyPatch)
 def test_the_quadrature_is_the_enumeration() -> None:
     for seed in range(40):
         evidence = exact_evidence(np.random.default_rng(seed))
-        plain = dense_evidence(evidence.losses.emb, evidence.losses.spec)
+        plain = dense_evidence(evidence.losses.emb, evidence.losses.variant)
         torch.testing.assert_close(plain.summed(KS), evidence.summed(KS), rtol=0, atol=5e-6)

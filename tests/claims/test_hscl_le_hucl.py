@@ -81,7 +81,7 @@ def test_at_every_anchor_the_inequality_is_assumption_1(
         self_pairs=self_pairs,
     )
     losses = evidence.losses
-    for h in losses.spec.all_hardenings:
+    for h in losses.variant.hardenings:
         margin = losses.margins[h].margin
         slacks = {
             q: losses.per_anchor(evidence.key("hucl", h, q)) - losses.per_anchor(evidence.key("hscl", h, q))

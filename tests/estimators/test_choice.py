@@ -11,11 +11,11 @@ from boundcheck.embeddings import EmbeddingSet
 from boundcheck.estimators import choice
 from boundcheck.estimators.choice import choose
 from boundcheck.hardening import Exponential, Threshold
-from boundcheck.losses import LossSpec
 from boundcheck.pairwise import plain_sums
+from boundcheck.spec import Variant
 from tests.strategies import clouds
 
-SPEC = LossSpec(0.5, (Exponential(1.0), Exponential(5.0)))
+SPEC = Variant(0.5, hardening=(Exponential(1.0), Exponential(5.0)))
 
 
 def set_of(n: int, v: int = 1) -> EmbeddingSet:
@@ -35,7 +35,7 @@ def test_more_cores_fewer_terms_and_single_precision_allow_more():
     emb = set_of(2_000_000)
     base = choose(emb, SPEC, cores=2).anchors
     assert choose(emb, SPEC, cores=4).anchors > base
-    assert choose(emb, LossSpec(0.5, ()), cores=2).anchors > base
+    assert choose(emb, Variant(0.5, hardening=()), cores=2).anchors > base
     assert choose(emb, SPEC, precision="float64", cores=2).anchors < base
 
 
@@ -66,7 +66,7 @@ def test_the_estimated_cost_is_that_of_the_measured_runs(monkeypatch):
             if row.method == "boundcheck_torch_intervals":
                 patch.setattr(plain_sums, "find_spec", lambda name: None)
             emb = EmbeddingSet(np.ones((row.n, 1, row.d), np.float32), np.arange(row.n) % 2)
-            spec = LossSpec(row.temperature, tuple(Exponential(float(beta)) for beta in row.betas.split()))
+            spec = Variant(row.temperature, hardening=tuple(Exponential(float(beta)) for beta in row.betas.split()))
             about = choose(emb, spec, cores=row.cores).reason.split("about ")[1]
         assert float(about.split(" s")[0]) == pytest.approx(row.seconds, rel=0.6), row
 
@@ -74,5 +74,5 @@ def test_the_estimated_cost_is_that_of_the_measured_runs(monkeypatch):
 def test_what_is_not_compiled_costs_more():
     emb = set_of(300_000)
     assert choose(emb, SPEC, cores=2).anchors is None
-    for spec in (LossSpec(0.01, (Exponential(10.0),)), LossSpec(0.5, (Threshold(0.1), *SPEC.hardenings))):
+    for spec in (Variant(0.01, hardening=(Exponential(10.0),)), Variant(0.5, hardening=(Threshold(0.1), *SPEC.tilts))):
         assert "exceed" in choose(emb, spec, cores=2).reason

@@ -14,10 +14,11 @@ from boundcheck.estimators.populations import Population, parse_population
 from boundcheck.estimators.vmf import VmfMixture, simplex
 from boundcheck.hardening import CONSTANT, Exponential, Threshold
 from boundcheck.inference.influence import standard_error
-from boundcheck.losses import LossKey, LossSpec
+from boundcheck.losses import HSCL, HUCL, LOSSES, LossKey
+from boundcheck.spec import Execution, Variant
 from tests.oracles import closed_forms
 
-SPEC = LossSpec(0.5, (Exponential(1.0), Exponential(5.0)), (1.0, math.inf), positives="class")
+SPEC = Variant(0.5, hardening=(Exponential(1.0), Exponential(5.0)), q=(1.0, math.inf), positives="class")
 MIXED = Population(
     "two classes of two clusters each, of unequal spread",
     VmfMixture(
@@ -43,20 +44,20 @@ def test_neural_collapse_is_known_to_rounding():
 @pytest.mark.parametrize("prior", ["empirical", "balanced"])
 def test_a_large_sample_has_the_losses_of_its_population(positives, prior):
     """Positives from the instance's cluster and from its class differ here; so do the two priors."""
-    spec = LossSpec(0.5, (Exponential(2.0),), positives=positives, class_prior=prior)
-    truth, sample = closed(MIXED, spec), exact(MIXED.sample(2), spec, device="cpu")
+    spec = Variant(0.5, hardening=(Exponential(2.0),), positives=positives, class_prior=prior)
+    truth, sample = closed(MIXED, spec), exact(MIXED.sample(2), spec, Execution(device="cpu"))
     for key in spec.keys:
         known, found = truth.loss(key), sample.loss(key)
         assert found.value == pytest.approx(known.value, abs=3.5 * math.hypot(known.se, found.se))
-    gap = [
-        t.gap(LossKey("hucl", Exponential(2.0), 1.0), LossKey("hscl", Exponential(2.0), 1.0)) for t in (truth, sample)
-    ]
+    gap = [t.gap(LossKey(HUCL, Exponential(2.0), 1.0), LossKey(HSCL, Exponential(2.0), 1.0)) for t in (truth, sample)]
     assert gap[1].value == pytest.approx(gap[0].value, abs=3.5 * math.hypot(gap[0].se, gap[1].se))
 
 
 def test_positives_and_priors_matter():
     found = {
-        (positives, prior): closed(MIXED, LossSpec(0.5, (), positives=positives, class_prior=prior)).losses.mean[0]
+        (positives, prior): closed(
+            MIXED, Variant(0.5, hardening=(), positives=positives, class_prior=prior)
+        ).losses.mean[0]
         for positives in ("augmentation", "class")
         for prior in ("empirical", "balanced")
     }
@@ -111,7 +112,7 @@ def test_limits_pool_the_tables():
 def test_the_losses_rise_to_their_worst_case():
     table = closed(parse_population("vmf:classes=3,dim=4,kappa=8"), SPEC, anchors=30)
     for key, worst in population_worst_case(table).items():
-        hard = table.per_anchor(LossKey("h" + key.loss, Exponential(5.0), key.q))
+        hard = table.per_anchor(LossKey(LOSSES["h" + key.loss], Exponential(5.0), key.q))
         assert bool((worst >= hard).all())
         assert bool((hard >= table.per_anchor(key)).all())
 
@@ -185,5 +186,5 @@ def test_embeddings_have_no_closed_form():
 
 def test_what_a_table_refuses():
     with pytest.raises(InputError, match="exp alone"):
-        closed(MIXED, LossSpec(0.5, (Threshold(0.1),)))
-    assert CONSTANT in closed(MIXED, LossSpec(0.5, ()), anchors=20).margins
+        closed(MIXED, Variant(0.5, hardening=(Threshold(0.1),)))
+    assert CONSTANT in closed(MIXED, Variant(0.5, hardening=()), anchors=20).margins

@@ -13,16 +13,18 @@ from boundcheck.estimators.critical_beta import BETA_TOLERANCE, beta_star, cross
 from boundcheck.estimators.exact import exact
 from boundcheck.estimators.montecarlo import montecarlo
 from boundcheck.hardening import CONSTANT, Exponential, LogTerm
-from boundcheck.losses import LossKey, LossSpec
-from boundcheck.pairwise.cumulants import CumulantTable, cumulant_table
+from boundcheck.losses import LOSSES, LossKey
+from boundcheck.pairwise.cumulants import CumulantTable, LogSumsOf
+from boundcheck.pairwise.passes import ask
 from boundcheck.pairwise.plan import PairPlan
+from boundcheck.spec import Execution, Variant
 from tests.oracles import literal
 from tests.oracles.bridge import problem_of
 from tests.strategies import clouds
 
 
-def crossing_of(emb: EmbeddingSet, spec: LossSpec) -> dict[float, float]:
-    losses = exact(emb, spec, device="cpu")
+def crossing_of(emb: EmbeddingSet, spec: Variant) -> dict[float, float]:
+    losses = exact(emb, spec, Execution(device="cpu"))
     plan_for = planner(losses, "cpu", "auto")
     return crossings(losses, plan_for, worst_case_losses(losses, plan_for))
 
@@ -33,7 +35,7 @@ def crossing_of(emb: EmbeddingSet, spec: LossSpec) -> dict[float, float]:
 def test_crossing_is_the_root_of_the_literal_difference(mode, betas, prior):
     emb = EmbeddingSet(*clouds("clustered", n=20, v=2, d=3, seed=3))
     q = (1.0, 8.0)
-    spec = LossSpec(0.3, tuple(Exponential(b) for b in betas), q, mode, class_prior=prior)
+    spec = Variant(0.3, hardening=tuple(Exponential(b) for b in betas), q=q, positives=mode, class_prior=prior)
     problem = problem_of(emb, spec)
     found = crossing_of(emb, spec)
     for level in q:
@@ -52,7 +54,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     def counted(plan: PairPlan, terms: Sequence[LogTerm]) -> CumulantTable:
         made.append(len(terms))
-        return cumulant_table(plan, terms)
+        return ask(plan, LogSumsOf(terms))
 
     monkeypatch.setattr(critical_beta, "cumulant_table", counted)
     return made
@@ -65,7 +67,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def test_a_few_visits_serve_every_q(looks, betas, at_most, mode):
     emb = EmbeddingSet(*clouds("clustered", n=60, v=2, d=3, seed=3))
     q = (0.5, 1.0, 8.0, math.inf)
-    spec = LossSpec(0.3, tuple(Exponential(b) for b in betas), q, mode)
+    spec = Variant(0.3, hardening=tuple(Exponential(b) for b in betas), q=q, positives=mode)
     problem = problem_of(emb, spec)
     for level, beta in crossing_of(emb, spec).items():
         ucl = literal.population_loss(problem, "all", literal.constant(), level, mode)
@@ -79,7 +81,9 @@ def test_a_few_visits_serve_every_q(looks, betas, at_most, mode):
 
 def test_tilts_as_dense_as_a_run_has_need_two_looks_at_most(looks):
     emb = EmbeddingSet(*clouds("clustered", n=200, v=2, d=8, seed=3))
-    (beta,) = crossing_of(emb, LossSpec(0.5, tuple(Exponential(b) for b in (0.5, 1.0, 2.0, 5.0, 10.0, 20.0)))).values()
+    (beta,) = crossing_of(
+        emb, Variant(0.5, hardening=tuple(Exponential(b) for b in (0.5, 1.0, 2.0, 5.0, 10.0, 20.0)))
+    ).values()
     assert 5 < beta < 20
     assert len(looks) <= 2
 
@@ -87,7 +91,7 @@ def test_tilts_as_dense_as_a_run_has_need_two_looks_at_most(looks):
 @pytest.mark.parametrize("guess", [0.0, 0.5, 1.0])
 def test_no_guess_is_so_bad_that_the_crossing_is_missed(monkeypatch, looks, guess):
     emb = EmbeddingSet(*clouds("clustered", n=40, v=2, d=3, seed=3))
-    spec = LossSpec(0.3, (Exponential(0.1), Exponential(20.0)))
+    spec = Variant(0.3, hardening=(Exponential(0.1), Exponential(20.0)))
     expected = crossing_of(emb, spec)[1.0]
     looks.clear()
     monkeypatch.setattr(critical_beta, "_guess", lambda low, high, excess, shape: low + guess * (high - low))
@@ -97,27 +101,27 @@ def test_no_guess_is_so_bad_that_the_crossing_is_missed(monkeypatch, looks, gues
 
 def test_classes_too_far_apart_never_cross_and_no_classes_need_no_tilt():
     far = EmbeddingSet(np.repeat(np.eye(3), 4, axis=0), np.repeat(np.arange(3), 4))
-    assert crossing_of(far, LossSpec(0.5, (Exponential(1.0),), positives="class")) == {1.0: math.inf}
+    assert crossing_of(far, Variant(0.5, hardening=(Exponential(1.0),), positives="class")) == {1.0: math.inf}
     flat = EmbeddingSet(np.tile([1.0, 0.0], (6, 1)), np.repeat(np.arange(3), 2))
-    assert crossing_of(flat, LossSpec(0.5, (Exponential(1.0),), positives="class"))[1.0] == 0.0
+    assert crossing_of(flat, Variant(0.5, hardening=(Exponential(1.0),), positives="class"))[1.0] == 0.0
 
 
 def test_a_crossing_at_a_tilt_already_computed():
     """Both evaluations of the same tilt may round to different signs."""
     emb = EmbeddingSet(*clouds("clustered", n=40, v=2, d=3, seed=3))
-    beta = crossing_of(emb, LossSpec(0.3, ()))[1.0]
+    beta = crossing_of(emb, Variant(0.3, hardening=()))[1.0]
     for nudge in (-1e-6, 0.0, 1e-6):
-        found = crossing_of(emb, LossSpec(0.3, (Exponential(beta + nudge),)))
+        found = crossing_of(emb, Variant(0.3, hardening=(Exponential(beta + nudge),)))
         assert found[1.0] == pytest.approx(beta, abs=3e-3)
 
 
 def test_worst_case_is_the_limit_of_the_tilts():
     emb = EmbeddingSet(*clouds("clustered", n=20, v=2, d=4, seed=1))
-    spec = LossSpec(0.5, (), (1.0, math.inf))
-    losses = exact(emb, spec, device="cpu")
+    spec = Variant(0.5, hardening=(), q=(1.0, math.inf))
+    losses = exact(emb, spec, Execution(device="cpu"))
     worst = worst_case_losses(losses, planner(losses, "cpu", "auto"))
     problem = problem_of(emb, spec)
-    assert set(worst) == {LossKey(loss, CONSTANT, q) for loss in ("ucl", "scl") for q in spec.q}
+    assert set(worst) == {LossKey(LOSSES[loss], CONSTANT, q) for loss in ("ucl", "scl") for q in spec.q}
     for key, values in worst.items():
         expected = literal.anchor_losses(problem, key.tilt.pool, literal.exponential(3e4), key.q, "augmentation")
         np.testing.assert_allclose(values.reshape(20, 2), expected, atol=1e-3)
@@ -125,9 +129,9 @@ def test_worst_case_is_the_limit_of_the_tilts():
 
 def test_sampled_anchors_have_the_beta_star_of_the_full_run():
     emb = EmbeddingSet(*clouds("clustered", n=40, v=2, d=3, seed=3))
-    spec = LossSpec(0.3, (Exponential(2.0),))
-    whole = exact(emb, spec, device="cpu")
-    part = montecarlo(emb, spec, anchors=20, device="cpu")
+    spec = Variant(0.3, hardening=(Exponential(2.0),))
+    whole = exact(emb, spec, Execution(device="cpu"))
+    part = montecarlo(emb, spec, Execution(anchors=20, device="cpu"))
     everywhere = beta_star(whole, planner(whole, "cpu", "auto"))
     some = beta_star(part, planner(part, "cpu", "auto"))
     expected = everywhere[part.table.anchors]

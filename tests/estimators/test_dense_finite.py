@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from boundcheck.embeddings import EmbeddingSet
-from boundcheck.estimators import loss_spec
 from boundcheck.estimators.dense import dense
 from boundcheck.estimators.dense_finite import dense_finite_losses, dense_summed_losses
 from boundcheck.estimators.finite import finite_losses
 from boundcheck.estimators.quadrature import summed_losses
+from boundcheck.spec import Execution, Variant
 from tests.strategies import clouds
 
 EMB = EmbeddingSet(*clouds("clustered", n=14, v=2, d=4, seed=3))
@@ -26,11 +26,11 @@ VARIANTS = [
 
 @pytest.mark.parametrize(("emb", "options"), VARIANTS, ids=range(4))
 def test_the_visits_give_the_same(emb, options):
-    spec = loss_spec(emb, betas=[2.0], **options)
+    spec = Variant(betas=[2.0], **options).on(emb)
     z = torch.from_numpy(emb.z).to(torch.float64)
     limit = dense(emb, spec, z=z)[0]
     tables = dense_finite_losses(limit, z, (1, 7, 500))
-    known = finite_losses(emb, spec, (1, 7, 500), intervals=False, device="cpu", precision="float64")
+    known = finite_losses(emb, spec, (1, 7, 500), Execution(device="cpu", precision="float64"), intervals=False)
     for k in (1, 7, 500):
         torch.testing.assert_close(
             tables[k].losses.value, known.tables[k].losses.value, rtol=0, atol=1e-6, equal_nan=True
@@ -42,7 +42,7 @@ def test_the_visits_give_the_same(emb, options):
 
 @pytest.mark.parametrize("positives", ["augmentation", "class"])
 def test_gradients_are_those_of_the_losses(positives):
-    spec = loss_spec(EMB, betas=[2.0], q=[1.0, math.inf], positives=positives)
+    spec = Variant(betas=[2.0], q=[1.0, math.inf], positives=positives).on(EMB)
     direction = torch.from_numpy(np.random.default_rng(0).standard_normal(EMB.z.shape))
 
     def total(z):

@@ -7,9 +7,9 @@ import torch
 
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
-from boundcheck.estimators import loss_spec
 from boundcheck.estimators.dyadic import least_k
 from boundcheck.estimators.finite import EPSILONS, finite_losses
+from boundcheck.spec import Variant
 from tests.strategies import clouds
 
 EMB = EmbeddingSet(*clouds("clustered", n=40, v=2, d=6, seed=2))
@@ -20,7 +20,7 @@ OPTIONS = dict(intervals=False, device="cpu", precision="float64")
 @pytest.mark.parametrize("temperature", [0.5, 0.1])
 def test_it_is_right_to_a_per_cent(positives, temperature):
     """Exactly right below 100, where a per cent is less than one negative."""
-    spec = loss_spec(EMB, betas=[2.0], q=[1.0, 7.0, math.inf], positives=positives, temperature=temperature)
+    spec = Variant(betas=[2.0], q=[1.0, 7.0, math.inf], positives=positives, temperature=temperature).on(EMB)
     losses = finite_losses(EMB, spec, (10, 100_000), **OPTIONS)
     answers = {(key, e): losses.k_epsilon(key, e) for key in spec.keys for e in (*EPSILONS, 3e-4)}
     finite = {int(k) for k in answers.values() if math.isfinite(k)}
@@ -36,7 +36,7 @@ def test_it_is_right_to_a_per_cent(positives, temperature):
 
 
 def test_it_does_not_depend_on_which_k_were_asked_for():
-    spec = loss_spec(EMB, betas=[2.0], q=[1.0, math.inf])
+    spec = Variant(betas=[2.0], q=[1.0, math.inf]).on(EMB)
     few, many = (finite_losses(EMB, spec, ks, **OPTIONS) for ks in ((300,), (1, 7, 50, 300)))
     for key in spec.keys:
         for epsilon in EPSILONS:

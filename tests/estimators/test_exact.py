@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 import boundcheck as bc
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
-from boundcheck.estimators import LossTable, loss_spec, run_estimator
+from boundcheck.estimators import LossTable
 from boundcheck.estimators.exact import exact
 from boundcheck.hardening import CONSTANT, Exponential, Threshold
-from boundcheck.losses import POOL_OF, LossKey, LossSpec
+from boundcheck.losses import HSCL, LossKey
+from boundcheck.spec import Execution, Variant
 from tests.oracles import literal
 from tests.oracles.bridge import eta_of, problem_of
 from tests.strategies import clouds, embedding_sets
@@ -36,12 +37,19 @@ def crowd() -> EmbeddingSet:
 )
 def test_awkward_data_give_the_literal_values_and_defined_numbers(emb, mode, prior, self_pairs):
     assume(mode == "class" or emb.v > 1)
-    spec = LossSpec(0.3, (Exponential(1.0), Exponential(20.0)), (1.0, math.inf), mode, self_pairs, prior)
-    table = exact(emb, spec, device="cpu")
+    spec = Variant(
+        0.3,
+        hardening=(Exponential(1.0), Exponential(20.0)),
+        q=(1.0, math.inf),
+        positives=mode,
+        self_pairs=self_pairs,
+        class_prior=prior,
+    )
+    table = exact(emb, spec, Execution(device="cpu"))
     problem = problem_of(emb, spec)
     for key in table.keys:
         eta = eta_of(key.hardening, spec.temperature)
-        expected = literal.anchor_losses(problem, POOL_OF[key.loss], eta, key.q, mode)
+        expected = literal.anchor_losses(problem, key.loss.pool.id, eta, key.q, mode)
         estimate = table.loss(key)
         assert estimate.plugin == pytest.approx(literal.weighted_mean(problem, expected), abs=1e-5)
         assert math.isfinite(estimate.value)
@@ -108,8 +116,11 @@ def test_without_intervals_there_is_no_correction(crowd):
 def test_a_threshold_that_few_anchors_meet_leaves_the_other_shares_alone():
     """Anchors at which one loss is undefined keep their weight in everything else."""
     emb = EmbeddingSet(*clouds("clustered", n=60, v=2, d=6, seed=2))
-    alone, beside = (exact(emb, LossSpec(0.5, hardenings), device="cpu") for hardenings in ((), (Threshold(0.6),)))
-    rare = beside.anchors_used(LossKey("hscl", Threshold(0.6), 1.0))
+    alone, beside = (
+        exact(emb, Variant(0.5, hardening=hardenings), Execution(device="cpu"))
+        for hardenings in ((), (Threshold(0.6),))
+    )
+    rare = beside.anchors_used(LossKey(HSCL, Threshold(0.6), 1.0))
     assert 0 < rare < emb.n * emb.v
     assert beside.margins[CONSTANT].share.value == alone.margins[CONSTANT].share.value
     assert beside.margins[CONSTANT].share.se == pytest.approx(alone.margins[CONSTANT].share.se)
@@ -119,8 +130,8 @@ def test_a_threshold_that_few_anchors_meet_leaves_the_other_shares_alone():
 
 def test_a_tilt_that_empties_every_pool_is_undefined_alone():
     emb = EmbeddingSet(np.repeat(np.eye(3), 4, axis=0), np.repeat(np.arange(3), 4))
-    table = exact(emb, LossSpec(0.5, (Threshold(0.5),), positives="class"), device="cpu")
-    gone = LossKey("hscl", Threshold(0.5), 1.0)
+    table = exact(emb, Variant(0.5, hardening=(Threshold(0.5),), positives="class"), Execution(device="cpu"))
+    gone = LossKey(HSCL, Threshold(0.5), 1.0)
     assert table.anchors_used(gone) == 0
     assert math.isnan(table.loss(gone).value)
     for key in table.keys:
@@ -152,25 +163,25 @@ def test_cost_counts_the_pairs_of_every_run(crowd):
 )
 def test_options_that_make_no_sense(crowd, options, words):
     with pytest.raises(InputError, match=words):
-        loss_spec(crowd, **options)
+        Variant(**options).on(crowd)
 
 
 def test_options_the_data_do_not_allow():
     flat = EmbeddingSet(np.eye(3), [0, 1, 2])
     with pytest.raises(InputError, match="two or more views"):
-        loss_spec(flat, positives="augmentation")
+        Variant(positives="augmentation").on(flat)
     with pytest.raises(InputError, match="class needs a class with two"):
-        loss_spec(flat, positives="auto")
+        Variant(positives="auto").on(flat)
 
 
 def test_the_exact_estimator_does_not_sample(crowd):
-    spec = loss_spec(crowd)
+    spec = Variant().on(crowd)
     with pytest.raises(InputError, match="use montecarlo"):
-        run_estimator(crowd, spec, estimator="exact", anchors=10)
+        estimate(crowd, spec, estimator="exact", anchors=10)
     with pytest.raises(InputError, match="estimator"):
-        run_estimator(crowd, spec, estimator="bootstrap")
+        estimate(crowd, spec, estimator="bootstrap")
     with pytest.raises(InputError, match="precision"):
-        run_estimator(crowd, spec, precision="float16")
+        estimate(crowd, spec, precision="float16")
 
 
 def test_the_nearest_neighbours_do_not_depend_on_the_temperature():

@@ -6,17 +6,17 @@ import pytest
 import torch
 
 from boundcheck.embeddings import EmbeddingSet
-from boundcheck.estimators import loss_spec
 from boundcheck.estimators.finite import finite_losses
 from boundcheck.estimators.minibatch import minibatch_frame, undefined_batches
+from boundcheck.spec import Execution, Variant
 from tests.strategies import clouds
 
 
 @pytest.mark.parametrize("positives", ["augmentation", "class"])
 def test_batches_against_draws_from_the_tilted_pool(positives):
     emb = EmbeddingSet(*clouds("clustered", n=60, v=2, d=6, seed=2))
-    spec = loss_spec(emb, betas=[3.0], hardening=["exp", "poly:2"], q=[1.0, math.inf], positives=positives)
-    finite = finite_losses(emb, spec, (1, 5, 1000), intervals=False, device="cpu")
+    spec = Variant(betas=[3.0], hardening=["exp", "poly:2"], q=[1.0, math.inf], positives=positives).on(emb)
+    finite = finite_losses(emb, spec, (1, 5, 1000), Execution(device="cpu"), intervals=False)
     frame = minibatch_frame(finite.limit, (1, 5, 1000, 5000), seed=3)
     assert set(frame.k) == {1, 5, 1000} and len(frame) == 3 * len(finite.limit.keys)
     at = frame.set_index(["loss", "hardening", "q", "k"])
@@ -37,7 +37,7 @@ def test_batches_against_draws_from_the_tilted_pool(positives):
 def test_anchors_without_a_positive_are_left_out():
     emb = EmbeddingSet(*clouds("clustered", n=31, v=1, d=6, seed=2))
     emb = EmbeddingSet(emb.z, [*emb.y[:-1], 77])
-    finite = finite_losses(emb, loss_spec(emb, betas=[1.0]), (4,), intervals=False, device="cpu")
+    finite = finite_losses(emb, Variant(betas=[1.0]).on(emb), (4,), Execution(device="cpu"), intervals=False)
     frame = minibatch_frame(finite.limit, (4,))
     assert frame.minibatch.notna().all() and torch.isnan(finite.limit.per_anchor(finite.limit.keys[0])).sum() == 1
 
@@ -45,8 +45,8 @@ def test_anchors_without_a_positive_are_left_out():
 def test_batches_below_a_threshold_have_no_loss_and_are_counted():
     """An anchor whose pool of 19 holds p above the threshold sees none of them in k draws with (1 - p / 19)^k."""
     emb = EmbeddingSet(*clouds("clustered", n=20, v=1, d=3, seed=1))
-    spec = loss_spec(emb, hardening="threshold:0.6")
-    limit = finite_losses(emb, spec, (1,), intervals=False, device="cpu").limit
+    spec = Variant(hardening="threshold:0.6").on(emb)
+    limit = finite_losses(emb, spec, (1,), Execution(device="cpu"), intervals=False).limit
     frame = minibatch_frame(limit, (1, 3, 40))
     assert frame.minibatch.notna().all() and (frame.minibatch_undefined[frame.hardening == "constant"] == 0).all()
     hard = frame[(frame.loss == "hucl") & (frame.hardening != "constant")].set_index("k")
@@ -65,7 +65,9 @@ def test_batches_below_a_threshold_have_no_loss_and_are_counted():
 def test_the_average_over_defined_batches_and_its_error():
     """Repeats of the whole experiment scatter as the standard error says; batches without a loss count for nothing."""
     emb = EmbeddingSet(*clouds("clustered", n=24, v=1, d=3, seed=1))
-    limit = finite_losses(emb, loss_spec(emb, hardening="threshold:0.5"), (1,), intervals=False, device="cpu").limit
+    limit = finite_losses(
+        emb, Variant(hardening="threshold:0.5").on(emb), (1,), Execution(device="cpu"), intervals=False
+    ).limit
     frames = [minibatch_frame(limit, (3,), seed=seed) for seed in range(100)]
     for row in range(len(frames[0])):
         values = [frame.minibatch[row] for frame in frames]
@@ -76,7 +78,9 @@ def test_the_average_over_defined_batches_and_its_error():
 
 def test_no_batch_at_all_is_undefined_not_a_number_of_something():
     emb = EmbeddingSet([[1.0, 0.0], [0.999, 0.01], [0.0, 1.0], [0.01, 0.999]] * 30, [0, 0, 1, 1] * 30)
-    limit = finite_losses(emb, loss_spec(emb, hardening="threshold:0.9"), (1,), intervals=False, device="cpu").limit
+    limit = finite_losses(
+        emb, Variant(hardening="threshold:0.9").on(emb), (1,), Execution(device="cpu"), intervals=False
+    ).limit
     frame = minibatch_frame(limit, (5,))
     row = frame.query("loss == 'hscl' and hardening == 'threshold:0.9'")  # the classes are far apart
     assert math.isnan(row.minibatch.item()) and row.minibatch_undefined.item() == 1

@@ -11,10 +11,10 @@ import torch
 from mpmath import mp
 
 from boundcheck.embeddings import EmbeddingSet
-from boundcheck.estimators import loss_spec
 from boundcheck.falsification.evidence import dense_evidence, exact_evidence, literal_evidence
 from boundcheck.falsification.literal import literal
-from boundcheck.losses import LossKey
+from boundcheck.losses import SCL, LossKey
+from boundcheck.spec import Variant
 from tests.oracles import literal as oracle
 from tests.oracles.bridge import eta_of, problem_of
 
@@ -36,9 +36,9 @@ VARIANTS: list[dict[str, Any]] = [
 def test_literal_definitions(variant: dict[str, Any]) -> None:
     options = dict(variant)
     emb = points(options.pop("views", 1))
-    spec = loss_spec(
-        emb, temperature=0.3, betas=[2], hardening=["exp", "threshold:0.2", "poly:3"], q=[0.5, math.inf], **options
-    )
+    spec = Variant(
+        temperature=0.3, betas=[2], hardening=["exp", "threshold:0.2", "poly:3"], q=[0.5, math.inf], **options
+    ).on(emb)
     found, worst = literal(emb, spec)
     problem = problem_of(emb, spec)
     for key in spec.keys:
@@ -58,7 +58,7 @@ def test_literal_definitions(variant: dict[str, Any]) -> None:
 
 def test_no_overflow_where_plain_float64_sums_overflow() -> None:
     emb = points()
-    spec = loss_spec(emb, temperature=0.01, betas=[100], positives="class")
+    spec = Variant(temperature=0.01, betas=[100], positives="class").on(emb)
     found, _ = literal(emb, spec)
     expected = exact_evidence(emb, spec).losses
     assert expected.table.log_sums.abs().max() > 5000
@@ -69,10 +69,10 @@ def test_really_at_50_digits() -> None:
     """Two candidates whose logits differ by 1e-14: float64 log-sums lose the margin's digits, these do not."""
     gap = 1e-14
     emb = EmbeddingSet(np.array([[1.0, 0.0], [0.6, 0.8], [0.6 - gap, 0.8]]), np.array([0, 0, 1]), normalize=False)
-    spec = loss_spec(emb, temperature=1.0, betas=[1], positives="class")
+    spec = Variant(temperature=1.0, betas=[1], positives="class").on(emb)
     margin = literal(emb, spec)[0].table.log_sums[0, 0, 1] - literal(emb, spec)[0].table.log_sums[0, 1, 1]
     assert float(margin) == pytest.approx(0.6 - float(emb.z[2, 0, 0]), abs=2e-16)
-    key = LossKey("scl", spec.all_hardenings[0], 1.0)
+    key = LossKey(SCL, spec.hardenings[0], 1.0)
     with mp.workdps(50):
         t_positive, t_negative = mp.mpf(emb.z[1, 0, 0]), mp.mpf(emb.z[2, 0, 0])
         exactly = float(mp.log(1 + mp.exp(t_negative - t_positive)))
@@ -81,7 +81,7 @@ def test_really_at_50_digits() -> None:
 
 def test_evidence_over_some_anchors() -> None:
     emb = points()
-    spec = loss_spec(emb, betas=[1], positives="class")
+    spec = Variant(betas=[1], positives="class").on(emb)
     some = torch.tensor([0, 1, 3])
     for evidence in (dense_evidence(emb, spec), exact_evidence(emb, spec), literal_evidence(emb, spec)):
         part = evidence.over(some)

@@ -14,10 +14,10 @@ from boundcheck.claims import CLAIMS, Claim, Evidence, Finding
 from boundcheck.claims.base import without_uncertainty
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
-from boundcheck.estimators import loss_spec
 from boundcheck.falsification.descent import descend
 from boundcheck.falsification.problem import PENALTY, Point, Problem
 from boundcheck.inference.intervals import Estimate
+from boundcheck.spec import Variant
 
 
 def points() -> EmbeddingSet:
@@ -25,7 +25,7 @@ def points() -> EmbeddingSet:
 
 
 def problem(claim: str | Claim, premise: str = "free", **options: Any) -> Problem:
-    spec = loss_spec(points(), betas=[2], positives="class", **options)
+    spec = Variant(betas=[2], positives="class", **options).on(points())
     return Problem(CLAIMS[claim] if isinstance(claim, str) else claim, spec, premise)
 
 

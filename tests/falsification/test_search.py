@@ -39,7 +39,7 @@ def without_assumption() -> Counterexample:
 
 def test_theorem_1_fails_without_its_assumption(without_assumption: Counterexample) -> None:
     """By the literal definitions of the test oracles, which share no code with the search."""
-    problem = problem_of(without_assumption.embeddings, without_assumption.problem.spec)
+    problem = problem_of(without_assumption.embeddings, without_assumption.problem.variant)
     tilt = oracle.exponential(2)
     hscl, hucl = (oracle.population_loss(problem, pool, tilt, 1.0, "class") for pool in ("diff", "all"))
     assert hscl - hucl > TOLERANCE
@@ -71,7 +71,7 @@ def test_the_data_as_population() -> None:
     """With self pairs the points are a discrete population, and every anchor counts."""
     result = found("scl_le_ucl", self_pairs="include", dim=2)
     assert result.certificate.anchors == result.embeddings.n
-    problem = problem_of(result.embeddings, result.problem.spec)
+    problem = problem_of(result.embeddings, result.problem.variant)
     scl, ucl = (oracle.population_loss(problem, pool, oracle.constant(), 1.0, "class") for pool in ("diff", "all"))
     assert scl - ucl > TOLERANCE
 
@@ -83,7 +83,7 @@ def test_a_mild_tilt_does_not_lift_hscl_above_ucl() -> None:
 
 def test_the_assumption_itself() -> None:
     result = found("hscl_le_hucl", premise="fail")
-    problem = problem_of(result.embeddings, result.problem.spec)
+    problem = problem_of(result.embeddings, result.problem.variant)
     margins = [oracle.margin(problem, a, oracle.exponential(1)) for a in problem.anchors()]
     assert np.nanmin(margins) < -TOLERANCE
     assert result.margin == pytest.approx(np.nanmean(margins))
@@ -172,7 +172,7 @@ def labels_soften(evidence: Evidence) -> Iterator[Finding]:
 
 def test_a_claim_of_one_s_own() -> None:
     result = found(labels_soften, classes=3, points=12, dim=4)
-    problem = problem_of(result.embeddings, result.problem.spec)
+    problem = problem_of(result.embeddings, result.problem.variant)
 
     def cost(pool: str) -> float:
         tilts = oracle.exponential(1), oracle.constant()

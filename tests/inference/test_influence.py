@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from boundcheck.embeddings import EmbeddingSet
-from boundcheck.estimators import LossTable, run_estimator
+from boundcheck.estimators import LossTable
 from boundcheck.hardening import CONSTANT, Exponential
 from boundcheck.inference.influence import (
     density_at_zero,
@@ -18,7 +18,8 @@ from boundcheck.inference.influence import (
     standard_error,
     top_share,
 )
-from boundcheck.losses import POOL_OF, LossKey, LossSpec
+from boundcheck.losses import LossKey
+from boundcheck.spec import Variant
 from tests.oracles import literal
 from tests.oracles.bridge import eta_of, problem_of
 from tests.oracles.dense import bootstrap, dense_loss, jackknife
@@ -37,8 +38,8 @@ def sample(n: int, views: int, seed: int = 0, imbalanced: bool = False) -> Embed
 
 
 def estimated(emb: EmbeddingSet, q: float, mode: str, prior: str) -> LossTable:
-    spec = LossSpec(TAU, tuple(Exponential(b) for b in BETAS if b), (q,), mode, class_prior=prior)
-    return run_estimator(emb, spec, device="cpu", precision="float64")
+    spec = Variant(TAU, hardening=tuple(Exponential(b) for b in BETAS if b), q=(q,), positives=mode, class_prior=prior)
+    return estimate(emb, spec, device="cpu", precision="float64")
 
 
 def key_of(pool: str, beta: float, q: float) -> LossKey:
@@ -142,12 +143,12 @@ def test_the_paired_gap_is_narrower_than_its_parts_suggest():
 
 def test_the_data_as_population_leave_nothing_to_chance():
     emb = sample(30, 2)
-    spec = LossSpec(TAU, (Exponential(2.0),), self_pairs="include")
-    table = run_estimator(emb, spec, device="cpu")
+    spec = Variant(TAU, hardening=(Exponential(2.0),), self_pairs="include")
+    table = estimate(emb, spec, device="cpu")
     for key in table.keys:
         estimate = table.loss(key)
         expected = literal.population_loss(
-            problem_of(emb, spec), POOL_OF[key.loss], eta_of(key.hardening, TAU), 1.0, "augmentation"
+            problem_of(emb, spec), key.loss.pool.id, eta_of(key.hardening, TAU), 1.0, "augmentation"
         )
         assert estimate.se == 0.0
         assert estimate.value == estimate.plugin == pytest.approx(expected, abs=1e-5)

@@ -6,9 +6,10 @@ import numpy as np
 import torch
 
 from boundcheck.embeddings import EmbeddingSet
+from boundcheck.estimators.anchor_losses import instance_weights
 from boundcheck.hardening import Exponential, Hardening, Polynomial, Threshold
-from boundcheck.losses import LossSpec, instance_weights
 from boundcheck.pairwise.plan import PairPlan, plan_pairs
+from boundcheck.spec import Variant
 from tests.oracles.literal import LogEta, Problem, constant, exponential, polynomial, threshold
 
 
@@ -19,20 +20,23 @@ def eta_of(hardening: Hardening, temperature: float) -> LogEta:
     if isinstance(hardening, Threshold):
         return threshold(hardening.cosine, temperature)
     if isinstance(hardening, Polynomial):
-        return polynomial(hardening.power, temperature)
+        return polynomial(hardening.exponent, temperature)
     return constant()
 
 
-def problem_of(emb: EmbeddingSet, spec: LossSpec) -> Problem:
-    """The literal problem of an embedding set under a specification."""
-    return Problem(emb.z, emb.y, spec.temperature, spec.self_pairs, spec.class_prior)
+def problem_of(emb: EmbeddingSet, variant: Variant) -> Problem:
+    """The literal problem of an embedding set under a variant."""
+    return Problem(emb.z, emb.y, variant.temperature, variant.self_pairs, variant.class_prior)
 
 
-def plan_of(emb: EmbeddingSet, spec: LossSpec, **options: object) -> PairPlan:
+def plan_of(emb: EmbeddingSet, variant: Variant, **options: object) -> PairPlan:
     """A float64 plan, with everything that `plan_pairs` leaves open as options."""
     y = torch.from_numpy(emb.y)
-    options = {"weights": instance_weights(y, spec.class_prior), "threads": 1} | options
-    return plan_pairs(torch.from_numpy(emb.z), y, temperature=spec.temperature, self_pairs=spec.self_pairs, **options)
+    weights = instance_weights(y, variant.class_prior)
+    options = {"weights": weights, "threads": 1, "partition": variant.partition} | options
+    return plan_pairs(
+        torch.from_numpy(emb.z), y, temperature=variant.temperature, self_pairs=variant.self_pairs, **options
+    )
 
 
 def weight_scale(problem: Problem) -> float:

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq
 
 from boundcheck.embeddings import EmbeddingSet
-from boundcheck.hardening import CONSTANT, Exponential
-from boundcheck.losses import LossSpec
-from boundcheck.pairwise import critical
-from boundcheck.pairwise.critical import TOLERANCE, critical_hardness, tilted_rho
-from boundcheck.pairwise.cumulants import cumulant_table, terms_for
+from boundcheck.hardening import CONSTANT, Exponential, terms_for
+from boundcheck.pairwise.critical import TOLERANCE, TiltedSums, critical_betas
+from boundcheck.pairwise.cumulants import LogSumsOf
+from boundcheck.pairwise.passes import ask, run_one
+from boundcheck.pools import DIFF
+from boundcheck.spec import Variant
 from tests.oracles import literal
 from tests.oracles.bridge import plan_of, problem_of
 from tests.strategies import clouds, embedding_sets
@@ -22,11 +23,10 @@ from tests.strategies import clouds, embedding_sets
 GIVEN_BETAS = (1.0, 4.0)
 
 
-def beta_stars(emb: EmbeddingSet, spec: LossSpec, anchors: torch.Tensor | None = None) -> torch.Tensor:
-    table = cumulant_table(
-        plan_of(emb, spec, anchors=anchors), terms_for([CONSTANT, *(Exponential(b) for b in GIVEN_BETAS)])
-    )
-    return critical_hardness(lambda some, steepest: plan_of(emb, spec, anchors=some), table, GIVEN_BETAS)
+def beta_stars(emb: EmbeddingSet, spec: Variant, anchors: torch.Tensor | None = None) -> torch.Tensor:
+    plan = plan_of(emb, spec, anchors=anchors)
+    table = ask(plan, LogSumsOf(terms_for([CONSTANT, *(Exponential(b) for b in GIVEN_BETAS)])))
+    return run_one(plan, critical_betas(plan, table, GIVEN_BETAS))
 
 
 @settings(max_examples=30)
@@ -37,7 +37,7 @@ def beta_stars(emb: EmbeddingSet, spec: LossSpec, anchors: torch.Tensor | None =
     prior=st.sampled_from(["empirical", "balanced"]),
 )
 def test_the_tilt_found_meets_the_target_and_is_missing_only_where_none_does(emb, temperature, self_pairs, prior):
-    spec = LossSpec(temperature, (), self_pairs=self_pairs, class_prior=prior)
+    spec = Variant(temperature, hardening=(), self_pairs=self_pairs, class_prior=prior)
     problem = problem_of(emb, spec)
     for a, beta in zip(problem.anchors(), beta_stars(emb, spec).tolist(), strict=True):
         target = literal.rho(problem, a, "all", literal.constant())
@@ -55,7 +55,7 @@ def test_the_tilt_found_meets_the_target_and_is_missing_only_where_none_does(emb
 
 def test_equals_brentq_on_the_literal_rho():
     emb = EmbeddingSet(*clouds("clustered", n=40, v=2, d=3, seed=3))
-    spec = LossSpec(0.3, ())
+    spec = Variant(0.3, hardening=())
     problem = problem_of(emb, spec)
     found = beta_stars(emb, spec)
     checked = 0
@@ -76,19 +76,21 @@ def test_equals_brentq_on_the_literal_rho():
 def test_most_anchors_need_one_run(monkeypatch):
     emb = EmbeddingSet(*clouds("random", n=300, v=2, d=16))
     betas = (0.5, 1.0, 2.0, 5.0, 10.0)
-    table = cumulant_table(plan_of(emb, LossSpec(0.5, ())), terms_for([CONSTANT, *map(Exponential, betas)]))
+    plan = plan_of(emb, Variant(0.5, hardening=()))
+    table = ask(plan, LogSumsOf(terms_for([CONSTANT, *map(Exponential, betas)])))
     seen = []
+    asked = TiltedSums.kernel
 
-    def counted(plan, anchors, beta, largest):
-        seen.append(len(anchors))
-        return tilted_rho(plan, anchors, beta, largest)
+    def counted(request, part):
+        seen.append(len(request.rows))
+        return asked(request, part)
 
-    monkeypatch.setattr(critical, "tilted_rho", counted)
-    found = critical_hardness(lambda some, _: plan_of(emb, LossSpec(0.5, ()), anchors=some), table, betas)
+    monkeypatch.setattr(TiltedSums, "kernel", counted)
+    found = run_one(plan, critical_betas(plan, table, betas))
     assert seen[0] > 200
     assert sum(seen[1:]) < 0.1 * seen[0]
     tilted = (found > 0) & found.isfinite()
-    problem = problem_of(emb, LossSpec(0.5, ()))
+    problem = problem_of(emb, Variant(0.5, hardening=()))
     for a in tilted.nonzero()[::20, 0].tolist():
         target = literal.rho(problem, divmod(a, 2), "all", literal.constant())
         reached = literal.rho(problem, divmod(a, 2), "diff", literal.exponential(float(found[a])))
@@ -97,38 +99,47 @@ def test_most_anchors_need_one_run(monkeypatch):
 
 def test_sampled_anchors_agree_with_all():
     emb = EmbeddingSet(*clouds("clustered", n=40, v=2, d=6, seed=3))
-    spec = LossSpec(0.3, ())
+    spec = Variant(0.3, hardening=())
     some = torch.arange(2, 80, 7)
     torch.testing.assert_close(beta_stars(emb, spec, some), beta_stars(emb, spec)[some], atol=1e-3, rtol=1e-3)
 
 
 def test_no_tilt_suffices_for_well_separated_classes_and_none_is_needed_without_classes():
     z = np.repeat(np.eye(3), 3, axis=0)
-    assert bool(beta_stars(EmbeddingSet(z, np.repeat(np.arange(3), 3)), LossSpec(0.5, ())).isinf().all())
+    assert bool(beta_stars(EmbeddingSet(z, np.repeat(np.arange(3), 3)), Variant(0.5, hardening=())).isinf().all())
     z = np.tile([1.0, 0.0], (6, 1))
-    assert beta_stars(EmbeddingSet(z, np.repeat(np.arange(3), 2)), LossSpec(0.5, ())).tolist() == [0.0] * 6
+    assert beta_stars(EmbeddingSet(z, np.repeat(np.arange(3), 2)), Variant(0.5, hardening=())).tolist() == [0.0] * 6
 
 
 def test_a_single_instance_of_its_class_needs_no_tilt():
     """Without a same-class partner the pools all and diff are one."""
     emb = EmbeddingSet(np.random.default_rng(0).standard_normal((7, 3)), [0, 1, 1, 1, 2, 2, 2])
-    assert float(beta_stars(emb, LossSpec(0.5, ()))[0]) == 0.0
+    assert float(beta_stars(emb, Variant(0.5, hardening=()))[0]) == 0.0
 
 
-def test_tilted_rho_and_its_slope():
+@pytest.mark.parametrize("rows", [(7, 9), (8, 8)])
+def test_tilted_sums_give_rho_and_its_slope(rows):
     emb = EmbeddingSet(*clouds("imbalanced", n=20, v=2, d=5))
-    spec = LossSpec(0.2, (), class_prior="balanced")
+    spec = Variant(0.2, hardening=(), class_prior="balanced")
     problem = problem_of(emb, spec)
-    plan = plan_of(emb, spec, rows=(7, 9))
+    plan = plan_of(emb, spec, rows=rows)
     anchors = torch.arange(40)
-    largest = cumulant_table(plan, terms_for([CONSTANT])).largest_logit("diff")
+    largest = ask(plan, LogSumsOf(terms_for([CONSTANT]))).largest_logit(DIFF)
     beta = torch.linspace(0, 30, 40, dtype=torch.float64)
-    rho, slope = tilted_rho(plan, anchors, beta, largest)
+
+    def tilted(beta):
+        plain, hard, plain_t, hard_t = ask(plan, TiltedSums(anchors, beta, largest))
+        return (hard / plain).log() + largest, hard_t / hard - plain_t / plain
+
+    rho, slope = tilted(beta)
     expected = [
         literal.rho(problem, a, "diff", literal.exponential(b))
         for a, b in zip(problem.anchors(), beta.tolist(), strict=True)
     ]
     np.testing.assert_allclose(rho, expected, atol=1e-9)
     step = 1e-5
-    ahead, _ = tilted_rho(plan, anchors, beta + step, largest)
+    ahead, _ = tilted(beta + step)
     np.testing.assert_allclose(slope, (ahead - rho) / step, atol=1e-4)
+    some = anchors[5:20:3]
+    of_all = ask(plan, TiltedSums(some, beta[some], largest[some]))
+    torch.testing.assert_close(ask(plan, TiltedSums(some, beta[some], largest[some], some)), of_all)

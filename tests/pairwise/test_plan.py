@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.estimators.exact import pair_plan
 from boundcheck.hardening import Exponential
-from boundcheck.losses import LossSpec
-from boundcheck.pairwise.plan import choose_dtype, home_of, plan_pairs, spans
+from boundcheck.pairwise.plan import Span, choose_dtype, home_of, plan_pairs, spans
 from boundcheck.pairwise.tiles import _half_row
+from boundcheck.pools import BY_CLASS_AND_GROUP
+from boundcheck.spec import Execution, Variant
 
 N, V = 23, 3
 
@@ -26,19 +27,19 @@ def test_chunks_hold_every_view_once_in_class_order(data, rows):
     plan = plan_pairs(z, y, temperature=0.25, rows=rows)
     assert plan.symmetric == (rows[0] == rows[1])
     rank = {int(c): i for i, c in enumerate(torch.argsort(torch.bincount(y), descending=True, stable=True))}
-    for chunks, scale in ((plan.anchors, 4.0), (plan.candidates, 1.0)):
+    for chunks in (plan.anchors, plan.candidates):
         done = 0
         anchors = torch.cat([chunk.anchor for chunk in chunks])
         assert sorted(anchors.tolist()) == list(range(N * V))
-        torch.testing.assert_close(torch.cat([chunk.z for chunk in chunks]), z.reshape(-1, 4)[anchors] * scale)
+        torch.testing.assert_close(torch.cat([chunk.z for chunk in chunks]), z.reshape(-1, 4)[anchors])
         assert torch.cat([chunk.instance for chunk in chunks]).equal(anchors // V)
         assert torch.cat([chunk.y for chunk in chunks]).equal(y[anchors // V])
         for chunk in chunks:
             assert chunk.at == slice(done, done + len(chunk))
             done += len(chunk)
-            assert chunk.classes == (rank[int(chunk.y[0])], rank[int(chunk.y[len(chunk) // V - 1])])
+            assert chunk.classes == Span(rank[int(chunk.y[0])], rank[int(chunk.y[len(chunk) // V - 1])])
             assert plan.order[chunk.start : chunk.stop].tolist() == chunk.instance[: chunk.stop - chunk.start].tolist()
-        edges = [edge for chunk in chunks for edge in chunk.classes]
+        edges = [edge for chunk in chunks for edge in (chunk.classes.low, chunk.classes.high)]
         assert edges == sorted(edges)
     assert plan.pairs == (N * V) ** 2
 
@@ -94,9 +95,10 @@ def test_precision_follows_the_largest_exponent():
 def test_long_vectors_need_float64_where_unit_vectors_do_not():
     z = np.random.default_rng(0).standard_normal((20, 8))
     unit, long = EmbeddingSet(z, np.arange(20) % 2), EmbeddingSet(10 * z, np.arange(20) % 2, normalize=False)
-    spec = LossSpec(0.5, (Exponential(5.0),))
-    assert pair_plan(unit, spec, device="cpu").dtype == torch.float32
-    assert pair_plan(long, spec, device="cpu").dtype == torch.float64
+    spec = Variant(0.5, hardening=(Exponential(5.0),))
+    steepest = 6.0
+    assert pair_plan(unit, spec, Execution(device="cpu")).dtype(steepest) == torch.float32
+    assert pair_plan(long, spec, Execution(device="cpu")).dtype(steepest) == torch.float64
 
 
 def test_embeddings_that_leave_too_little_of_a_gpu_stay_on_the_host(monkeypatch):
@@ -105,3 +107,23 @@ def test_embeddings_that_leave_too_little_of_a_gpu_stay_on_the_host(monkeypatch)
     assert home_of(cuda, 500) == cuda
     assert home_of(cuda, 501) == cpu
     assert home_of(cpu, 10**15) == cpu
+
+
+def test_one_plan_serves_every_temperature_and_sample(data):
+    z, y = data
+    plan = plan_pairs(z, y, temperature=0.5, rows=(16, 16))
+    colder, some = plan.at(0.1), plan.of(torch.tensor([3, 7, 60]))
+    assert colder.candidates is plan.candidates and some.candidates is plan.candidates
+    assert colder.reach == pytest.approx(5 * plan.reach)
+    assert not some.symmetric and some.of(None).symmetric and some.of(None).pairs == plan.pairs
+    assert plan.tally.plans == 1 and colder.tally is some.tally is plan.tally
+
+
+def test_groups_keep_classes_of_a_super_class_side_by_side(data):
+    z, y = data
+    groups = y % 2
+    plan = plan_pairs(z, y, temperature=0.5, groups=groups, partition=BY_CLASS_AND_GROUP, rows=(6, 6))
+    of_order = torch.stack([groups[plan.order], y[plan.order]], 1)
+    runs = torch.unique_consecutive(of_order, dim=0)
+    assert len(runs) == len(torch.unique(of_order, dim=0)) == 4
+    assert len(torch.unique_consecutive(of_order[:, 0])) == 2

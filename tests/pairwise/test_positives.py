@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from boundcheck.embeddings import EmbeddingSet
-from boundcheck.losses import LossSpec
-from boundcheck.pairwise.positives import PositiveMeans, augmentation_means, class_means
+from boundcheck.pairwise.passes import ask
+from boundcheck.pairwise.positives import ClassMeansOf, PositiveMeans, augmentation_means
+from boundcheck.spec import Variant
 from tests.oracles import literal
 from tests.oracles.bridge import plan_of, problem_of
 from tests.strategies import clouds, embedding_sets
@@ -20,12 +21,12 @@ QS = (0.3, 1.0, 50.0, math.inf)
 
 
 def means_of(
-    emb: EmbeddingSet, spec: LossSpec, rho: torch.Tensor, weights: torch.Tensor, **options: object
+    emb: EmbeddingSet, spec: Variant, rho: torch.Tensor, weights: torch.Tensor, **options: object
 ) -> PositiveMeans:
     anchors = options.get("anchors", torch.arange(emb.n * emb.v))
     if spec.positives == "augmentation":
         return augmentation_means(torch.from_numpy(emb.z), anchors, rho, QS, spec.temperature)
-    return class_means(plan_of(emb, spec, **options), torch.from_numpy(emb.y), anchors, rho, QS, weights)
+    return ask(plan_of(emb, spec, **options), ClassMeansOf(anchors, rho, QS, weights, steepness=1.0))
 
 
 def some_rho(emb: EmbeddingSet) -> tuple[torch.Tensor, torch.Tensor]:
@@ -46,7 +47,7 @@ def some_rho(emb: EmbeddingSet) -> tuple[torch.Tensor, torch.Tensor]:
 def test_values_and_influences_follow_the_definition(emb, mode, self_pairs, rows):
     if mode == "augmentation" and emb.v == 1:
         return
-    spec = LossSpec(TAU, (), positives=mode, self_pairs=self_pairs)
+    spec = Variant(TAU, hardening=(), positives=mode, self_pairs=self_pairs)
     problem = problem_of(emb, spec)
     rho, weights = some_rho(emb)
     means = means_of(emb, spec, rho, weights, rows=rows)
@@ -64,12 +65,16 @@ def test_values_and_influences_follow_the_definition(emb, mode, self_pairs, rows
                 if p[0] != a[0]:
                     influence[p[0], f] += float(weights[row, f]) * (term - mean) / len(terms)
     np.testing.assert_allclose(means.influence, influence, atol=1e-9)
+    if mode == "class":
+        plan, anchors = plan_of(emb, spec, rows=rows), torch.arange(emb.n * emb.v)
+        alone = ask(plan, ClassMeansOf(anchors, rho, QS, weights, steepness=1.0, derivatives=False))
+        torch.testing.assert_close(alone.value, means.value, atol=1e-9, rtol=1e-12, equal_nan=True)
 
 
 @pytest.mark.parametrize("mode", ["augmentation", "class"])
 def test_slope_and_curvature_are_derivatives_in_rho(mode):
     emb = EmbeddingSet(*clouds("clustered", n=20, v=2, d=5))
-    spec = LossSpec(TAU, (), positives=mode)
+    spec = Variant(TAU, hardening=(), positives=mode)
     rho, weights = some_rho(emb)
     h = 1e-3
     low, mid, high = (means_of(emb, spec, rho + step, weights) for step in (-h, 0.0, h))
@@ -80,7 +85,7 @@ def test_slope_and_curvature_are_derivatives_in_rho(mode):
 @pytest.mark.parametrize("mode", ["augmentation", "class"])
 def test_sampled_anchors_are_rows_and_undefined_rho_is_undefined_loss(mode):
     emb = EmbeddingSet(*clouds("clustered", n=20, v=2, d=5))
-    spec = LossSpec(TAU, (), positives=mode)
+    spec = Variant(TAU, hardening=(), positives=mode)
     rho, weights = some_rho(emb)
     rho[4], weights[4] = math.nan, 0.0
     some = torch.tensor([1, 4, 10, 33])
@@ -97,6 +102,6 @@ def test_extreme_losses_stay_finite():
     emb = EmbeddingSet(np.array([[[1.0, 0.0]] * 2, [[-1.0, 0.0]] * 2]), [0, 1])
     rho = torch.full((4, len(QS)), 1000.0, dtype=torch.float64)
     for mode in ("augmentation", "class"):
-        means = means_of(emb, LossSpec(0.001, (), positives=mode), rho, torch.ones_like(rho))
+        means = means_of(emb, Variant(0.001, hardening=(), positives=mode), rho, torch.ones_like(rho))
         assert means.value[:, 1].tolist() == pytest.approx([math.log(2)] * 4)
         assert means.value[:, 3].tolist() == pytest.approx([0.0] * 4)

@@ -5,13 +5,13 @@ import pytest
 import torch
 
 from boundcheck.embeddings import EmbeddingSet
-from boundcheck.estimators import loss_spec
 from boundcheck.estimators.finite import finite_losses
 from boundcheck.estimators.quadrature import summed_losses
 from boundcheck.pairwise.laplace import pools
 from boundcheck.pairwise.laplace import positives as positive_transforms
 from boundcheck.pairwise.plan import plan_pairs
 from boundcheck.pairwise.rows import from_rows, to_rows
+from boundcheck.spec import Execution, Variant
 from tests.strategies import clouds
 
 EMB = EmbeddingSet(*clouds("clustered", n=60, v=2, d=5, seed=1))
@@ -41,10 +41,10 @@ def test_sampled_anchors_have_the_losses_they_have_among_all_and_no_more_rows(po
             return _run(plan, new_kernel, **options)
 
         monkeypatch.setattr(module, "run_pass", recorded)
-    spec = loss_spec(EMB, betas=[2.0], positives=positives, self_pairs="include")
-    sampled = finite_losses(EMB, spec, (1, 30), anchors=SOME, device="cpu")
+    spec = Variant(betas=[2.0], positives=positives, self_pairs="include").on(EMB)
+    sampled = finite_losses(EMB, spec, (1, 30), Execution(device="cpu"), anchors=SOME)
     assert len(sizes) >= 2 and all(len(SOME) in shape and 120 not in shape for shape in sizes)
-    whole = finite_losses(EMB, spec, (1, 30), device="cpu")
+    whole = finite_losses(EMB, spec, (1, 30), Execution(device="cpu"))
     for key in spec.keys:
         for k in (1, 30):
             torch.testing.assert_close(
@@ -56,9 +56,11 @@ def test_sampled_anchors_have_the_losses_they_have_among_all_and_no_more_rows(po
 
 def test_influences_of_sampled_anchors_are_those_of_their_share():
     """Every anchor in two samples: the sums over anchors that influences are made of add up."""
-    spec = loss_spec(EMB, betas=[2.0], positives="class")
+    spec = Variant(betas=[2.0], positives="class").on(EMB)
     halves = [torch.arange(0, 120, 2), torch.arange(1, 120, 2)]
-    one, two, both = (finite_losses(EMB, spec, (5,), anchors=a, device="cpu").tables[5] for a in (*halves, None))
+    one, two, both = (
+        finite_losses(EMB, spec, (5,), Execution(device="cpu"), anchors=a).tables[5] for a in (*halves, None)
+    )
     value = (one.losses.mean + two.losses.mean) / 2
     assert torch.allclose(value, both.losses.mean, atol=1e-6)
     assert np.allclose((one.influence + two.influence) / 2, both.influence, atol=1e-5)

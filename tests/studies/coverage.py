@@ -24,13 +24,14 @@ import torch
 
 import boundcheck as bc
 from boundcheck.claims import CLAIMS, Evidence, judge
-from boundcheck.estimators import LossTable, Population, loss_spec, parse_population
+from boundcheck.estimators import LossTable, Population, parse_population
 from boundcheck.estimators.closed import closed
 from boundcheck.estimators.records import LOW_ESS
 from boundcheck.estimators.vmf import VmfMixture, simplex
 from boundcheck.hardening import CONSTANT, Exponential
-from boundcheck.losses import LossKey
+from boundcheck.losses import UCL, LossKey
 from boundcheck.manifest import hardware
+from boundcheck.spec import Variant
 
 TEMPERATURE, BETAS, SEED, CONFIDENCE = 0.5, (1.0, 5.0, 10.0), 20220904, 0.95
 SIZES = (400, 1000, 2000)
@@ -49,7 +50,7 @@ POPULATIONS = {
 
 def quantities(table: LossTable) -> Iterator[dict[str, object]]:
     """Every loss, both gaps and the share of a table: quantity, beta, value, plugin, se, ci_low, ci_high."""
-    ucl = LossKey("ucl", CONSTANT, 1.0)
+    ucl = LossKey(UCL, CONSTANT, 1.0)
     for beta in (0.0, *BETAS):
         h = Exponential(beta) if beta else CONSTANT
         high, low = (LossKey(name if beta else name[1:], h, 1.0) for name in ("hucl", "hscl"))
@@ -97,7 +98,7 @@ def shares(name: str, n: int, seed: int) -> list[dict[str, object]]:
 def limits(name: str, seed: int) -> list[dict[str, object]]:
     """The closed form of the losses and gaps at 10,000 anchors."""
     population = POPULATIONS[name]
-    table = closed(population, loss_spec(population, temperature=TEMPERATURE, betas=BETAS), seed=seed)
+    table = closed(population, Variant(temperature=TEMPERATURE, betas=BETAS).on(population), seed=seed)
     return [row for row in quantities(table) if row["quantity"] != "share"]
 
 

@@ -21,7 +21,8 @@ from boundcheck.claims import CLAIMS, judge
 from boundcheck.claims.evidence import gather
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
-from boundcheck.estimators import loss_spec, run_estimator
+from boundcheck.estimators import estimate
+from boundcheck.spec import Variant
 from tests.strategies import embedding_sets
 
 SEED = 20220904
@@ -61,12 +62,12 @@ def exact_claims(cases: int) -> pd.DataFrame:
         positives: str,
     ) -> None:
         try:
-            spec = loss_spec(
-                emb, temperature=temperature, betas=betas, q=q, positives=positives, self_pairs=pairs, class_prior=prior
-            )
+            spec = Variant(
+                temperature=temperature, betas=betas, q=q, positives=positives, self_pairs=pairs, class_prior=prior
+            ).on(emb)
         except InputError:  # no class with a positive
             return
-        losses = run_estimator(emb, spec, intervals=False, device="cpu")
+        losses = estimate(emb, spec, intervals=False, device="cpu")
         evidence = gather(losses, device="cpu", crossing=False)
         for claim in EXACT:
             row, tested = found[claim.id], False

@@ -18,10 +18,11 @@ from scipy.special import logsumexp
 
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.estimators.exact import pair_plan
-from boundcheck.hardening import Exponential
-from boundcheck.losses import LossSpec
-from boundcheck.pairwise.cumulants import cumulant_table, terms_for
+from boundcheck.hardening import Exponential, terms_for
+from boundcheck.pairwise.cumulants import LogSumsOf
+from boundcheck.pairwise.passes import ask
 from boundcheck.pairwise.plan import plan_pairs
+from boundcheck.spec import Execution, Variant
 from tests.strategies import clouds
 
 SETS = ("random", "clustered", "collapsed", "imbalanced")
@@ -48,7 +49,9 @@ def brute_force(emb: EmbeddingSet, temperature: float, gammas: list[float]) -> n
 def worst_error(emb: EmbeddingSet, temperature: float, beta: float, precision: str = "auto") -> tuple[str, float]:
     """(precision chosen, largest error in nats of any log-sum of one tilt)."""
     hardening = Exponential(beta)
-    chosen = pair_plan(emb, LossSpec(temperature, (hardening,)), device="cpu", precision=precision).dtype
+    chosen = pair_plan(
+        emb, Variant(temperature, hardening=(hardening,)), Execution(device="cpu", precision=precision)
+    ).dtype
     plan = plan_pairs(
         torch.from_numpy(emb.z),
         torch.from_numpy(emb.y),
@@ -60,7 +63,7 @@ def worst_error(emb: EmbeddingSet, temperature: float, beta: float, precision: s
     )
     terms = terms_for([hardening])
     expected = brute_force(emb, temperature, [term.gamma for term in terms])
-    found = cumulant_table(plan, terms).log_sums.numpy()
+    found = ask(plan, LogSumsOf(terms)).log_sums.numpy()
     assert np.array_equal(np.isneginf(found), np.isneginf(expected))
     some = np.isfinite(expected)
     return str(chosen).removeprefix("torch."), float(np.abs(found[some] - expected[some]).max())

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from boundcheck.losses import LossSpec
+from boundcheck.spec import Variant
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ _PLAIN = {"hucl": "ucl", "hscl": "scl"}
 
 
 def limit_sentence(
-    objective: str, positives: str, beta: float | None, spec: LossSpec, ask: Callable[[str, str], str]
+    objective: str, positives: str, beta: float | None, variant: Variant, ask: Callable[[str, str], str]
 ) -> str:
     """Which of the losses that were estimated is the limit of the one an encoder was trained with.
 
@@ -57,7 +57,7 @@ def limit_sentence(
         objective: a name in `OBJECTIVES`, or one of the user's own.
         positives: those of the training, `augmentation` or `class`.
         beta: hardness of the training; None where the objective has none.
-        spec: what was estimated.
+        variant: what was estimated.
         ask: how a user asks for a value of a parameter (q, positives, betas), such as `--q inf`.
 
     Returns:
@@ -76,21 +76,21 @@ def limit_sentence(
     loss = f"{limit.loss} at beta = {beta:g}" if tilted else _PLAIN.get(limit.loss, limit.loss)
     q = "Q = inf" if limit.decoupled else "the Q of its training (by default the number of negatives in a batch)"
     condition = f", if {limit.condition}" if limit.condition else ""
-    missing = list(_missing(limit, positives, beta if tilted else None, spec, ask))
+    missing = list(_missing(limit, positives, beta if tilted else None, variant, ask))
     where = f"not estimated here, ask for it with {' '.join(missing)}" if missing else "it is among the losses here"
     if not (missing or limit.decoupled):
-        where = f"estimated here for Q = {', '.join(f'{value:g}' for value in spec.q)}"
+        where = f"estimated here for Q = {', '.join(f'{value:g}' for value in variant.q)}"
     return f"{trained}: its limit for many negatives is {loss}, {positives} positives, {q}{condition}; {where}"
 
 
 def _missing(
-    limit: Limit, positives: str, beta: float | None, spec: LossSpec, ask: Callable[[str, str], str]
+    limit: Limit, positives: str, beta: float | None, variant: Variant, ask: Callable[[str, str], str]
 ) -> Iterator[str]:
     """What a user would have to ask for."""
-    if limit.decoupled and math.inf not in spec.q:
+    if limit.decoupled and math.inf not in variant.q:
         yield ask("q", "inf")
-    if positives != spec.positives:
+    if positives != variant.positives:
         yield ask("positives", positives)
-    betas = {h.beta for h in spec.hardenings if h.beta is not None}
+    betas = {h.beta for h in variant.tilts if h.beta is not None}
     if beta is not None and beta not in betas:
         yield ask("betas", ",".join(f"{value:g}" for value in sorted({*betas, beta})))

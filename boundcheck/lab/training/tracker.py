@@ -26,9 +26,9 @@ from boundcheck.data import ImageSet
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError, unknown_name
 from boundcheck.estimators import LossTable, estimate
-from boundcheck.hardening import CONSTANT, Hardening, parse_hardening
+from boundcheck.hardening import CONSTANT, Hardening
 from boundcheck.lab.objectives import OBJECTIVES, hyperparameters, limit_sentence
-from boundcheck.losses import LossKey, LossSpec
+from boundcheck.losses import HSCL, HUCL, SCL, UCL, LossKey
 
 from .epoch_table import EpochTable
 from .record import EpochEnd
@@ -107,8 +107,8 @@ class Tracker:
         self.inputs, self.labels = inputs, labels
         if positives == "auto":
             positives = "augmentation" if inputs.shape[1] > 1 else "class"
-        self.spec = LossSpec(float(temperature), parse_hardening("exp", tuple(betas)), (float(q),), positives)
-        self.betas, self.confidence = tuple(betas), confidence
+        self.variant = Variant(temperature, betas, q=(q,), positives=positives)
+        self.confidence = confidence
         self.every, self.batch_size = every, batch_size
         self.facts: dict[str, Any] = {"dataset": dataset, "objective": objective, "beta": beta, "seed": seed}
         self._losses = EpochTable(_LOSS_COLUMNS, self.facts, folder and folder / "tracking.csv", text=["loss"])
@@ -131,13 +131,7 @@ class Tracker:
             The losses the rows were read from.
         """
         z = encode(encoder, self.inputs, self.batch_size)
-        table = estimate(
-            EmbeddingSet(z, self.labels),
-            temperature=self.spec.temperature,
-            betas=self.betas,
-            q=self.spec.q,
-            positives=self.spec.positives,
-        )
+        table = estimate(EmbeddingSet(z, self.labels), self.variant)
         self._losses.put(epoch, loss_rows(table, self.confidence))
         self._gaps.put(epoch, gap_rows(table, self.confidence))
         return table
@@ -162,7 +156,7 @@ class Tracker:
             name,
             positives or own["positives"].default,
             self.facts["beta"] if "beta" in own else None,
-            self.spec,
+            self.variant,
             lambda parameter, value: f"{parameter}={value}",
         )
 
@@ -201,7 +195,7 @@ def loss_rows(table: LossTable, confidence: float) -> Iterator[dict[str, Any]]:
         low, high = value.interval(confidence)
         share_low, share_high = share.interval(confidence)
         yield {
-            "loss": key.loss,
+            "loss": key.loss.id,
             "loss_beta": key.hardening.beta,
             "estimate": value.value,
             "ci_low": low,
@@ -214,11 +208,11 @@ def loss_rows(table: LossTable, confidence: float) -> Iterator[dict[str, Any]]:
 
 def gap_rows(table: LossTable, confidence: float) -> Iterator[dict[str, Any]]:
     """One row per gap: what Theorem 1 says is not negative under Assumption 1, and H-SCL over UCL."""
-    q = table.spec.q[0]
-    ucl, scl = LossKey("ucl", CONSTANT, q), LossKey("scl", CONSTANT, q)
+    q = table.variant.q[0]
+    ucl, scl = LossKey(UCL, CONSTANT, q), LossKey(SCL, CONSTANT, q)
     pairs: list[tuple[str, Hardening, LossKey, LossKey]] = [("ucl-scl", CONSTANT, ucl, scl)]
-    for h in table.spec.all_hardenings[1:]:
-        hucl, hscl = LossKey("hucl", h, q), LossKey("hscl", h, q)
+    for h in table.variant.tilts:
+        hucl, hscl = LossKey(HUCL, h, q), LossKey(HSCL, h, q)
         pairs += [("hucl-hscl", h, hucl, hscl), ("hscl-ucl", h, hscl, ucl)]
     for name, hardening, high, low in pairs:
         gap = table.gap(high, low)

@@ -17,7 +17,9 @@ import torch
 from boundcheck.hardening import LogTerm
 from boundcheck.pairwise.cuda.sums import Recipe, fused_sums
 from boundcheck.pairwise.plan import Chunk, PairPlan
-from boundcheck.pairwise.running_sums import running_sums
+from boundcheck.pairwise.running_sums import RunningSums
+from boundcheck.pairwise.tiles import tiles_of
+from boundcheck.pools import BY_CLASS
 
 # What a recipe's log-sums may miss by on the sample, in nats: the rest of the promised 1e-5 is for the inputs' own
 # rounding and for anchors outside the sample.
@@ -36,30 +38,33 @@ RECIPES: dict[torch.dtype, tuple[Recipe, ...]] = {
 }
 
 
-def is_fusible(plan: PairPlan, terms: Sequence[LogTerm]) -> bool:
-    """Whether the fused kernel is for this plan: CUDA, Triton there, powers only, float32 exponentials allowed."""
+def is_fusible(plan: PairPlan, terms: Sequence[LogTerm], dtype: torch.dtype) -> bool:
+    """Whether the fused kernel is for this plan: CUDA with Triton, two parts, powers, float32 exponentials allowed."""
     return (
         plan.device.type == "cuda"
+        and plan.partition == BY_CLASS
         and torch.version.hip is None
         and importlib.util.find_spec("triton") is not None
         and all(term.eta is None for term in terms)
-        and (plan.dtype == torch.float32 or plan.mixed)
+        and plan.powers(dtype, True) == torch.float32
     )
 
 
-def usable_recipe(plan: PairPlan, terms: tuple[LogTerm, ...]) -> Recipe | None:
+def usable_recipe(plan: PairPlan, terms: tuple[LogTerm, ...], dtype: torch.dtype) -> Recipe | None:
     """The first recipe that compiles here and keeps the promise on a sample of the plan's own pairs; None if none does.
 
     Warns:
         RuntimeWarning: no recipe does; says why.
     """
     # Where the user forces float32, it may err as float32 does (`choose_dtype`).
-    allowed = MOST_WRONG if plan.mixed else max(MOST_WRONG, 3e-7 * plan.reach * max(term.gamma for term in terms))
+    allowed = MOST_WRONG
+    if plan.precision != "auto":
+        allowed = max(MOST_WRONG, 3e-7 * plan.reach * max(term.gamma for term in terms))
     reason = "no recipe for this GPU"
     capability, _ = torch.cuda.get_device_capability(plan.device)
-    for recipe in (recipe for recipe in RECIPES[plan.dtype] if recipe.capability <= capability):
+    for recipe in (recipe for recipe in RECIPES[dtype] if recipe.capability <= capability):
         try:
-            error = sampled_error(plan, terms, recipe)
+            error = sampled_error(plan, terms, dtype, recipe)
         except Exception as problem:  # no C compiler, too little shared memory, an old Triton
             reason = f"{recipe.product} failed with {type(problem).__name__}: {str(problem).splitlines()[0]}"
             continue
@@ -70,23 +75,35 @@ def usable_recipe(plan: PairPlan, terms: tuple[LogTerm, ...]) -> Recipe | None:
     return None
 
 
-def sampled_error(plan: PairPlan, terms: tuple[LogTerm, ...], recipe: Recipe) -> float:
+def sampled_error(plan: PairPlan, terms: tuple[LogTerm, ...], dtype: torch.dtype, recipe: Recipe) -> float:
     """Largest difference in nats of any log-sum from the float64 tiles: some anchors, a chunk of candidates for each.
 
     Where the plan is symmetric the chunk is the anchors' own: it holds their nearest neighbours, where errors are
     largest.
     """
     worst, count = 0.0, min(SAMPLED_CHUNKS, len(plan.anchors))
+
     for i in range(count):
         at = i * len(plan.anchors) // count
         candidates = plan.candidates[min(at, len(plan.candidates) - 1)]
         pieces = [replace(chunk, z=chunk.z.to(plan.device)) for chunk in (_first(plan.anchors[at], SAMPLE), candidates)]
         part = replace(plan, anchors=(pieces[0],), candidates=(pieces[1],), symmetric=False)
-        expected, _ = running_sums(part.to(torch.float64), terms, None)
-        found, _ = fused_sums(part, terms, None, recipe)
+        expected = _expected(part, terms)
+        found, _ = fused_sums(part, terms, dtype, recipe)
         error = torch.where(expected == found, 0.0, (expected - found).abs())  # -inf - -inf is no number
         worst = max(worst, float(error.nan_to_num(nan=torch.inf).max()))
     return worst
+
+
+def _expected(plan: PairPlan, terms: tuple[LogTerm, ...]) -> torch.Tensor:
+    """By the tiles, in float64; the plan has one chunk of each."""
+    (anchors,), kernel = plan.anchors, RunningSums(plan, terms, torch.float64)
+    buffer = torch.empty(len(anchors) * len(plan.candidates[0]), dtype=torch.float64, device=plan.device)
+    kernel.begin(anchors)
+    for tile in tiles_of(plan, 0, buffer):
+        kernel.add(anchors, tile)
+    kernel.end(anchors)
+    return kernel.log_sums
 
 
 def _first(chunk: Chunk, rows: int) -> Chunk:
@@ -95,6 +112,7 @@ def _first(chunk: Chunk, rows: int) -> Chunk:
         chunk,
         z=chunk.z[:rows],
         y=chunk.y[:rows],
+        group=chunk.group[:rows],
         instance=chunk.instance[:rows],
         anchor=chunk.anchor[:rows],
         weight=chunk.weight[:rows],

@@ -17,10 +17,8 @@ from typing import no_type_check
 import triton
 import triton.language as tl
 
-from boundcheck.pairwise.tiles import DIFF as _DIFF
-from boundcheck.pairwise.tiles import SAME as _SAME
-
-SAME, DIFF, BOTH = tl.constexpr(_SAME), tl.constexpr(_DIFF), tl.constexpr(2)
+# As in `sums.py`.
+SAME, DIFF, BOTH = tl.constexpr(0), tl.constexpr(1), tl.constexpr(2)
 
 
 @triton.jit

@@ -39,7 +39,7 @@ def arriving(plan: PairPlan) -> Iterator[Tensor]:
         yield from (chunk.z for chunk in chunks)
         return
     rows, d = max(map(len, chunks)), chunks[0].z.shape[1]
-    buffers = [torch.empty(rows, d, dtype=plan.dtype, device=plan.device) for _ in range(2)]
+    buffers = [torch.empty(rows, d, dtype=chunks[0].z.dtype, device=plan.device) for _ in range(2)]
     working = torch.cuda.current_stream(plan.device)
     copying = torch.cuda.Stream(plan.device)  # type: ignore[no-untyped-call]
 

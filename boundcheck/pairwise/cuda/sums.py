@@ -20,10 +20,11 @@ from boundcheck.hardening import LogTerm
 from boundcheck.pairwise.cuda.streaming import arriving, room, slabs
 from boundcheck.pairwise.plan import Chunk, PairPlan
 from boundcheck.pairwise.powers import chain
-from boundcheck.pairwise.tiles import DIFF, SAME, Progress
+from boundcheck.spec import Progress
 
 LOG2E = math.log2(math.e)
-BOTH = 2  # beside SAME and DIFF: what a block of anchors meets in a chunk of candidates
+# Places in the partition by class, and what a block of anchors meets in a chunk of candidates with some of both.
+SAME, DIFF, BOTH = 0, 1, 2
 
 
 @dataclass(frozen=True)
@@ -62,15 +63,21 @@ class Recipe:
 
 
 def fused_sums(
-    plan: PairPlan, terms: tuple[LogTerm, ...], progress: Progress | None, recipe: Recipe, most_rows: int | None = None
+    plan: PairPlan,
+    terms: tuple[LogTerm, ...],
+    dtype: torch.dtype,
+    recipe: Recipe,
+    progress: Progress | None = None,
+    most_rows: int | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Log-sums of every anchor and group, rows as the plan has them.
 
     Args:
         plan: the pairs; on the CPU only under TRITON_INTERPRET=1.
         terms: powers.
-        progress: called as pairs are done, in units of anchors.
+        dtype: of the products.
         recipe: how.
+        progress: called as pairs are done, in units of anchors.
         most_rows: anchors of a slab; None takes as many as fit the device.
 
     Returns:
@@ -79,7 +86,7 @@ def fused_sums(
     parts: list[tuple[Tensor, Tensor]] = []
     done = 0
     for slab in slabs(plan.anchors, most_rows or room(plan, len(terms))):
-        sums = _Sums(plan, terms, recipe, slab)
+        sums = _Sums(plan, terms, dtype, recipe, slab)
         for number, z in enumerate(arriving(plan)):
             sums.add(number, z)
             if progress is not None:
@@ -95,15 +102,24 @@ def fused_sums(
 class _Sums:
     """The state of a slab of anchors on the device: running maxima, and sums relative to them."""
 
-    def __init__(self, plan: PairPlan, terms: tuple[LogTerm, ...], recipe: Recipe, anchors: Sequence[Chunk]) -> None:
-        self.plan, self.terms, self.recipe, self.anchors = plan, terms, recipe, anchors
+    def __init__(
+        self,
+        plan: PairPlan,
+        terms: tuple[LogTerm, ...],
+        dtype: torch.dtype,
+        recipe: Recipe,
+        anchors: Sequence[Chunk],
+    ) -> None:
+        self.plan, self.terms, self.dtype, self.recipe, self.anchors = plan, terms, dtype, recipe, anchors
         self.steps, self.place = kernel_steps(terms)
         self.rows = sum(map(len, anchors))
         d, device = plan.candidates[0].z.shape[1], plan.device
         self.depth = recipe.depth(d)
         self.d = -(-d // self.depth) * self.depth
-        self.scales = [_power_of_two(chunks) if recipe.split else 1.0 for chunks in (plan.anchors, plan.candidates)]
-        self.z = torch.cat([self._stored(chunk.z, LOG2E * self.scales[0]) for chunk in anchors])
+        self.scales = [1.0, 1.0]
+        if recipe.split:
+            self.scales = [_power_of_two(plan.anchors, 1 / plan.temperature), _power_of_two(plan.candidates, 1.0)]
+        self.z = torch.cat([self._stored(chunk.z, LOG2E / plan.temperature * self.scales[0]) for chunk in anchors])
         self.y = torch.cat([chunk.y for chunk in anchors]).int()
         self.instance = torch.cat([chunk.instance for chunk in anchors]).int()
         starts = [0, *accumulate(map(len, anchors))]
@@ -113,7 +129,7 @@ class _Sums:
         self.end = torch.tensor(starts[1:], dtype=torch.int32, device=device)
         met = [[_met(plan, chunk, candidates) for chunk in anchors] for candidates in plan.candidates]
         self.met = torch.tensor(met, dtype=torch.int32, device=device)
-        self.tops = torch.full((2, self.rows), -torch.inf, dtype=plan.dtype, device=device)
+        self.tops = torch.full((2, self.rows), -torch.inf, dtype=dtype, device=device)
         self.sums = torch.zeros(2, len(self.place), self.rows, dtype=torch.float64, device=device)
 
     def add(self, number: int, z: Tensor) -> None:
@@ -163,7 +179,7 @@ class _Sums:
 
     def _stored(self, z: Tensor, scale: float) -> Tensor:
         """Rows as the kernel reads them: scaled, with zeros up to d columns, perhaps split in two."""
-        z = z.to(self.plan.device)
+        z = z.to(self.plan.device, self.dtype)
         if self.recipe.split:
             exact = z.to(torch.float64) * scale
             high = exact.half()
@@ -189,15 +205,13 @@ def kernel_steps(terms: tuple[LogTerm, ...]) -> tuple[tuple[tuple[float, int, in
 
 def _met(plan: PairPlan, anchors: Chunk, candidates: Chunk) -> int:
     """What these anchors meet in a chunk: only candidates of their class, only others, or what needs a mask."""
-    (a_low, a_high), (b_low, b_high) = anchors.classes, candidates.classes
-    if a_high < b_low or b_high < a_low:
+    if not anchors.classes.meets(candidates.classes):
         return DIFF
-    (a_first, a_last), (b_first, b_last) = anchors.instances, candidates.instances
-    own = plan.self_pairs == "exclude" and a_first <= b_last and b_first <= a_last
-    return SAME if a_low == a_high == b_low == b_high and not own else BOTH
+    own = plan.self_pairs == "exclude" and anchors.places.meets(candidates.places)
+    return SAME if anchors.classes.is_all_of(candidates.classes) and not own else BOTH
 
 
-def _power_of_two(chunks: Sequence[Chunk]) -> float:
+def _power_of_two(chunks: Sequence[Chunk], scale: float) -> float:
     """What brings the largest number of these rows near 2^13: nothing overflows, and low parts are normal numbers."""
-    largest = float(torch.stack([chunk.z.abs().max() for chunk in chunks]).max())
+    largest = scale * float(torch.stack([chunk.z.abs().max() for chunk in chunks]).max())
     return 2.0 ** (13 - math.frexp(largest)[1])

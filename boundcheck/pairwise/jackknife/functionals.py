@@ -7,15 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from boundcheck.hardening import Hardening
-
-
-@dataclass(frozen=True)
-class Tilt:
-    """A pool and the hardening that tilts it: what one rho depends on."""
-
-    pool: str  # same, diff or all
-    hardening: Hardening
+from boundcheck.losses import Tilt
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,8 @@ import torch
 from torch import Tensor
 
 from boundcheck.hardening import Hardening, LogTerm, denominator, numerator
-from boundcheck.pairwise.cumulants import POOLS
 from boundcheck.pairwise.jackknife.stage import Stage
 from boundcheck.pairwise.plan import PairPlan
-from boundcheck.pairwise.tiles import DIFF, SAME
 
 # Below this share log(1 - x) = -x - x^2 / 2 to within x^3 / 3 < 3e-6; the few larger shares are taken exactly.
 HEAVY = 0.02
@@ -41,27 +39,27 @@ class HeavyShares:
         self._waiting: list[tuple[int, Tensor, Tensor, Tensor]] = []
         self._count = 0
 
-    def collect(self, group: int, row: Tensor, column: Tensor, views: Tensor) -> None:
+    def collect(self, place: int, row: Tensor, column: Tensor, views: Tensor) -> None:
         """Keep pairs whose shares may be heavy: anchor rows and instances, with the logits of the views, (pairs, v)."""
         if len(row):
-            self._waiting.append((group, row, column, views))
+            self._waiting.append((place, row, column, views))
             self._count += len(row)
 
     def settle(self, most: int = 0) -> None:
         """Add up what is waiting, if more than `most` pairs are."""
         if self._count <= most:
             return
-        for group in (SAME, DIFF):
-            if gathered := [pair for g, *pair in self._waiting if g == group]:
-                self._settle(group, *(torch.cat(column) for column in zip(*gathered, strict=True)))
+        for place in range(self.stage.plan.parts):
+            if gathered := [pair for g, *pair in self._waiting if g == place]:
+                self._settle(place, *(torch.cat(column) for column in zip(*gathered, strict=True)))
         self._waiting, self._count = [], 0
 
-    def _settle(self, group: int, row: Tensor, column: Tensor, t: Tensor) -> None:
+    def _settle(self, place: int, row: Tensor, column: Tensor, t: Tensor) -> None:
         stage = self.stage
         weight = stage.weight[column].to(torch.float64)
         for h in stage.hardenings:
             n, d = (
-                (term.log(t, stage.plan.temperature).to(torch.float64) - stage.log_sum(POOLS[group], term)[row, None])
+                (term.log(t, stage.plan.temperature).to(torch.float64) - stage.part_sum(place, term)[row, None])
                 .exp()
                 .sum(1)
                 * weight
@@ -69,15 +67,15 @@ class HeavyShares:
             )
             heavy = torch.maximum(n, d) > HEAVY
             if bool(heavy.any()):
-                self._add(group, h, row[heavy], column[heavy], n[heavy], d[heavy])
+                self._add(place, h, row[heavy], column[heavy], n[heavy], d[heavy])
 
-    def _add(self, group: int, hardening: Hardening, row: Tensor, column: Tensor, n: Tensor, d: Tensor) -> None:
+    def _add(self, place: int, hardening: Hardening, row: Tensor, column: Tensor, n: Tensor, d: Tensor) -> None:
         stage = self.stage
         for i, tilt in enumerate(stage.tilts):
-            if tilt.hardening != hardening or group not in stage.groups_of(tilt.pool):
+            if tilt.hardening != hardening or place not in stage.parts_of(tilt.pool):
                 continue
-            x = n * stage.ratio(group, tilt.pool, numerator(hardening))[row]
-            y = d * stage.ratio(group, tilt.pool, denominator(hardening))[row]
+            x = n * stage.ratio(place, tilt.pool, numerator(hardening))[row]
+            y = d * stage.ratio(place, tilt.pool, denominator(hardening))[row]
             delta = torch.log1p(-y.clamp_max(HEAVIEST)) - torch.log1p(-x.clamp_max(HEAVIEST))
             beyond = delta - (x - y + (x * x - y * y) / 2)
             beyond_square = delta * delta - (x - y) ** 2
@@ -97,15 +95,15 @@ class HeavyShares:
 
 
 def least_heavy(stage: Stage) -> Tensor:
-    """(2, rows) the least logit at which a view may belong to a heavy instance of each group, under any tilt."""
+    """(parts, rows) the least logit at which a view may belong to a heavy instance of each part, under any tilt."""
     plan = stage.plan
     level = math.log(HEAVY / (plan.v * float(stage.weight.max())))
-    out = torch.full((2, plan.n_anchors), torch.inf, dtype=torch.float64, device=plan.device)
+    out = torch.full((plan.parts, plan.n_anchors), torch.inf, dtype=torch.float64, device=plan.device)
     for tilt in stage.tilts:
         for term in (numerator(tilt.hardening), denominator(tilt.hardening)):
-            for group in stage.groups_of(tilt.pool):
-                out[group] = torch.minimum(out[group], _reaching(term, stage.log_sum(tilt.pool, term) + level, plan))
-    return (out - 1e-5 * (1 + plan.reach)).to(plan.dtype)
+            for place in stage.parts_of(tilt.pool):
+                out[place] = torch.minimum(out[place], _reaching(term, stage.log_sum(tilt.pool, term) + level, plan))
+    return (out - 1e-5 * (1 + plan.reach)).to(stage.dtype)
 
 
 def _reaching(term: LogTerm, level: Tensor, plan: PairPlan) -> Tensor:

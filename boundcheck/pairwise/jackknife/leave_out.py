@@ -14,22 +14,21 @@ infinitesimal version, biased low where a tilt rests on few instances).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from boundcheck.hardening import denominator, numerator
+from boundcheck.losses import Tilt
 from boundcheck.pairwise.cumulants import CumulantTable
 from boundcheck.pairwise.jackknife.effects import CompiledEffects, Effects
-from boundcheck.pairwise.jackknife.functionals import Functional, Tilt
+from boundcheck.pairwise.jackknife.functionals import Functional
 from boundcheck.pairwise.jackknife.heavy import least_heavy
 from boundcheck.pairwise.jackknife.stage import Stage, set_stage
+from boundcheck.pairwise.passes import Kernel, Request
 from boundcheck.pairwise.plan import PairPlan, by_instance
-from boundcheck.pairwise.ring.sharing import shared
-from boundcheck.pairwise.tiles import Progress, run_pass
-
-__all__ = ["Functional", "LeaveOneOut", "Tilt", "leave_one_out"]
 
 
 @dataclass(frozen=True)
@@ -70,45 +69,69 @@ def _added(one: dict[Tilt, Tensor], two: dict[Tilt, Tensor]) -> dict[Tilt, Tenso
     return {tilt: one[tilt] + two[tilt] for tilt in one}
 
 
-@shared()
-def leave_one_out(
-    plan: PairPlan, table: CumulantTable, functionals: Sequence[Functional], progress: Progress | None = None
-) -> LeaveOneOut:
-    """One pass over all pairs, given the log-sums of the first pass.
+@dataclass(frozen=True, eq=False)
+class LeaveOneOutOf(Request[LeaveOneOut]):
+    """Asks for the effects, given the log-sums.
 
-    Args:
-        plan: the pairs.
+    Attributes:
         table: log-sums over all candidates, with every term the functionals need; anchors that the plan does not hold
             have rows of zeros in the result.
         functionals: any number; those of one tilt share its exponentials.
-        progress: called as anchors are finished.
+        anchors: see `Request`.
     """
-    stage = set_stage(plan, table, functionals)
-    least = least_heavy(stage)
-    new = CompiledEffects if stage.plain else Effects
-    kernels = run_pass(stage.plan, lambda: new(stage, least), mirrored=stage.plain, progress=progress)
-    for kernel in kernels:
-        kernel.heavy.settle()
 
-    def rows(values: Tensor) -> Tensor:
-        """From rows of the plan to rows of the table."""
-        out = values.new_zeros(*values.shape[:-1], len(table.anchors))
-        out[..., stage.row_of.cpu()] = values
-        return out
+    table: CumulantTable
+    functionals: tuple[Functional, ...]
+    anchors: Tensor | None = None
+    _stages: dict[int, tuple[Stage, Tensor]] = field(default_factory=dict, repr=False)
 
-    squares = _total([kernel.squares for kernel in kernels])
-    beyond = _total([kernel.heavy.beyond for kernel in kernels])
-    at = {tilt: rows(_expand(stage, squares, tilt) + _padded(beyond[i])) for i, tilt in enumerate(stage.tilts)}
-    row_sum = rows(_total([kernel.heavy.remainder for kernel in kernels])).T
-    for i, f in enumerate(functionals):
-        row_sum[:, i] += f.slope * at[f.tilt][0] - f.curvature / 2 * at[f.tilt][1]
-    return LeaveOneOut(
-        row_sum=row_sum,
-        shift={tilt: sums[0] for tilt, sums in at.items()},
-        spread={tilt: sums[1] for tilt, sums in at.items()},
-        concentration={tilt: sums[2] for tilt, sums in at.items()},
-        influence=by_instance(plan, [kernel.columns for kernel in kernels]),
-    )
+    def _stage(self, plan: PairPlan) -> tuple[Stage, Tensor]:
+        """What the threads' kernels share, made once for a plan."""
+        if id(plan) not in self._stages:
+            stage = set_stage(plan, self.table, self.functionals)
+            self._stages.clear()
+            self._stages[id(plan)] = stage, least_heavy(stage)
+            _ = stage.factors, stage.scale, stage.weight, stage.top  # before the threads, which share them
+        return self._stages[id(plan)]
+
+    def dtype(self, plan: PairPlan) -> torch.dtype:
+        """Often float32 where log-sums need float64."""
+        return self._stage(plan)[0].dtype
+
+    def mirrors(self, plan: PairPlan) -> bool:
+        """Compiled loops do."""
+        return self._stage(plan)[0].plain
+
+    def kernel(self, plan: PairPlan) -> Kernel:
+        """Compiled where powers stay in range."""
+        stage, least = self._stage(plan)
+        return (CompiledEffects if stage.plain else Effects)(stage, least)
+
+    def result(self, plan: PairPlan, kernels: Sequence[Any]) -> LeaveOneOut:
+        """Both margins, rows as the table has them."""
+        stage, _ = self._stage(plan)
+        for kernel in kernels:
+            kernel.heavy.settle()
+
+        def rows(values: Tensor) -> Tensor:
+            """From rows of the plan to rows of the table."""
+            out = values.new_zeros(*values.shape[:-1], len(self.table.anchors))
+            out[..., stage.row_of] = values
+            return out
+
+        squares = _total([kernel.squares for kernel in kernels])
+        beyond = _total([kernel.heavy.beyond for kernel in kernels])
+        at = {tilt: rows(_expand(stage, squares, tilt) + _padded(beyond[i])) for i, tilt in enumerate(stage.tilts)}
+        row_sum = rows(_total([kernel.heavy.remainder for kernel in kernels])).T
+        for i, f in enumerate(self.functionals):
+            row_sum[:, i] += f.slope * at[f.tilt][0] - f.curvature / 2 * at[f.tilt][1]
+        return LeaveOneOut(
+            row_sum=row_sum,
+            shift={tilt: sums[0] for tilt, sums in at.items()},
+            spread={tilt: sums[1] for tilt, sums in at.items()},
+            concentration={tilt: sums[2] for tilt, sums in at.items()},
+            influence=by_instance(plan, [kernel.columns for kernel in kernels]),
+        )
 
 
 def _total(parts: list[Tensor]) -> Tensor:
@@ -124,8 +147,8 @@ def _expand(stage: Stage, squares: Tensor, tilt: Tilt) -> Tensor:
     """(3, a) sums of delta and delta^2 to second order in the shares, and of alpha^2, over the pool of a tilt."""
     h = stage.hardenings.index(tilt.hardening)
     out = torch.zeros_like(squares[0, 0])
-    for group in stage.groups_of(tilt.pool):
-        x, y = (stage.ratio(group, tilt.pool, term(tilt.hardening)).cpu() for term in (numerator, denominator))
-        xx, xy, yy = x * x * squares[group, h, 0], x * y * squares[group, h, 1], y * y * squares[group, h, 2]
+    for part in stage.parts_of(tilt.pool):
+        x, y = (stage.ratio(part, tilt.pool, term(tilt.hardening)).cpu() for term in (numerator, denominator))
+        xx, xy, yy = x * x * squares[part, h, 0], x * y * squares[part, h, 1], y * y * squares[part, h, 2]
         out += torch.stack([(xx - yy) / 2, xx - 2 * xy + yy, xx])
     return out

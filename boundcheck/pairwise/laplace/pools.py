@@ -15,19 +15,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from boundcheck.hardening import Hardening, LogTerm, denominator
-from boundcheck.pairwise.cumulants import POOLS, CumulantTable
-from boundcheck.pairwise.jackknife.leave_out import Tilt
+from boundcheck.losses import Tilt
+from boundcheck.pairwise.cumulants import CumulantTable
+from boundcheck.pairwise.passes import Kernel, Request
 from boundcheck.pairwise.plain_sums import compiled
 from boundcheck.pairwise.plan import Chunk, PairPlan, by_instance
-from boundcheck.pairwise.powers import Chain, chain, peak, relative_terms
-from boundcheck.pairwise.ring.sharing import shared
+from boundcheck.pairwise.powers import chain, peak, relative_terms
 from boundcheck.pairwise.rows import from_rows, to_rows
-from boundcheck.pairwise.tiles import DIFF, SAME, Part, Tile, run_pass
+from boundcheck.pairwise.tiles import Part, Tile
+from boundcheck.pools import parts_of
 
 STEP = 0.6931471805599453  # log 2
 FRESH = 32  # nodes between exponentials
@@ -40,7 +42,7 @@ class PoolTransforms:
     Attributes:
         table: the log-sums of the same anchors.
         hardenings: the tilts.
-        deficit: (a, 2, h, g) D under the tilted law of each group (same, diff); NaN where that law is empty.
+        deficit: (a, parts, h, g) D under the tilted law of each part; NaN where that law is empty.
     """
 
     table: CumulantTable
@@ -48,13 +50,14 @@ class PoolTransforms:
     deficit: Tensor
 
     def of(self, tilt: Tilt) -> Tensor:
-        """(a, g) D over a tilted pool; `all` mixes its two groups by their weights."""
-        both = self.deficit[:, :, self.hardenings.index(tilt.hardening)]  # (a, 2, g)
-        if tilt.pool != "all":
-            return both[:, POOLS.index(tilt.pool)]
-        term = denominator(tilt.hardening)
-        share = torch.softmax(self.table.log_sums[:, :, self.table.terms.index(term)], 1)
-        return (share[:, :, None] * both.nan_to_num(0.0)).sum(1)
+        """(a, g) D over a tilted pool, which mixes its parts by their weights."""
+        parts = parts_of(tilt.pool, self.table.partition)
+        laws = self.deficit[:, parts, self.hardenings.index(tilt.hardening)]  # (a, parts, g)
+        if len(parts) == 1:
+            return laws[:, 0]
+        term = self.table.terms.index(denominator(tilt.hardening))
+        share = torch.softmax(self.table.log_sums[:, parts, term], 1)
+        return (share[:, :, None] * laws.nan_to_num(0.0)).sum(1)
 
 
 def doublings(t: Tensor, log_u: Tensor, nodes: int) -> Iterator[Tensor]:
@@ -79,144 +82,153 @@ def _fresh(t: Tensor, log_u: Tensor, node: int, out: Tensor) -> Tensor:
     return torch.add(t, log_u[:, None] + node * STEP, out=out).exp_().neg_().expm1_().neg_()
 
 
-def pool_transforms(
-    plan: PairPlan, table: CumulantTable, hardenings: Sequence[Hardening], log_u: Tensor, nodes: int
-) -> PoolTransforms:
-    """One pass over all pairs.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _OfPools(Request[Any]):
+    """What both requests below know of the tilted pools.
 
-    Args:
-        plan: the pairs, those of the table.
+    Attributes:
         table: log-sums that hold the denominators of the hardenings.
         hardenings: the tilts; all share the pass.
-        log_u: (a,) log u_0 of every anchor.
+        log_u: (a,) log u_0 of every anchor of the table.
         nodes: of the grid u_0, 2 u_0, 4 u_0, ...
+        anchors: see `Request`.
     """
-    sums = weighted_sums(plan, table, tuple(hardenings), log_u, nodes)
-    mass = torch.stack([torch.stack([_mass(table, g, h, plan) for h in hardenings], 1) for g in (SAME, DIFF)], 1)
-    return PoolTransforms(table, tuple(hardenings), sums / torch.where(mass > 0, mass, torch.nan)[..., None])
+
+    table: CumulantTable
+    hardenings: tuple[Hardening, ...]
+    log_u: Tensor
+    nodes: int
+    anchors: Tensor | None = None
+
+    def dtype(self, plan: PairPlan) -> torch.dtype:
+        """By the steepest tilt, and the e^t that is transformed."""
+        return plan.dtype(max(1 + denominator(h).steepness for h in self.hardenings))
+
+    def top(self, plan: PairPlan) -> Tensor:
+        """(parts, a) largest logit of each part, 0 where it is empty."""
+        top = self.table.largest.T
+        return torch.where(top == -torch.inf, 0.0, top).to(self.dtype(plan))
 
 
-@shared()
-def weighted_sums(
-    plan: PairPlan, table: CumulantTable, hardenings: tuple[Hardening, ...], log_u: Tensor, nodes: int
-) -> Tensor:
-    """(a, 2, h, g) sums of w_b eta(t) y_g over each group, eta relative to its value at the largest logit."""
-    laws = _laws(plan, table, hardenings)
-    out = torch.zeros(2, len(hardenings), nodes, plan.n_anchors, dtype=torch.float64, device=plan.device)
-    start = to_rows(plan, table.anchors, log_u)
-    run_pass(plan, lambda: _Deficits(plan, laws, start, out))
-    return from_rows(plan, table.anchors, out).permute(3, 0, 1, 2)
+class PoolTransformsOf(_OfPools):
+    """Asks for the transforms, a `PoolTransforms`."""
+
+    def kernel(self, plan: PairPlan) -> Kernel:
+        """Sums over each part of the relative weights times y_g."""
+        return _Deficits(plan, self)
+
+    def result(self, plan: PairPlan, kernels: Sequence[Any]) -> PoolTransforms:
+        """Sums over masses."""
+        sums = from_rows(plan, self.table.anchors, torch.stack([kernel.out for kernel in kernels]).sum(0))
+        top = self.top(plan)
+        masses = []
+        for part in range(plan.parts):
+            of_part = []
+            for h in self.hardenings:
+                column = self.table.log_sums[:, part, self.table.terms.index(denominator(h))]
+                of_part.append((column - peak(denominator(h), top[part], plan.temperature)).exp())
+            masses.append(torch.stack(of_part, 1))
+        mass = torch.stack(masses, 1)
+        deficit = sums.permute(3, 0, 1, 2) / torch.where(mass > 0, mass, torch.nan)[..., None]
+        return PoolTransforms(self.table, self.hardenings, deficit)
+
+    def over_candidates(self, one: PoolTransforms, two: PoolTransforms) -> PoolTransforms:
+        """Each is a sum over its own candidates, over the mass of all; what one does not hold counts as zero."""
+        return PoolTransforms(one.table, one.hardenings, one.deficit + two.deficit)
+
+    over_anchors = over_candidates
 
 
-@shared()
-def pool_influence(
-    plan: PairPlan, transforms: PoolTransforms, tilts: Sequence[Tilt], slope: Tensor, log_u: Tensor
-) -> Tensor:
-    """Influence of every instance, as a negative, on sums over anchors of functions of D; one pass.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PoolInfluenceOf(_OfPools):
+    """Asks for (n, f) influences of every instance, as a negative, on sums over anchors of functions of D.
 
     An instance x with share s of the tilted pool moves D(u_g) by s (y_g(x) - D(u_g)) to first order.
 
-    Args:
-        plan: the pairs.
-        transforms: see `pool_transforms`.
+    Attributes:
+        transforms: the pools'.
         tilts: the pool and tilt that each functional f is a function of.
         slope: (a, f, g) derivative of the anchor's summand with respect to D(u_g).
-        log_u: (a,) as the transforms'.
-
-    Returns:
-        (n, f) influences in original order.
     """
-    table, nodes = transforms.table, slope.shape[2]
-    laws = _laws(plan, table, transforms.hardenings)
-    wanted = []
-    for group in (SAME, DIFF):
-        for h in transforms.hardenings:
-            columns = [f for f, tilt in enumerate(tilts) if tilt.hardening == h and tilt.pool in (POOLS[group], "all")]
-            if not columns:
-                continue
-            share = [_share(table, group, tilts[f], plan) for f in columns]
-            scaled = torch.stack([slope[:, f] * s[:, None] for f, s in zip(columns, share, strict=True)], 1)
-            centre = torch.stack(
-                [(slope[:, f] * transforms.of(tilts[f]).nan_to_num(0.0)).sum(1) for f in columns], 1
-            ) * torch.stack(share, 1)
-            wanted.append(
-                (
-                    group,
-                    denominator(h),
-                    columns,
-                    to_rows(plan, table.anchors, scaled),
-                    to_rows(plan, table.anchors, centre),
+
+    transforms: PoolTransforms
+    tilts: tuple[Tilt, ...]
+    slope: Tensor
+
+    def kernel(self, plan: PairPlan) -> Kernel:
+        """Column sums of the centred, weighted slopes."""
+        return _Columns(plan, self, self._wanted(plan))
+
+    def result(self, plan: PairPlan, kernels: Sequence[Any]) -> Tensor:
+        """In original order."""
+        return by_instance(plan, [kernel.columns for kernel in kernels])
+
+    def _wanted(self, plan: PairPlan) -> list[tuple[int, LogTerm, list[int], Tensor, Tensor]]:
+        """Of each part and hardening: the functionals it is in, their slopes and centres, by row."""
+        out = []
+        for part in range(plan.parts):
+            for h in self.hardenings:
+                columns = [
+                    f
+                    for f, tilt in enumerate(self.tilts)
+                    if tilt.hardening == h and part in parts_of(tilt.pool, plan.partition)
+                ]
+                if not columns:
+                    continue
+                share = [self._share(part, self.tilts[f], plan) for f in columns]
+                scaled = torch.stack([self.slope[:, f] * s[:, None] for f, s in zip(columns, share, strict=True)], 1)
+                centre = torch.stack(
+                    [(self.slope[:, f] * self.transforms.of(self.tilts[f]).nan_to_num(0.0)).sum(1) for f in columns], 1
+                ) * torch.stack(share, 1)
+                slopes, centres = (
+                    to_rows(plan, self.table.anchors, values).to(self.dtype(plan)) for values in (scaled, centre)
                 )
-            )
-    start = to_rows(plan, table.anchors, log_u)
-    kernels = run_pass(plan, lambda: _Columns(plan, laws, start, nodes, tuple(wanted), len(tilts)))
-    return by_instance(plan, [kernel.columns for kernel in kernels])
+                out.append((part, denominator(h), columns, slopes, centres))
+        return out
+
+    def _share(self, part: int, tilt: Tilt, plan: PairPlan) -> Tensor:
+        """What turns relative weights into shares of the tilted pool; 0 where the part or the pool is empty."""
+        term = denominator(tilt.hardening)
+        total = self.table.log_sum(tilt.pool, term)
+        own = self.table.log_sums[:, part, self.table.terms.index(term)]
+        empty = (total == -torch.inf) | (own == -torch.inf)
+        return torch.where(empty, 0.0, (peak(term, self.top(plan)[part], plan.temperature) - total).exp())
 
 
-@dataclass(frozen=True)
-class _Laws:
+class _Laws(Kernel):
     """What a tile needs to weigh its candidates by the tilts."""
 
-    terms: tuple[LogTerm, ...]  # eta of each hardening
-    order: Chain
-    top: Tensor  # (2, a) largest logit of each group, 0 where it is empty
+    def __init__(self, plan: PairPlan, asked: _OfPools) -> None:
+        self.plan, self.dtype, self.nodes = plan, asked.dtype(plan), asked.nodes
+        self.terms = tuple(denominator(h) for h in asked.hardenings)  # eta of each hardening
+        self.order = chain(self.terms, self.dtype)
+        self.start = to_rows(plan, asked.table.anchors, asked.log_u).to(self.dtype)
+        self.top = to_rows(plan, asked.table.anchors, asked.top(plan).T).T
 
-    def weights(self, plan: PairPlan, tile: Tile, part: Part, rows: slice) -> dict[LogTerm, Tensor]:
-        """w_b eta(t) / eta(largest logit of the group), zero outside the part."""
-        relative = dict(relative_terms(tile.t, self.top[part.group][rows], self.order, part, plan.temperature))
-        return {
-            term: relative[term] * tile.candidates.weight if plan.weighted else relative[term] for term in self.terms
-        }
-
-
-def _laws(plan: PairPlan, table: CumulantTable, hardenings: Sequence[Hardening]) -> _Laws:
-    terms = tuple(denominator(h) for h in hardenings)
-    return _Laws(
-        terms,
-        chain(terms, plan.dtype),
-        torch.stack([to_rows(plan, table.anchors, _top(table, g, plan)) for g in (SAME, DIFF)]),
-    )
+    def weights(self, t: Tensor, tile: Tile, part: Part, rows: slice) -> dict[LogTerm, Tensor]:
+        """w_b eta(t) / eta(largest logit of the part), zero outside it."""
+        relative = dict(relative_terms(t, self.top[part.place, rows], self.order, part, self.plan.temperature))
+        if not self.plan.weighted:
+            return {term: relative[term] for term in self.terms}
+        return {term: relative[term] * tile.candidates.weight.to(self.dtype) for term in self.terms}
 
 
-def _top(table: CumulantTable, group: int, plan: PairPlan) -> Tensor:
-    top = table.largest[:, group]
-    return torch.where(top == -torch.inf, 0.0, top).to(plan.dtype)
+class _Deficits(_Laws):
+    """Sums over each part of the relative weights times y_g, (parts, h, g, rows)."""
 
+    def __init__(self, plan: PairPlan, asked: _OfPools) -> None:
+        super().__init__(plan, asked)
+        shape = plan.parts, len(self.terms), asked.nodes, plan.n_anchors
+        self.out = torch.zeros(shape, dtype=torch.float64, device=plan.device)
+        self.sums_of = _compiled_sums if compiled(plan) else _sums
 
-def _mass(table: CumulantTable, group: int, hardening: Hardening, plan: PairPlan) -> Tensor:
-    """Sum over the group of the relative weights."""
-    term = denominator(hardening)
-    top = peak(term, _top(table, group, plan), plan.temperature)
-    return (table.log_sum(POOLS[group], term) - top).exp()
-
-
-def _share(table: CumulantTable, group: int, tilt: Tilt, plan: PairPlan) -> Tensor:
-    """What turns relative weights into shares of the tilted pool; 0 where the group or the pool is empty."""
-    term = denominator(tilt.hardening)
-    total = table.log_sum(tilt.pool, term)
-    empty = (total == -torch.inf) | (table.log_sum(POOLS[group], term) == -torch.inf)
-    return torch.where(empty, 0.0, (peak(term, _top(table, group, plan), plan.temperature) - total).exp())
-
-
-@dataclass(frozen=True)
-class _Deficits:
-    """Sums over each group of the relative weights times y_g."""
-
-    plan: PairPlan
-    laws: _Laws
-    start: Tensor
-    out: Tensor  # (2, h, g, a)
-
-    def __call__(self, anchors: Chunk, tiles: Iterator[Tile]) -> None:
-        rows = anchors.at
-        sums_of = _compiled_sums if compiled(self.plan) else _sums
-        sums = self.out.new_zeros(*self.out.shape[:3], len(anchors))
-        for tile in tiles:
-            for part in tile.parts:
-                weights = self.laws.weights(self.plan, tile, part, rows)
-                stacked = torch.stack([weights[term] for term in self.laws.terms])
-                sums[part.group] += sums_of(tile.t, self.start[rows], stacked, sums.shape[2])
-        self.out[..., rows] = sums
+    def add(self, anchors: Chunk, tile: Tile) -> None:
+        """Add a tile."""
+        rows, t = anchors.at, tile.logits(self.dtype)
+        for part in tile.parts:
+            weights = self.weights(t, tile, part, rows)
+            stacked = torch.stack([weights[term] for term in self.terms])
+            self.out[part.place, :, :, rows] += self.sums_of(t, self.start[rows], stacked, self.nodes)
 
 
 def _compiled_sums(t: Tensor, log_u: Tensor, weights: Tensor, nodes: int) -> Tensor:
@@ -233,32 +245,28 @@ def _sums(t: Tensor, log_u: Tensor, weights: Tensor, nodes: int) -> Tensor:
     return torch.stack([(weights * y).sum(2) for y in doublings(t, log_u, nodes)], 1)
 
 
-class _Columns:
+class _Columns(_Laws):
     """Column sums of the centred, weighted slopes: each instance's influence."""
 
     def __init__(
-        self,
-        plan: PairPlan,
-        laws: _Laws,
-        start: Tensor,
-        nodes: int,
-        wanted: tuple[tuple[int, LogTerm, list[int], Tensor, Tensor], ...],
-        functionals: int,
+        self, plan: PairPlan, asked: PoolInfluenceOf, wanted: list[tuple[int, LogTerm, list[int], Tensor, Tensor]]
     ) -> None:
-        self.plan, self.laws, self.start, self.nodes, self.wanted = plan, laws, start, nodes, wanted
-        self.columns = torch.zeros(functionals, len(plan.order), dtype=torch.float64, device=plan.device)
+        super().__init__(plan, asked)
+        self.wanted = wanted
+        self.columns = torch.zeros(len(asked.tilts), len(plan.order), dtype=torch.float64, device=plan.device)
 
-    def __call__(self, anchors: Chunk, tiles: Iterator[Tile]) -> None:
-        rows = anchors.at
-        local = [(group, term, f, slope[rows], centre[rows]) for group, term, f, slope, centre in self.wanted]
-        for tile in tiles:
-            for part in tile.parts:
-                here = [entry for entry in local if entry[0] == part.group]
-                weights = self.laws.weights(self.plan, tile, part, rows)
-                sums = [-(centre.T @ weights[term]) for _, term, _, _, centre in here]
-                for g, y in enumerate(doublings(tile.t, self.start[rows], self.nodes)):
-                    for total, (_, term, _, slope, _) in zip(sums, here, strict=True):
-                        total += slope[:, :, g].T @ (weights[term] * y)
-                where = slice(tile.candidates.start, tile.candidates.stop)
-                for total, (_, _, f, _, _) in zip(sums, here, strict=True):
-                    self.columns[f, where] += total.view(len(f), self.plan.v, -1).sum(1).to(torch.float64)
+    def add(self, anchors: Chunk, tile: Tile) -> None:
+        """Add a tile."""
+        rows, t = anchors.at, tile.logits(self.dtype)
+        where = slice(tile.candidates.start, tile.candidates.stop)
+        for part in tile.parts:
+            here = [
+                (term, f, slope[rows], centre[rows]) for p, term, f, slope, centre in self.wanted if p == part.place
+            ]
+            weights = self.weights(t, tile, part, rows)
+            sums = [-(centre.T @ weights[term]) for term, _, _, centre in here]
+            for g, y in enumerate(doublings(t, self.start[rows], self.nodes)):
+                for total, (term, _, slope, _) in zip(sums, here, strict=True):
+                    total += slope[:, :, g].T @ (weights[term] * y)
+            for total, (_, f, _, _) in zip(sums, here, strict=True):
+                self.columns[f, where] += total.view(len(f), self.plan.v, -1).sum(1).to(torch.float64)

@@ -1,22 +1,23 @@
 """The Laplace transform of e^t over the positives of an anchor: P(u) = mean over positives p of 1 - e^{-u e^{t_ap}}.
 
-Positives as in `positives.py`; nodes as in `laplace.py`.
+Positives as in `pairwise/positives.py`; nodes as in `pools.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from boundcheck.pairwise.laplace.pools import STEP, doublings
+from boundcheck.pairwise.passes import Kernel, Request
 from boundcheck.pairwise.plan import Chunk, PairPlan, by_instance
 from boundcheck.pairwise.positives import other_views
-from boundcheck.pairwise.ring.sharing import shared
 from boundcheck.pairwise.rows import from_rows, to_rows
-from boundcheck.pairwise.tiles import Tile, run_pass
+from boundcheck.pairwise.tiles import Tile
 
 
 def augmentation_transform(z: Tensor, anchors: Tensor, temperature: float, log_u: Tensor, nodes: int) -> Tensor:
@@ -37,80 +38,102 @@ def augmentation_transform(z: Tensor, anchors: Tensor, temperature: float, log_u
     return -torch.expm1(-log_v.exp()).mean(1)
 
 
-@shared()
-def class_transform(plan: PairPlan, anchors: Tensor, count: Tensor, log_u: Tensor, nodes: int) -> Tensor:
-    """(a, g) over every other view with the anchor's label; one pass over the same-class tiles.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _OfPositives(Request[Tensor]):
+    """What both requests below know of class positives: every other view with the anchor's label.
 
-    Args:
-        plan: the pairs; with self_pairs="include" the anchor is a positive of its own.
-        anchors: (a,) original anchor indices.
-        count: (a,) positives of each anchor.
+    Attributes:
+        rows: (a,) original anchor indices; with self_pairs="include" the anchor is a positive of its own.
+        count: (a,) positives of each.
         log_u: (a,) log u of the first node.
         nodes: how many.
+        anchors: see `Request`.
     """
-    out = torch.zeros(nodes, plan.n_anchors, dtype=torch.float64, device=plan.device)
-    start = to_rows(plan, anchors, log_u)
 
-    run_pass(plan, lambda: _PositiveSums(plan, start, out), same_only=True)
-    return from_rows(plan, anchors, out).T / torch.where(count > 0, count, torch.nan)[:, None]
+    same_only = True
+
+    rows: Tensor
+    count: Tensor
+    log_u: Tensor
+    nodes: int
+    anchors: Tensor | None = None
+
+    def dtype(self, plan: PairPlan) -> torch.dtype:
+        """Of e^t."""
+        return plan.dtype(1.0)
 
 
-@shared()
-def class_influence(
-    plan: PairPlan, anchors: Tensor, transform: Tensor, count: Tensor, slope: Tensor, log_u: Tensor
-) -> Tensor:
-    """(n, f) influence of every instance, as a positive of others, on sums over anchors of functions of P.
+class ClassTransformOf(_OfPositives):
+    """Asks for the transform, (a, g)."""
 
-    Args:
-        plan: the pairs.
-        anchors: (a,) original anchor indices.
+    def kernel(self, plan: PairPlan) -> Kernel:
+        """Sums over positives of y_g."""
+        return _PositiveSums(plan, self)
+
+    def result(self, plan: PairPlan, kernels: Sequence[Any]) -> Tensor:
+        """Means over positives; NaN without any."""
+        sums = from_rows(plan, self.rows, torch.stack([kernel.out for kernel in kernels]).sum(0))
+        return sums.T / torch.where(self.count > 0, self.count, torch.nan)[:, None]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ClassInfluenceOf(_OfPositives):
+    """Asks for (n, f) influences of every instance, as a positive of others, on sums over anchors of functions of P.
+
+    Attributes:
         transform: (a, g) P.
-        count: (a,) positives of each anchor.
         slope: (a, f, g) derivative of the anchor's summand with respect to P(u_g).
-        log_u: (a,) log u of the first node.
     """
-    per_positive = slope / count.clamp_min(1)[:, None, None]
-    centre = (per_positive * transform.nan_to_num(0.0)[:, None]).sum(2)
-    start, slopes, centres = (to_rows(plan, anchors, values) for values in (log_u, per_positive, centre))
-    kernels = run_pass(plan, lambda: _PositiveColumns(plan, start, slopes, centres), same_only=True)
-    return by_instance(plan, [kernel.columns for kernel in kernels])
+
+    transform: Tensor
+    slope: Tensor
+
+    def kernel(self, plan: PairPlan) -> Kernel:
+        """Column sums over the positives that are views of other instances."""
+        per_positive = self.slope / self.count.clamp_min(1)[:, None, None]
+        centre = (per_positive * self.transform.nan_to_num(0.0)[:, None]).sum(2)
+        slopes, centres = (to_rows(plan, self.rows, values).to(self.dtype(plan)) for values in (per_positive, centre))
+        return _PositiveColumns(plan, self, slopes, centres)
+
+    def result(self, plan: PairPlan, kernels: Sequence[Any]) -> Tensor:
+        """In original order."""
+        return by_instance(plan, [kernel.columns for kernel in kernels])
 
 
-@dataclass(frozen=True)
-class _PositiveSums:
-    """Sums over positives of y_g."""
+class _PositiveSums(Kernel):
+    """Sums over positives of y_g, (g, rows)."""
 
-    plan: PairPlan
-    start: Tensor
-    out: Tensor  # (g, a)
+    def __init__(self, plan: PairPlan, asked: _OfPositives) -> None:
+        self.plan, self.dtype, self.nodes = plan, asked.dtype(plan), asked.nodes
+        self.start = to_rows(plan, asked.rows, asked.log_u).to(self.dtype)
+        self.out = torch.zeros(asked.nodes, plan.n_anchors, dtype=torch.float64, device=plan.device)
 
-    def __call__(self, anchors: Chunk, tiles: Iterator[Tile]) -> None:
-        sums = self.out.new_zeros(len(self.out), len(anchors))
-        for tile in tiles:
-            positive = _positive(self.plan, anchors, tile).to(self.plan.dtype)
-            for g, y in enumerate(doublings(tile.t, self.start[anchors.at], len(sums))):
-                sums[g] += (positive * y).sum(1)
-        self.out[:, anchors.at] = sums
+    def add(self, anchors: Chunk, tile: Tile) -> None:
+        """Add a tile."""
+        positive = _positive(self.plan, anchors, tile).to(self.dtype)
+        sums = self.out[:, anchors.at]
+        for g, y in enumerate(doublings(tile.logits(self.dtype), self.start[anchors.at], self.nodes)):
+            sums[g] += (positive * y).sum(1)
 
 
-class _PositiveColumns:
+class _PositiveColumns(Kernel):
     """Column sums over the positives that are views of other instances."""
 
-    def __init__(self, plan: PairPlan, start: Tensor, slope: Tensor, centre: Tensor) -> None:
-        self.plan, self.start, self.slope, self.centre = plan, start, slope, centre
+    def __init__(self, plan: PairPlan, asked: _OfPositives, slope: Tensor, centre: Tensor) -> None:
+        self.plan, self.dtype, self.slope, self.centre = plan, asked.dtype(plan), slope, centre
+        self.start = to_rows(plan, asked.rows, asked.log_u).to(self.dtype)
         self.columns = torch.zeros(slope.shape[1], len(plan.order), dtype=torch.float64, device=plan.device)
 
-    def __call__(self, anchors: Chunk, tiles: Iterator[Tile]) -> None:
-        rows = anchors.at
+    def add(self, anchors: Chunk, tile: Tile) -> None:
+        """Add a tile."""
+        rows, b = anchors.at, tile.candidates
         slope, centre = self.slope[rows], self.centre[rows]
-        for tile in tiles:
-            b = tile.candidates
-            positive = _positive(self.plan, anchors, tile) & (anchors.instance[:, None] != b.instance)
-            weight = positive.to(self.plan.dtype)
-            total = -(centre.T @ weight)
-            for g, y in enumerate(doublings(tile.t, self.start[rows], slope.shape[2])):
-                total += slope[:, :, g].T @ (weight * y)
-            self.columns[:, b.start : b.stop] += total.view(len(total), self.plan.v, -1).sum(1).to(torch.float64)
+        positive = _positive(self.plan, anchors, tile) & (anchors.instance[:, None] != b.instance)
+        weight = positive.to(self.dtype)
+        total = -(centre.T @ weight)
+        for g, y in enumerate(doublings(tile.logits(self.dtype), self.start[rows], slope.shape[2])):
+            total += slope[:, :, g].T @ (weight * y)
+        self.columns[:, b.start : b.stop] += total.view(len(total), self.plan.v, -1).sum(1).to(torch.float64)
 
 
 def _positive(plan: PairPlan, anchors: Chunk, tile: Tile) -> Tensor:

@@ -1,4 +1,4 @@
-"""Embeddings dealt to several ranks: each keeps a shard, the first keeps the whole on disk."""
+"""Embeddings sharded among several ranks: each keeps a shard, the first keeps the whole on disk."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.distributed as dist
-from torch import Tensor
 
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import FileError
-from boundcheck.pairwise.plan import Shard, sorted_order
-from boundcheck.pairwise.ring.sharing import Ring, shard_edges
+from boundcheck.pairwise.plan import Labels
+from boundcheck.pairwise.ring.sharing import Ring, Shard, shard_edges
 from boundcheck.ranks import Ranks, meeting
 
 
@@ -36,8 +35,8 @@ class ShardedEmbeddings(EmbeddingSet):
         put(self, "ring", ring)
 
 
-def deal(emb: EmbeddingSet, ranks: Ranks) -> ShardedEmbeddings:
-    """Deals an embedding set to all ranks; the first one's to call, while the others serve.
+def shard(emb: EmbeddingSet, ranks: Ranks) -> ShardedEmbeddings:
+    """Shards an embedding set among all ranks; the first one's to call, while the others serve.
 
     The caller should keep no reference to the set: its embeddings are then in memory nowhere as a whole, but in a file
     in the folder of temporary files, which ends with them.
@@ -55,7 +54,8 @@ def deal(emb: EmbeddingSet, ranks: Ranks) -> ShardedEmbeddings:
     """
     z = torch.from_numpy(emb.z)
     ranks.held["z"] = z
-    ring = ranks.call(take_shard, torch.from_numpy(emb.y), (emb.v, emb.d), z.dtype, emb.largest_norm)
+    labels = Labels(torch.from_numpy(emb.y), None if emb.groups is None else torch.from_numpy(emb.groups))
+    ring = ranks.call(take_shard, labels, (emb.v, emb.d), z.dtype, emb.largest_norm)
     return ShardedEmbeddings(emb, _on_disk(emb.z), ring)
 
 
@@ -74,9 +74,9 @@ def _on_disk(z: np.ndarray) -> np.ndarray:
         ) from error
 
 
-def take_shard(ranks: Ranks, y: Tensor, shape: tuple[int, int], dtype: torch.dtype, largest_norm: float) -> Ring:
+def take_shard(ranks: Ranks, labels: Labels, shape: tuple[int, int], dtype: torch.dtype, largest_norm: float) -> Ring:
     """Receives a rank's shard and keeps it for the passes to come."""
-    order, edges = sorted_order(y), shard_edges(len(y), ranks.size)
+    order, edges = labels.order, shard_edges(len(labels.y), ranks.size)
     start, stop = edges[ranks.rank : ranks.rank + 2]
     if ranks.is_first:
         z = ranks.held.pop("z")
@@ -91,6 +91,6 @@ def take_shard(ranks: Ranks, y: Tensor, shape: tuple[int, int], dtype: torch.dty
         if len(own):
             with meeting():
                 dist.recv(own, 0)
-    ring = Ring(ranks, Shard(own.to(ranks.device), start), y, largest_norm)
+    ring = Ring(ranks, Shard(own.to(ranks.device), start), labels, largest_norm)
     ranks.held["ring"] = ring
     return ring

@@ -1,44 +1,59 @@
 """Passes over all pairs by several processes, of which none holds all candidates.
 
-The instances, in the order of a plan, are dealt to the ranks in shards. A pass goes around a ring: every rank compares
-the anchors of its own shard with its guest, another rank's shard, while the next one is on its way, and what the ranks
-found is put together on the first. Functions of a plan that are marked `shared` do so when given a `ShardedPlan`.
+The instances, in the order of a plan, are sharded among the ranks. A pass goes around a ring: every rank compares the
+anchors of its own shard with its guest, another rank's shard, while the next one is on its way, and what the ranks
+found is put together on the first.
 """
 
 from __future__ import annotations
 
 import functools
-import inspect
-import operator
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeAlias, TypeVar, cast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
+import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from boundcheck.pairwise.plan import PairPlan, Shard, plan_shards, sorted_order
+from boundcheck.pairwise.passes import Request, serve
+from boundcheck.pairwise.plan import Labels, PairPlan, Source, Tally, plan_pairs
 from boundcheck.ranks import Ranks, cores, meeting
+from boundcheck.spec import Progress
 
-P = ParamSpec("P")
-T = TypeVar("T")
-Join: TypeAlias = Callable[[Any, Any], Any]
+
+@dataclass(frozen=True)
+class Shard:
+    """The embeddings of instances that stand side by side in the order of a plan.
+
+    Attributes:
+        z: (m, v, d).
+        start: position of the first of them.
+    """
+
+    z: Tensor
+    start: int
+
+    @property
+    def stop(self) -> int:
+        """Position behind the last of them."""
+        return self.start + len(self.z)
 
 
 @dataclass(frozen=True)
 class Ring:
-    """What one rank knows of embeddings that are dealt to all.
+    """What one rank knows of embeddings that are sharded among all.
 
     Attributes:
-        ranks: the ranks.
+        ranks: the processes.
         own: this rank's shard, on its device.
-        y: (n,) class codes of all instances.
+        labels: of all instances.
         largest_norm: of all embeddings.
     """
 
     ranks: Ranks
     own: Shard
-    y: Tensor
+    labels: Labels
     largest_norm: float
 
     @property
@@ -49,7 +64,7 @@ class Ring:
     @property
     def edges(self) -> list[int]:
         """Positions at which the ranks' shards begin, and the end."""
-        return shard_edges(len(self.y), self.ranks.size)
+        return shard_edges(len(self.labels.y), self.ranks.size)
 
     def guests(self) -> Iterator[Shard]:
         """Every rank's shard in turn, the own one first; the next is on its way while one is used."""
@@ -75,83 +90,73 @@ class Ring:
 
 @dataclass(frozen=True)
 class ShardedPlan(PairPlan):
-    """The pairs of embeddings that are dealt to several ranks, as the first of them knows it: without chunks.
+    """The pairs of embeddings that are sharded among ranks, as the first of them knows it: without chunks.
 
     Attributes:
         ring: the first rank's.
         chosen: original indices of the anchors; None for all.
-        options: of `plan_shards`, but for the anchors and what differs from rank to rank.
     """
 
     ring: Ring
     chosen: Tensor | None
-    options: Mapping[str, Any]
 
     @property
     def n_anchors(self) -> int:
         """Anchors of a pass."""
         return self.n * self.v if self.chosen is None else len(self.chosen)
 
+    def of(self, anchors: Tensor | None) -> ShardedPlan:
+        """The pairs of some anchors."""
+        return replace(self, chosen=anchors)
 
-def sharded_plan(ring: Ring, anchors: Tensor | None, **options: Any) -> ShardedPlan:
-    """A plan that `shared` functions pass over together.
+    def served(self, requests: Sequence[Any], progress: Progress | None) -> list[Any]:
+        """What all ranks answer together."""
+        ranks = self.ring.ranks
+        assert ranks.held["ring"] is self.ring, "the ranks hold the set that was sharded last"
+        ranks.held["progress"] = progress and functools.partial(_told, progress, self.n_anchors)
+        options = {
+            "temperature": self.temperature,
+            "weights": self.weights,
+            "self_pairs": self.self_pairs,
+            "partition": self.partition,
+            "precision": self.precision,
+        }
+        self.tally.passes += 1
+        self.tally.pairs += self.pairs
+        answers: list[Any] | None = ranks.call(_together, tuple(requests), self.chosen, options)
+        assert answers is not None, "the first rank has them"
+        return answers
+
+
+def sharded_plan(ring: Ring, anchors: Tensor | None, tally: Tally | None = None, **options: Any) -> ShardedPlan:
+    """A plan whose requests all ranks serve together.
 
     Args:
         ring: the first rank's.
         anchors: original indices; None for all.
-        **options: temperature, weights, self_pairs, dtype and mixed of `plan_pairs`.
+        tally: counts it.
+        **options: temperature, weights, self_pairs, partition and precision of `plan_pairs`.
     """
-    weights = options["weights"]
+    tally = tally or Tally()
+    tally.plans += 1
+    nothing = Source(ring.own.z[:0], torch.empty(0, dtype=torch.long))
     return ShardedPlan(
+        own=nothing,
+        guest=nothing,
+        labels=ring.labels,
         anchors=(),
         candidates=(),
-        order=sorted_order(ring.y),
+        order=ring.labels.order,
         symmetric=False,
-        reach=ring.largest_norm**2 / options["temperature"],
-        n=len(ring.y),
-        v=ring.own.z.shape[1],
-        temperature=options["temperature"],
-        self_pairs=options["self_pairs"],
-        weighted=bool((weights != 1).any()),
-        dtype=options["dtype"],
-        mixed=options["mixed"],
+        largest_norm=ring.largest_norm,
         device=ring.ranks.device,
         threads=1,
+        rows=(0, 0),
+        tally=tally,
         ring=ring,
         chosen=anchors,
-        options=options,
+        **options,
     )
-
-
-def shared(
-    over_candidates: Join = operator.add, over_anchors: Join = operator.add
-) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Lets a function of a plan be computed by all ranks where the plan is dealt to them.
-
-    Args:
-        over_candidates: puts together the results for the same anchors and the candidates of two shards.
-        over_anchors: puts together the results for the anchors of two ranks.
-    """
-
-    def mark(function: Callable[P, T]) -> Callable[P, T]:
-        signature = inspect.signature(function)
-
-        @functools.wraps(function)
-        def on_any_plan(*args: P.args, **kwargs: P.kwargs) -> T:
-            given = signature.bind(*args, **kwargs).arguments
-            plan = given["plan"]
-            if not isinstance(plan, ShardedPlan):
-                return function(*args, **kwargs)
-            ranks, progress = plan.ring.ranks, given.pop("progress", None)
-            assert ranks.held["ring"] is plan.ring, "the ranks hold the set that was dealt last"
-            ranks.held["progress"] = progress and functools.partial(_told, progress, plan.n_anchors)
-            rest = {name: value for name, value in given.items() if name != "plan"}
-            return cast(T, ranks.call(_together, on_any_plan, joins, plan.chosen, plan.options, rest))
-
-        joins = over_candidates, over_anchors
-        return on_any_plan
-
-    return mark
 
 
 def _told(progress: Callable[[int, int, str], None], anchors: int, done: float) -> None:
@@ -159,39 +164,41 @@ def _told(progress: Callable[[int, int, str], None], anchors: int, done: float) 
 
 
 def _together(
-    ranks: Ranks,
-    function: Callable[..., T],
-    joins: tuple[Join, Join],
-    anchors: Tensor | None,
-    options: Mapping[str, Any],
-    arguments: Mapping[str, Any],
-) -> T | None:
+    ranks: Ranks, requests: tuple[Request[Any], ...], anchors: Tensor | None, options: Mapping[str, Any]
+) -> list[Any] | None:
     """One rank's part of a pass; the whole on the first rank."""
     ring: Ring = ranks.held["ring"]
-    over_candidates, over_anchors = joins
     progress = ranks.held.get("progress")
-    own: T | None = None
+    own = ring.own
+    mine: list[Any] | None = None
     for round_, guest in enumerate(ring.guests(), start=1):
-        if len(ring.own.z) and len(guest.z):
-            plan = plan_shards(
-                ring.own,
-                guest,
-                ring.y,
-                largest_norm=ring.largest_norm,
-                anchors=anchors,
-                device=ranks.device,
-                **options,
-            )
+        if len(own.z) and len(guest.z):
+            plan = _plan(ring, guest, anchors, options)
             if plan.anchors:
-                part = function(plan, **arguments)
-                own = part if own is None else over_candidates(own, part)
+                found = serve(plan, requests)
+                mine = found if mine is None else [
+                    request.over_candidates(one, two) for request, one, two in zip(requests, mine, found, strict=True)
+                ]  # fmt: skip
         if progress is not None:
             progress(round_ / ranks.size)
-    whole: T | None = None
-    for part_of_rank in ranks.gather_on_first(own):
-        if part_of_rank is not None:
-            whole = part_of_rank if whole is None else over_anchors(whole, part_of_rank)
+    whole: list[Any] | None = None
+    for of_rank in ranks.gather_on_first(mine):
+        if of_rank is not None:
+            whole = of_rank if whole is None else [
+                request.over_anchors(one, two) for request, one, two in zip(requests, whole, of_rank, strict=True)
+            ]  # fmt: skip
     return whole
+
+
+def _plan(ring: Ring, guest: Shard, anchors: Tensor | None, options: Mapping[str, Any]) -> PairPlan:
+    """The pairs of this rank's anchors and a guest's candidates."""
+    labels, device = ring.labels, ring.ranks.device
+    sources = [Source(shard.z, labels.order[shard.start : shard.stop]) for shard in (guest, ring.own)]
+    own = sources[0] if guest.start == ring.own.start else sources[1]
+    return plan_pairs(
+        sources[0], labels.y, groups=labels.groups, own=own, largest_norm=ring.largest_norm, anchors=anchors,
+        device=device, **options,
+    )  # fmt: skip
 
 
 def shard_edges(n: int, ranks: int) -> list[int]:

@@ -13,7 +13,7 @@ from boundcheck.embeddings import EmbeddingSet
 from boundcheck.estimators import estimate
 from boundcheck.hardening import parse_hardening
 from boundcheck.lab.objectives import LIMITS, OBJECTIVES, hyperparameters, limit_sentence
-from boundcheck.losses import LossSpec
+from boundcheck.spec import Variant
 
 N, CLASSES, BETA, TEMPERATURE = 1200, 4, 1.0, 0.5
 BATCHES = (12, 120, 1200)
@@ -74,9 +74,9 @@ def test_a_fixed_number_of_synthetic_negatives_does_not_count_in_the_limit(popul
     assert few > 2 * some > 4 * many > 0
 
 
-def spec(**changes: object) -> LossSpec:
+def spec(**changes: object) -> Variant:
     """Losses at beta = 1 and 5, Q = 1, augmentation positives, unless told otherwise."""
-    return LossSpec(**{"temperature": 0.5, "hardenings": parse_hardening("exp", (1.0, 5.0)), **changes})
+    return Variant(**{"temperature": 0.5, "hardenings": parse_hardening("exp", (1.0, 5.0)), **changes})
 
 
 @pytest.mark.parametrize(

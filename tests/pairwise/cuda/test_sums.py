@@ -14,16 +14,17 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from boundcheck.embeddings import EmbeddingSet
-from boundcheck.hardening import CONSTANT, Exponential, Polynomial
-from boundcheck.losses import LossSpec
+from boundcheck.hardening import CONSTANT, Exponential, Polynomial, terms_for
 from boundcheck.pairwise import cumulants
 from boundcheck.pairwise import plan as population_plan
 from boundcheck.pairwise.cuda import choice
 from boundcheck.pairwise.cuda.choice import MOST_WRONG, is_fusible, sampled_error, usable_recipe
 from boundcheck.pairwise.cuda.sums import Recipe, _Sums, fused_sums
-from boundcheck.pairwise.cumulants import cumulant_table, terms_for
+from boundcheck.pairwise.cumulants import LogSumsOf
+from boundcheck.pairwise.passes import ask
 from boundcheck.pairwise.plan import PairPlan, choose_dtype
 from boundcheck.pairwise.running_sums import running_sums
+from boundcheck.spec import Variant
 from tests.oracles import literal
 from tests.oracles.bridge import plan_of, problem_of, weight_scale
 from tests.strategies import clouds, embedding_sets
@@ -41,7 +42,7 @@ HARDENINGS = (CONSTANT, Exponential(0.5), Exponential(30.0))
 MODERATE = (CONSTANT, Exponential(0.5), Exponential(5.0))
 
 
-def plan_for(emb: EmbeddingSet, spec: LossSpec, **options: object) -> PairPlan:
+def plan_for(emb: EmbeddingSet, spec: Variant, **options: object) -> PairPlan:
     return plan_of(emb, spec, **{"device": DEVICE, "mixed": True, "rows": (32, 48)} | options)
 
 
@@ -63,7 +64,7 @@ def assert_close(found, expected, atol) -> None:
     rows=st.sampled_from([(12, 12), (9, 100), (100, 9)]),
 )
 def test_log_sums_follow_the_definition(emb, temperature, self_pairs, prior, rows):
-    spec = LossSpec(temperature, HARDENINGS, self_pairs=self_pairs, class_prior=prior)
+    spec = Variant(temperature, hardening=HARDENINGS, self_pairs=self_pairs, class_prior=prior)
     plan, terms = plan_for(emb, spec, rows=rows), terms_for(HARDENINGS)
     problem = problem_of(emb, spec)
     log_sums, largest = (values.cpu() for values in fused_sums(plan, terms, None, WHOLE))
@@ -89,7 +90,7 @@ def test_every_log_sum_keeps_the_promise(name, recipe):
             dtype = choose_dtype("auto", (1 + beta) / temperature)
             if dtype == torch.float64 and recipe.split:
                 continue
-            plan = plan_for(emb, LossSpec(temperature, ()), dtype=dtype)
+            plan = plan_for(emb, Variant(temperature, hardening=()), dtype=dtype)
             terms = terms_for([Exponential(beta)])
             found, _ = fused_sums(plan, terms, None, recipe)
             anchors = torch.cat([chunk.anchor for chunk in plan.anchors]).cpu()
@@ -106,7 +107,7 @@ def crowd() -> EmbeddingSet:
 
 @pytest.mark.parametrize("rows", [(9, 20), (16, 16), (500, 500)])
 def test_chunks_slabs_and_blocks_change_nothing(crowd, rows):
-    spec, terms = LossSpec(0.07, (), class_prior="balanced"), terms_for(HARDENINGS)
+    spec, terms = Variant(0.07, hardening=(), class_prior="balanced"), terms_for(HARDENINGS)
     plan = plan_for(crowd, spec, rows=rows)
     expected = expected_of(plan, terms)
     for most_rows in (None, 30):
@@ -121,7 +122,7 @@ def test_chunks_of_one_class_and_of_many(sizes):
     y = np.repeat(np.arange(len(sizes)), sizes)
     emb = EmbeddingSet(rng.standard_normal((len(y), 1, 4)), y)
     for rows in ((40, 40), (1000, 1000)):
-        plan, terms = plan_for(emb, LossSpec(0.5, ()), rows=rows, dtype=torch.float32), terms_for(MODERATE)
+        plan, terms = plan_for(emb, Variant(0.5, hardening=()), rows=rows, dtype=torch.float32), terms_for(MODERATE)
         assert_close(fused_sums(plan, terms, None, SPLIT), expected_of(plan, terms), atol=PROMISE)
 
 
@@ -130,7 +131,7 @@ def test_chunks_of_one_class_and_of_many(sizes):
 @pytest.mark.parametrize("recipe", [SPLIT, WHOLE], ids=["fp16x3", "ieee"])
 def test_any_number_of_columns_and_views(d, views, recipe):
     emb = EmbeddingSet(*clouds("clustered", n=30, v=views, d=d))
-    plan, terms = plan_for(emb, LossSpec(0.5, ()), dtype=torch.float32), terms_for(MODERATE)
+    plan, terms = plan_for(emb, Variant(0.5, hardening=()), dtype=torch.float32), terms_for(MODERATE)
     assert_close(fused_sums(plan, terms, None, recipe), expected_of(plan, terms), atol=PROMISE)
 
 
@@ -139,20 +140,20 @@ def test_rows_of_any_length_fit_float16(norm):
     z, y = clouds("clustered", n=40, d=16)
     z = z * np.linspace(0.1, norm, len(z))[:, None, None]
     emb = EmbeddingSet(z, y, normalize=False)
-    spec, terms = LossSpec(max(0.5, norm**2), ()), terms_for(MODERATE)
+    spec, terms = Variant(max(0.5, norm**2), hardening=()), terms_for(MODERATE)
     plan = plan_for(emb, spec, dtype=torch.float32)
     assert_close(fused_sums(plan, terms, None, SPLIT), expected_of(plan, terms), atol=PROMISE)
 
 
 def test_sampled_anchors_are_rows_of_the_full_table(crowd):
     some = torch.from_numpy(np.sort(np.random.default_rng(5).choice(48, 17, replace=False)))
-    plan, terms = plan_for(crowd, LossSpec(0.2, ()), anchors=some, rows=(10, 40)), terms_for(HARDENINGS)
+    plan, terms = plan_for(crowd, Variant(0.2, hardening=()), anchors=some, rows=(10, 40)), terms_for(HARDENINGS)
     assert_close(fused_sums(plan, terms, None, WHOLE), expected_of(plan, terms), atol=2e-6)
 
 
 @pytest.mark.skipif(DEVICE == "cpu", reason="needs a GPU")
 def test_candidates_may_come_from_host_memory(crowd, monkeypatch):
-    spec, terms = LossSpec(0.2, ()), terms_for(HARDENINGS)
+    spec, terms = Variant(0.2, hardening=()), terms_for(HARDENINGS)
     expected = fused_sums(plan_for(crowd, spec, rows=(20, 10)), terms, None, WHOLE)
     monkeypatch.setattr(population_plan, "home_of", lambda *_: torch.device("cpu"))
     plan = plan_for(crowd, spec, rows=(20, 10))
@@ -162,26 +163,26 @@ def test_candidates_may_come_from_host_memory(crowd, monkeypatch):
 
 def test_progress_counts_up_to_every_anchor(crowd):
     seen: list[tuple[int, int, str]] = []
-    plan = plan_for(crowd, LossSpec(0.5, ()))
+    plan = plan_for(crowd, Variant(0.5, hardening=()))
     fused_sums(plan, terms_for(MODERATE), lambda *state: seen.append(state), WHOLE, 40)
     assert seen[-1] == (48, 48, "anchors")
     assert [done for done, _, _ in seen] == sorted(done for done, _, _ in seen)
 
 
 def test_the_table_takes_the_fused_path_where_it_may(crowd, monkeypatch):
-    plan, terms = plan_for(crowd, LossSpec(0.2, ())), terms_for(HARDENINGS)
+    plan, terms = plan_for(crowd, Variant(0.2, hardening=())), terms_for(HARDENINGS)
     monkeypatch.setattr(cumulants, "is_fusible", lambda *_: False)
-    tiles = cumulant_table(plan, terms)
+    tiles = ask(plan, LogSumsOf(terms))
     monkeypatch.setattr(cumulants, "is_fusible", lambda *_: True)
     monkeypatch.setattr(cumulants, "usable_recipe", lambda *_: WHOLE)
-    fused = cumulant_table(plan, terms)
+    fused = ask(plan, LogSumsOf(terms))
     assert not fused.log_sums.equal(tiles.log_sums)  # another path indeed
     assert fused.anchors.equal(tiles.anchors)
     assert_close((fused.log_sums, fused.largest), (tiles.log_sums, tiles.largest), atol=2e-6)
 
 
 def test_only_powers_in_float32_or_mixed_precision_on_cuda_are_fused(crowd):
-    plan, terms = plan_of(crowd, LossSpec(0.5, ()), mixed=True), terms_for(MODERATE)
+    plan, terms = plan_of(crowd, Variant(0.5, hardening=()), mixed=True), terms_for(MODERATE)
     on_cuda = replace(plan, device=torch.device("cuda"))
     assert is_fusible(on_cuda, terms)
     assert not is_fusible(plan, terms)
@@ -206,7 +207,7 @@ def poor_products(monkeypatch):
 
 def sampled_plan() -> tuple[PairPlan, tuple]:
     emb = EmbeddingSet(*clouds("clustered", n=120, d=32))
-    return plan_for(emb, LossSpec(0.5, ()), dtype=torch.float32), terms_for(MODERATE)
+    return plan_for(emb, Variant(0.5, hardening=()), dtype=torch.float32), terms_for(MODERATE)
 
 
 def test_the_sample_tells_good_products_from_poor_ones(request):

@@ -8,13 +8,15 @@ import pytest
 import torch
 
 from boundcheck.embeddings import EmbeddingSet
-from boundcheck.estimators import loss_spec
 from boundcheck.estimators.exact import pair_plan
 from boundcheck.estimators.finite import FiniteLosses, finite_losses
-from boundcheck.pairwise.cumulants import cumulant_table, terms_for
+from boundcheck.hardening import terms_for
+from boundcheck.pairwise.cumulants import LogSumsOf
 from boundcheck.pairwise.laplace import loops, pools
 from boundcheck.pairwise.laplace.loops import doubling_sums
 from boundcheck.pairwise.laplace.pools import doublings, weighted_sums
+from boundcheck.pairwise.passes import ask
+from boundcheck.spec import Execution, Variant
 from tests.oracles import literal
 from tests.oracles.bridge import eta_of, problem_of
 
@@ -26,7 +28,7 @@ def cloud(n: int, views: int, d: int = 4, seed: int = 0) -> EmbeddingSet:
 
 
 def found(emb: EmbeddingSet, ks: tuple[int, ...], **options: object) -> FiniteLosses:
-    return finite_losses(emb, loss_spec(emb, **options), ks, device="cpu")
+    return finite_losses(emb, Variant(**options).on(emb), ks, Execution(device="cpu"))
 
 
 @pytest.mark.parametrize(
@@ -43,16 +45,16 @@ def test_the_quadrature_is_the_mean_over_every_draw(views: int, options: dict[st
     emb = cloud(5, views)
     ks = (1, 2, 3) if views == 1 else (1, 2)
     losses = found(emb, ks, betas=[2.0], hardening=["exp", "poly:2"], q=[1.0, 3.0, math.inf], **options)
-    problem = problem_of(emb, losses.limit.spec)
+    problem = problem_of(emb, losses.limit.variant)
     for key, k in itertools.product(losses.limit.keys, ks):
-        eta = eta_of(key.hardening, losses.limit.spec.temperature)
+        eta = eta_of(key.hardening, losses.limit.variant.temperature)
         values = losses.tables[k].per_anchor(key)
         for a in range(0, emb.n * views, 2):
             anchor = (a // views, a % views)
-            if not literal.positives(problem, anchor, losses.limit.spec.positives):
+            if not literal.positives(problem, anchor, losses.limit.variant.positives):
                 assert math.isnan(float(values[a]))
                 continue
-            expected = mean_over_draws(problem, anchor, key.tilt.pool, eta, key.q, k, losses.limit.spec.positives)
+            expected = mean_over_draws(problem, anchor, key.tilt.pool, eta, key.q, k, losses.limit.variant.positives)
             assert float(values[a]) == pytest.approx(expected, abs=5e-6), (key, k, anchor)
 
 
@@ -83,13 +85,13 @@ def test_one_exponential_serves_every_node() -> None:
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 def test_the_compiled_loop_is_the_same_sum(monkeypatch: pytest.MonkeyPatch, precision: str) -> None:
     emb = cloud(40, 2)
-    spec = loss_spec(emb, betas=[1.0, 5.0], hardening=["exp", "poly:2"], class_prior="balanced")
+    spec = Variant(betas=[1.0, 5.0], hardening=["exp", "poly:2"], class_prior="balanced").on(emb)
 
     def sums() -> torch.Tensor:
-        plan = pair_plan(emb, spec, device="cpu", precision=precision)
-        table = cumulant_table(plan, terms_for(spec.all_hardenings))
+        plan = pair_plan(emb, spec, Execution(device="cpu", precision=precision))
+        table = ask(plan, LogSumsOf(terms_for(spec.hardenings)))
         log_u = torch.linspace(-9, -6, 80, dtype=torch.float64)
-        return weighted_sums(plan, table, spec.all_hardenings, log_u, 40)  # with a second exponential at the 32nd node
+        return weighted_sums(plan, table, spec.hardenings, log_u, 40)  # with a second exponential at the 32nd node
 
     made = []
     monkeypatch.setattr(loops, "doubling_sums", lambda *given: made.append(doubling_sums(*given)) or made[-1])
@@ -129,8 +131,8 @@ def test_logits_of_hundreds_do_not_underflow(self_pairs: str) -> None:
     rng = np.random.default_rng(0)
     emb = EmbeddingSet(20 * cloud(24, 1).z * rng.uniform(0.9, 1.1, (24, 1, 1)), np.arange(24) % 3, normalize=False)
     options = {"betas": [1.0], "positives": "class", "self_pairs": self_pairs}
-    finite = finite_losses(emb, loss_spec(emb, **options), (1, 1000), intervals=False, device="cpu")
-    problem = problem_of(emb, finite.limit.spec)
+    finite = finite_losses(emb, Variant(**options).on(emb), (1, 1000), Execution(device="cpu"), intervals=False)
+    problem = problem_of(emb, finite.limit.variant)
     for key in finite.limit.keys:
         for a in (0, 7, 16):
             eta = eta_of(key.hardening, 0.5)
@@ -151,9 +153,11 @@ def test_one_near_negative_among_many_far_ones_keeps_its_mass(views: int, positi
     y = np.ones(n, dtype=int)
     y[:2] = 0
     emb = EmbeddingSet(z, y)
-    spec = loss_spec(emb, temperature=tau, betas=[], q=[q], positives=positives)
+    spec = Variant(temperature=tau, betas=[], q=[q], positives=positives).on(emb)
     anchor = torch.tensor([0])
-    losses = finite_losses(emb, spec, (1,), anchors=anchor, intervals=False, device="cpu", precision="float64")
+    losses = finite_losses(
+        emb, spec, (1,), Execution(device="cpu", precision="float64"), anchors=anchor, intervals=False
+    )
     for key in spec.keys:
         far = n - 3 + (key.loss == "ucl")
         at = [np.log1p(q * np.exp((cosine + 1) / tau)) for cosine in (-1, 1)]

@@ -9,20 +9,22 @@ import pytest
 import torch
 
 from boundcheck.embeddings import EmbeddingSet
+from boundcheck.estimators.anchor_losses import anchor_losses, instance_weights
 from boundcheck.estimators.exact import functionals
-from boundcheck.hardening import Exponential, Threshold
-from boundcheck.losses import LossSpec, anchor_losses, instance_weights
+from boundcheck.hardening import Exponential, Threshold, terms_for
 from boundcheck.pairwise.critical import tilted_sums
-from boundcheck.pairwise.cumulants import cumulant_table, pooled, stacked, terms_for
+from boundcheck.pairwise.cumulants import LogSumsOf, pooled, stacked
 from boundcheck.pairwise.jackknife.leave_out import leave_one_out
 from boundcheck.pairwise.laplace.pools import pool_influence, pool_transforms, weighted_sums
 from boundcheck.pairwise.laplace.positives import class_influence, class_transform
+from boundcheck.pairwise.passes import ask
 from boundcheck.pairwise.plan import Shard, plan_pairs, plan_shards, sorted_order
 from boundcheck.pairwise.positives import class_means
 from boundcheck.pairwise.ring.sharing import shard_edges
-from boundcheck.pairwise.tiles import DIFF
+from boundcheck.pools import DIFF
+from boundcheck.spec import Variant
 
-SPEC = LossSpec(0.3, (Exponential(3.0), Threshold(0.1)), positives="class", class_prior="balanced")
+SPEC = Variant(0.3, hardening=(Exponential(3.0), Threshold(0.1)), positives="class", class_prior="balanced")
 SOME = torch.tensor([3, 4, 11, 16, 17, 23])
 
 
@@ -63,10 +65,10 @@ def test_sums_over_shards_are_sums_over_all(emb, ranks, anchors):
     shards = Shards(emb, ranks, anchors)
     assert sum(plan.pairs for row in shards.plans for plan in row) == shards.whole.pairs
     z, y, whole = torch.from_numpy(emb.z), torch.from_numpy(emb.y), shards.whole
-    terms = terms_for(SPEC.all_hardenings)
+    terms = terms_for(SPEC.hardenings)
     close = functools.partial(torch.testing.assert_close, rtol=1e-9, atol=1e-11, equal_nan=True)
 
-    table = cumulant_table(whole, terms)
+    table = ask(whole, LogSumsOf(terms))
     around = shards.around(cumulant_table, terms, over_candidates=pooled, over_anchors=stacked)
     assert around.anchors.equal(table.anchors)
     close(around.log_sums, table.log_sums)
@@ -93,7 +95,7 @@ def test_sums_over_shards_are_sums_over_all(emb, ranks, anchors):
     close(shards.around(tilted_sums, *arguments), tilted_sums(whole, *arguments))
 
     log_u, nodes = torch.full((len(table.anchors),), -3.0, dtype=torch.float64), 9
-    arguments = table, SPEC.all_hardenings, log_u, nodes
+    arguments = table, SPEC.hardenings, log_u, nodes
     close(shards.around(weighted_sums, *arguments), weighted_sums(whole, *arguments))
     transforms = pool_transforms(whole, *arguments)
     tilts = [key.tilt for key in SPEC.keys]

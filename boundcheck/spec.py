@@ -1,0 +1,253 @@
+"""What is computed, and how: the variant of the losses and the execution, checked once and then trusted."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from boundcheck.errors import InputError, unknown_name
+from boundcheck.hardening import CONSTANT, Hardening, parse_hardening
+from boundcheck.losses import LOSSES, Loss, LossKey, choose_losses, keys_of
+from boundcheck.pools import Partition, partition_for
+
+if TYPE_CHECKING:
+    from boundcheck.embeddings import EmbeddingSet
+
+Progress = Callable[[int, int, str], None]
+
+TEMPERATURE, BETAS = 0.5, (0.5, 1.0, 2.0, 5.0, 10.0)
+POSITIVES = ("auto", "augmentation", "class")
+SELF_PAIRS = ("exclude", "include")
+CLASS_PRIORS = ("empirical", "balanced")
+ESTIMATORS = ("auto", "exact", "montecarlo", "closed")
+PRECISIONS = ("auto", "float32", "float64")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+@dataclass(frozen=True, init=False)
+class Variant:
+    """The variant of the losses, stated in full.
+
+    Attributes:
+        temperature: tau > 0.
+        tilts: the hardenings of the hardened losses; the constant, eta = 1, is always there and not among them.
+        q: values of Q > 0; inf is the decoupled loss rho - t_ap.
+        positives: "augmentation" (other views), "class" (other views with the same label), or "auto": augmentation
+            with two or more views, else class.
+        self_pairs: "exclude" the anchor's own instance from the pools, or "include" it: the data are the population.
+        class_prior: "empirical", or "balanced": weights proportional to 1 / n_y.
+        losses: in the order of the papers.
+    """
+
+    temperature: float
+    tilts: tuple[Hardening, ...]
+    q: tuple[float, ...]
+    positives: str
+    self_pairs: str
+    class_prior: str
+    losses: tuple[Loss, ...]
+
+    def __init__(
+        self,
+        temperature: float = TEMPERATURE,
+        betas: Sequence[float] = BETAS,
+        hardening: str | Hardening | Sequence[str | Hardening] = "exp",
+        *,
+        q: Sequence[float] = (1.0,),
+        positives: str = "auto",
+        self_pairs: str = "exclude",
+        class_prior: str = "empirical",
+        losses: str | Sequence[str | Loss] = tuple(LOSSES),
+    ) -> None:
+        """Checks what it is given.
+
+        Args:
+            temperature: as the attribute.
+            betas: tilts of the exponential hardening, >= 0; 0 is no tilt.
+            hardening: "exp" (one tilt for each of `betas`), "threshold:T" (a cosine), "poly:P", a `Hardening`, or
+                several of them.
+            q, positives, self_pairs, class_prior: as the attributes.
+            losses: ids or `Loss` objects.
+
+        Raises:
+            InputError: a value is unknown or out of range.
+        """
+        names = (hardening,) if isinstance(hardening, (str, Hardening)) else hardening
+        powers = _numbers("betas", betas)
+        values = {
+            "temperature": _number("temperature", temperature),
+            "tilts": tuple(dict.fromkeys(h for name in names for h in parse_hardening(name, powers) if h != CONSTANT)),
+            "q": _numbers("q", q),
+            "positives": one_of("positives", positives, POSITIVES),
+            "self_pairs": one_of("self_pairs", self_pairs, SELF_PAIRS),
+            "class_prior": one_of("class_prior", class_prior, CLASS_PRIORS),
+            "losses": choose_losses(losses),
+        }
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+        if not 0 < self.temperature < math.inf:
+            raise InputError(f"temperature: must be finite and > 0, received {self.temperature:g}; the usual is 0.5")
+        if not self.q:
+            raise InputError("q: needs at least one value, received none; the usual is 1")
+        if wrong := [value for value in self.q if not value > 0]:
+            raise InputError(f"q: must be > 0 (inf allowed), received {wrong[0]:g}; the usual is 1")
+
+    def but(self, **changes: Any) -> Variant:
+        """The variant with other values, by the names of the arguments."""
+        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "tilts"}
+        tilts = {} if {"betas", "hardening"} & set(changes) else {"hardening": self.tilts}
+        return Variant(**{**own, **tilts, **changes})
+
+    @property
+    def hardenings(self) -> tuple[Hardening, ...]:
+        """The constant, then the tilts."""
+        return (CONSTANT, *self.tilts)
+
+    @cached_property
+    def keys(self) -> tuple[LossKey, ...]:
+        """Every loss of the variant, in reporting order."""
+        return keys_of(self.losses, self.tilts, self.q)
+
+    @property
+    def partition(self) -> Partition:
+        """What sums over candidates are kept apart for."""
+        return partition_for(loss.pool for loss in self.losses)
+
+    def with_views(self, views: int) -> Variant:
+        """The variant for instances in this many views: what "auto" stands for.
+
+        Raises:
+            InputError: there are too few.
+        """
+        positives = self.positives
+        if positives == "auto":
+            positives = "augmentation" if views >= 2 else "class"
+        if positives == "augmentation" and views < 2:
+            raise InputError(
+                f"positives: augmentation needs two or more views of each instance, received {views}; use class"
+            )
+        return self.but(positives=positives)
+
+    def on(self, emb: EmbeddingSet) -> Variant:
+        """The variant for these embeddings: what "auto" stands for.
+
+        Raises:
+            InputError: they lack what it needs.
+        """
+        variant = self.with_views(emb.v)
+        if variant.positives == "class" and emb.v == 1 and self.self_pairs == "exclude" and emb.class_counts.max() < 2:
+            raise InputError("positives: class needs a class with two or more instances, received one in each")
+        lacking = [loss for loss in self.losses if loss.pool.needs_groups and loss.pool.groups is None]
+        if lacking and emb.groups is None:
+            raise InputError(
+                f"losses: '{lacking[0].id}' needs a super-class of every instance, received embeddings without; "
+                "add the array groups"
+            )
+        return variant
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How it is computed.
+
+    Attributes:
+        device: "auto", "cpu", "cuda" or "mps".
+        precision: "auto", "float32" or "float64" of the products.
+        seed: of whatever is sampled.
+        estimator: "exact"; "montecarlo": sampled anchors against all candidates; "closed": populations only; "auto".
+        anchors: how many anchors to sample; None means all.
+        progress: called with (done, total, unit).
+
+    Raises:
+        InputError: a value is unknown or out of range.
+    """
+
+    device: str = "auto"
+    precision: str = "auto"
+    seed: int = 0
+    estimator: str = "auto"
+    anchors: int | None = None
+    progress: Progress | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        for name, valid in (("device", DEVICES), ("precision", PRECISIONS), ("estimator", ESTIMATORS)):
+            one_of(name, getattr(self, name), valid)
+        if not isinstance(self.seed, int) or self.seed < 0:
+            raise InputError(f"seed: must be a whole number >= 0, received {self.seed}; the usual is 0")
+        if self.anchors is not None and (not isinstance(self.anchors, int) or self.anchors < 2):
+            raise InputError(f"anchors: must be a whole number >= 2, received {self.anchors}; None means all")
+        if self.estimator == "exact" and self.anchors is not None:
+            raise InputError(f"estimator: exact takes every anchor, received anchors={self.anchors}; use montecarlo")
+
+
+class Options(TypedDict, total=False):
+    """The fields of `Variant` and `Execution`, as the keywords that every verb takes in their place."""
+
+    temperature: float
+    betas: Sequence[float]
+    hardening: str | Hardening | Sequence[str | Hardening]
+    q: Sequence[float]
+    positives: str
+    self_pairs: str
+    class_prior: str
+    losses: str | Sequence[str | Loss]
+    device: str
+    precision: str
+    seed: int
+    estimator: str
+    anchors: int | None
+    progress: Progress | None
+
+
+_VARIANT = frozenset(inspect.signature(Variant).parameters)
+_EXECUTION = frozenset(f.name for f in fields(Execution))
+
+
+def understood(
+    variant: Variant | None, execution: Execution | None, options: Options | Mapping[str, Any]
+) -> tuple[Variant, Execution]:
+    """The variant and the execution that a verb was given: whole, or by the keywords they hold.
+
+    Raises:
+        InputError: an option is unknown, or out of range.
+    """
+    for name in options:
+        if name not in _VARIANT | _EXECUTION:
+            raise unknown_name("option", name, sorted(_VARIANT | _EXECUTION))
+    of_variant = {name: value for name, value in options.items() if name in _VARIANT}
+    of_execution: dict[str, Any] = {name: value for name, value in options.items() if name in _EXECUTION}
+    return (variant or Variant()).but(**of_variant), replace(execution or Execution(), **of_execution)
+
+
+def one_of(parameter: str, value: str, valid: Sequence[str]) -> str:
+    """The value, checked to be among the valid ones.
+
+    Raises:
+        InputError: it is not.
+    """
+    if value not in valid:
+        raise unknown_name(parameter, str(value), valid)
+    return value
+
+
+def _number(parameter: str, value: Any) -> float:
+    if isinstance(value, (list, tuple)):
+        raise InputError(
+            f"{parameter}: takes one number, received {list(value)}; boundcheck.sweep takes several {parameter}s"
+        )
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise InputError(f"{parameter}: expected a number, received {value!r}") from None
+
+
+def _numbers(parameter: str, values: Any) -> tuple[float, ...]:
+    try:
+        given = (values,) if isinstance(values, (int, float)) else tuple(values)
+        return tuple(dict.fromkeys(float(value) for value in given))
+    except (TypeError, ValueError):
+        raise InputError(f"{parameter}: expected a list of numbers, received {values!r}") from None
