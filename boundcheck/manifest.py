@@ -18,7 +18,8 @@ import numpy as np
 import torch
 
 from boundcheck.claims import Claim
-from boundcheck.estimators.records import FAILING_ESS, LOW_ESS, TOO_LOW_ESS, LossTable
+from boundcheck.estimators.records import LossTable
+from boundcheck.estimators.reliability import collapse
 from boundcheck.inference.intervals import HEAVY_INFLUENCE
 from boundcheck.pairwise.plan import Tally
 from boundcheck.pairwise.ring.shards import ShardedEmbeddings
@@ -65,6 +66,7 @@ def manifest_of(
             "peak_memory_gb": peak_memory_gb(),
         },
         "crossing": [{"q": q, "beta": None if math.isinf(b) else b, "note": _note(b)} for q, b in crossing.items()],
+        "collapse": collapse(losses),
         "warnings": warnings_of(losses),
         "catalogue": catalogue(claims),
     }
@@ -128,6 +130,16 @@ def _without_partner(losses: LossTable) -> int:
     return int((losses.table.largest_logit(SAME) == -torch.inf).sum())
 
 
+def _doubts(losses: LossTable) -> list[str]:
+    """The losses that are not to be relied on, and why: one warning a reason."""
+    said: dict[str, list[str]] = {}
+    for key in losses.keys:
+        if (doubt := losses.doubt((key,))) is not None:
+            name = f"{key.loss.title} ({key.hardening.label}, Q = {key.q:g})"
+            said.setdefault(f"{doubt.reason} What would help: {doubt.remedy}.", []).append(name)
+    return [f"not to be relied on: {', '.join(names)}. {reason}" for reason, names in said.items()]
+
+
 def _heavy_influences(losses: LossTable) -> list[str]:
     """The losses whose variance rests on one instance: one warning an instance."""
     resting: dict[str, list[str]] = {}
@@ -141,18 +153,6 @@ def _heavy_influences(losses: LossTable) -> list[str]:
         "the intervals may cover less than they say"
         for instance, names in resting.items()
     ]
-
-
-def _means(ess: float) -> str:
-    """What a low median number of effective negatives is known to do to the intervals."""
-    if ess < FAILING_ESS:
-        return f"below {FAILING_ESS:.0f} intervals may miss the limit far more often than they say"
-    if ess < TOO_LOW_ESS:
-        return (
-            f"intervals may fail below {FAILING_ESS:.0f}, and held where they were tried above; "
-            f"no verdict is given below {TOO_LOW_ESS:.0f}"
-        )
-    return "bias correction and intervals are approximate there"
 
 
 def warnings_of(losses: LossTable) -> list[str]:
@@ -169,14 +169,7 @@ def warnings_of(losses: LossTable) -> list[str]:
                 f"{name}: no other-class candidate passes at {empty} of {len(summary.margin)} anchors; "
                 "H-SCL is averaged over the rest"
             )
-        if summary.ess is None:
-            continue
-        median = summary.median_ess
-        if median < LOW_ESS:
-            warnings.append(
-                f"{name}: the tilt rests on a median of {median:.1f} effective negatives (fewer than {LOW_ESS:.0f}); "
-                + _means(median)
-            )
+    warnings += _doubts(losses)
     warnings += _heavy_influences(losses)
     if lonely := _without_partner(losses):
         warnings.append(
@@ -190,7 +183,7 @@ def warnings_of(losses: LossTable) -> list[str]:
             "class_prior='balanced' gives each the same weight"
         )
     if copies := emb.n - len({blake2b(row, digest_size=16).digest() for row in np.asarray(emb.z)}):
-        warnings.append(f"{copies} instances have the embedding of another instance; they count as instances")
+        warnings.append(f"{copies} inputs have duplicate embeddings; they were kept")
     if not emb.unit_norm:
         warnings.append("embeddings are not of unit norm: logits are inner products, not cosines")
     if losses.k is not None:

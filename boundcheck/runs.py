@@ -21,11 +21,12 @@ T = TypeVar("T")
 
 LOSS_COLUMNS = [
     "loss", "hardening", "beta", "q", "temperature", "positives", "estimator", "k", "estimate", "plugin", "se",
-    "ci_low", "ci_high", "n_anchors",
+    "ci_low", "ci_high", "n_anchors", "ess", "design", "reliable",
 ]  # fmt: skip
 CLAIM_COLUMNS = [
-    "claim", "kind", "hardening", "beta", "q", "lhs", "rhs", "margin", "se", "ci_low", "ci_high", "p_value",
-    "p_holm", "share_holding", "share_low", "share_high", "n_anchors", "premise_share", "verdict", "reason",
+    "claim", "kind", "hardening", "beta", "q", "lhs", "rhs", "gap", "se", "ci_low", "ci_high", "p_value",
+    "p_holm", "share_holding", "share_low", "share_high", "n_anchors", "premise_share", "premise_low",
+    "premise_high", "vacuous", "verdict", "reason", "remedy",
 ]  # fmt: skip
 ASSUMPTION_COLUMNS = [
     "hardening", "beta", "share_holding", "share_low", "share_high", "median_margin", "min_margin",
@@ -59,8 +60,8 @@ OPTIONAL_COLUMNS = {
 }
 # Identifiers and labels stay text, so that a class called "NA" or "007" survives the round trip.
 TEXT_COLUMNS = frozenset([
-    "loss", "hardening", "positives", "estimator", "claim", "kind", "verdict", "reason", "id", "label",
-    "same_id", "same_label", "diff_id", "diff_label", "quantity", "encoder",
+    "loss", "hardening", "positives", "estimator", "claim", "kind", "verdict", "reason", "remedy", "design", "id",
+    "label", "same_id", "same_label", "diff_id", "diff_label", "quantity", "encoder",
 ])  # fmt: skip
 
 

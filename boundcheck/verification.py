@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import pandas as pd
 
-from boundcheck.claims import Claim, choose_claims, judge
+from boundcheck.claims import Claim, choose_claims, judge_all
 from boundcheck.claims.evidence import gather
+from boundcheck.claims.verdicts import gravest, is_unmet
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError, unknown_name
 from boundcheck.estimators import (
@@ -26,6 +27,7 @@ from boundcheck.estimators import (
     refuse_negatives,
 )
 from boundcheck.estimators.closed import population_limits
+from boundcheck.estimators.convergence import with_parts
 from boundcheck.estimators.measured import Measured, measure, measure_critical, measure_population
 from boundcheck.estimators.minibatch import minibatch_frame, undefined_batches
 from boundcheck.estimators.montecarlo import DEFAULT_ANCHORS, sampled_anchors
@@ -48,7 +50,7 @@ FAIL_ON = ("violated", "undecided", "never")
 class ClaimResult:
     """One claim's verdicts; rows of `frame` are hardenings and Q, with the columns of claims.csv.
 
-    `verdict` is the worst of the rows': violated, then undecided, then holds, then inapplicable.
+    `verdict` is the gravest of the rows', see `claims.verdicts`.
     """
 
     id: str
@@ -56,18 +58,17 @@ class ClaimResult:
 
     @property
     def verdict(self) -> str:
-        """The worst verdict."""
-        found = set(self.frame.verdict)
-        return next(v for v in ("violated", "undecided", "holds", "inapplicable") if v in found)
+        """The gravest verdict."""
+        return gravest(self.frame.verdict)
 
     @property
-    def margin(self) -> pd.Series:
+    def gap(self) -> pd.Series:
         """rhs - lhs of each row, nats."""
-        return self.frame.margin
+        return self.frame.gap
 
     @property
     def interval(self) -> pd.DataFrame:
-        """Confidence interval of the margin of each row, nats."""
+        """Confidence interval of the gap of each row, nats."""
         return self.frame[["ci_low", "ci_high"]]
 
     @property
@@ -191,13 +192,15 @@ def verify(
             measured = run_one(plan, measure_critical(measured, plan), execution.progress)
         else:
             measured, plan = _measured(emb, variant, execution, plan)
+    if plan is not None:
+        measured = replace(measured, losses=with_parts(measured.losses, execution, tally))
     losses = measured.losses
     finite = None
     if ks and plan is not None and isinstance(emb, EmbeddingSet):
         whole = plan.of(finite_anchors(emb, execution))
         finite = finite_losses(emb, variant, ks, execution, plan=whole)
     evidence = gather(measured, execution, plan)
-    judgements = [judgement for claim in chosen for judgement in judge(claim, evidence, confidence)]
+    judgements = judge_all(chosen, evidence, confidence)
     config = _config(losses, execution) | {
         "claims": [claim.id for claim in chosen],
         "negatives": list(ks),
@@ -270,6 +273,7 @@ def _config(losses: LossTable, execution: Execution) -> dict[str, Any]:
         "positives": variant.positives,
         "self_pairs": variant.self_pairs,
         "class_prior": variant.class_prior,
+        "design": variant.design,
         "losses": [loss.id for loss in variant.losses],
         "estimator": losses.estimator,
         "anchors": execution.anchors,
@@ -295,5 +299,7 @@ def failed(claims: pd.DataFrame, on: str) -> bool:
     """Whether, in a table of verdicts, an exact claim or theorem ended as badly as `on`, see `FAIL_ON`."""
     if on not in FAIL_ON:
         raise unknown_name("fail_on", on, FAIL_ON)
-    bad = {"violated": {"violated"}, "undecided": {"violated", "undecided"}, "never": set()}[on]
-    return bool(claims.verdict[claims.kind != "scenario"].isin(bad).any())
+    if on == "never":
+        return False
+    judged = claims.verdict[claims.kind != "scenario"]
+    return bool(judged.map(is_unmet).any() or (on == "undecided" and (judged == "undecided").any()))

@@ -28,7 +28,7 @@ from boundcheck.claims.hscl_ge_scl import hscl_ge_scl
 from boundcheck.claims.hscl_ge_ucl import hscl_ge_ucl
 from boundcheck.claims.hscl_le_hucl import hscl_le_hucl
 from boundcheck.claims.hucl_ge_ucl import hucl_ge_ucl
-from boundcheck.claims.judging import Judgement, judge
+from boundcheck.claims.judging import Judgement, judge, judge_all
 from boundcheck.claims.monotone_in_beta import monotone_in_beta
 from boundcheck.claims.nozawa_sato_upper import nozawa_sato_upper
 from boundcheck.claims.scl_ge_collapse import scl_ge_collapse
@@ -83,4 +83,4 @@ def _by_id(name: str) -> Claim:
     return CLAIMS[name]
 
 
-__all__ = ["CLAIMS", "Claim", "Evidence", "Finding", "Judgement", "Requirement", "choose_claims", "judge"]
+__all__ = ["CLAIMS", "Claim", "Evidence", "Finding", "Judgement", "Requirement", "choose_claims", "judge", "judge_all"]

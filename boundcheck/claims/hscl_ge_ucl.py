@@ -26,9 +26,8 @@ def hscl_ge_ucl(evidence: Evidence) -> Iterator[Finding]:
         ucl = evidence.key("ucl", CONSTANT, q)
         for h in evidence.tilts:
             finding = evidence.compare(h, q, ucl, evidence.key("hscl", h, q))
-            premise = finding.share.value if finding.share is not None else math.nan
             note = " ".join(part for part in (finding.note, _crossing(evidence, q)) if part)
-            yield replace(finding, premise_share=premise, premise_slack=finding.slack, note=note)
+            yield replace(finding, premise=finding.share, premise_slack=finding.slack, note=note)
 
 
 def _crossing(evidence: Evidence, q: float) -> str:

@@ -22,6 +22,6 @@ def hscl_le_hucl(evidence: Evidence) -> Iterator[Finding]:
     for q in evidence.q:
         for h in evidence.tilts:
             lhs, rhs = evidence.key("hscl", h, q), evidence.key("hucl", h, q)
-            finding = evidence.compare(h, q, lhs, rhs, premise_share=evidence.premise(h))
+            finding = evidence.compare(h, q, lhs, rhs, premise=evidence.premise(h))
             margins = evidence.losses.margins[h]
             yield replace(finding, share=margins.share, premise_slack=margins.margin)

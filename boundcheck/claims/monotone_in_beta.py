@@ -47,4 +47,5 @@ def _limit(evidence: Evidence, loss: str, hardest: Hardening, q: float) -> Findi
     slack = rhs - lhs
     weight = torch.where(torch.isnan(slack), 0.0, evidence.losses.weight)[:, None]
     low, high = (float(weighted_mean(values[:, None], weight)) for values in (lhs, rhs))
-    return Finding("exp", math.inf, q, low, high, without_uncertainty(high - low), slack, evidence.share(slack))
+    gap = without_uncertainty(high - low)
+    return Finding("exp", math.inf, q, low, high, gap, slack, evidence.share(slack), between=(key,))

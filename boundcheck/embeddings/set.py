@@ -121,6 +121,16 @@ class EmbeddingSet:
         plain = float(torch.from_numpy(self.z).norm(dim=2).max())
         return plain if math.isfinite(plain) else float(_norms(self.z).max())
 
+    @cached_property
+    def mean_cosine(self) -> float:
+        """Mean cosine of two rows, each with itself among them: the squared length of the mean direction."""
+        total = np.zeros(self.d)
+        for start in range(0, self.n, 65_536):
+            rows = np.asarray(self.z[start : start + 65_536]).reshape(-1, self.d)
+            norms = _norms(rows[:, None])[:, 0]
+            total += (rows / norms[:, None]).sum(0, dtype=np.float64)
+        return float(np.square(total / (self.n * self.v)).sum())
+
     @property
     def digest(self) -> str:
         """SHA-256 (hex) over z (bytes, shape, precision), y and the class names."""

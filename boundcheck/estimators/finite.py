@@ -280,12 +280,12 @@ def _influence(
         for (q, k), of_positive in zip(at, of_positives, strict=True):
             others[:, columns[q], ks.index(k)] += of_positive
     unsampled = 1 - len(limit.table.anchors) / (emb.n * emb.v) if variant.self_pairs == "include" else 1.0
-    balanced = variant.class_prior == "balanced" and variant.self_pairs == "exclude"
+    stratified = variant.stratified and variant.self_pairs == "exclude"
     out, y = torch.empty_like(others), torch.from_numpy(emb.y)
     for f in range(len(keys)):
         for j in range(len(ks)):
             out[:, f, j] = instance_influence(
-                value[:, f, j], weight[:, f], limit.table.anchors, others[:, f, j], y, emb.v, balanced
+                value[:, f, j], weight[:, f], limit.table.anchors, others[:, f, j], y, emb.v, stratified
             )
     return math.sqrt(unsampled) * out
 

@@ -13,26 +13,18 @@ from torch import Tensor
 
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.estimators.anchor_losses import AnchorLosses, instance_weights, weighted_mean
+from boundcheck.estimators.reliability import Doubt, combination, doubt, effective
 from boundcheck.hardening import Constant, Hardening
 from boundcheck.inference.anytime import anytime_error
 from boundcheck.inference.influence import instance_influence, standard_error, top_share
 from boundcheck.inference.intervals import Estimate, Share
 from boundcheck.losses import LossKey, Tilt
-from boundcheck.pairwise.cumulants import CumulantTable
+from boundcheck.pairwise.cumulants import TOLERANCE, CumulantTable
 from boundcheck.pools import DIFF, SAME
 from boundcheck.spec import Variant
 
-# Nats. Log-sums are good to 1e-5 and a margin is made of four: ties count as met, whatever their rounding.
-TOLERANCE = 4e-5
 # Largest logits are no sums: they are as good as a float32 product, whatever the temperature.
 COSINE_TOLERANCE = 1e-6
-
-# Median numbers of effective negatives, read off results/validation/coverage.csv. At 3 to 15.5 (beta = 10) 95 %
-# intervals of H-SCL and of the gaps cover 0 to 66 % and err on one side, though at 12.6 to 15.1 (beta = 5, n = 400)
-# they hold; from 24 on all cover 93 % and more.
-FAILING_ESS = 16.0
-TOO_LOW_ESS = 20.0  # nothing is decided below: well clear of where intervals fail
-LOW_ESS = 30.0  # a warning below
 
 
 @dataclass(frozen=True)
@@ -90,6 +82,11 @@ class LossTable:
         anytime: confidence of intervals that hold at every number of anchors at once, see `inference.anytime`; None
             for intervals at a number of anchors fixed beforehand.
         rho_variance: tilt -> (a,) variance of rho over pools of this size; empty without a bias correction.
+        effective: tilt -> (a,) effective number of instances that rho rests on, in its numerator or denominator,
+            whichever is less; empty without intervals.
+        in_parts: (f,) the corrected means from disjoint parts of the instances, averaged, see `convergence`; None where
+            they were not looked at.
+        pieces: how many parts.
         anchor_weight: (a,) mean one, where anchors are stratified; None weighs them by the class prior.
     """
 
@@ -106,6 +103,9 @@ class LossTable:
     reason: str = ""
     anytime: float | None = None
     rho_variance: Mapping[Tilt, Tensor] = field(default_factory=dict)
+    effective: Mapping[Tilt, Tensor] = field(default_factory=dict)
+    in_parts: Tensor | None = None
+    pieces: int = 1
     anchor_weight: Tensor | None = None
 
     @property
@@ -118,6 +118,11 @@ class LossTable:
         """The data set itself is the population (self_pairs="include") and seen whole: nothing is left to chance."""
         every_anchor = len(self.table.anchors) == self.emb.n * self.emb.v
         return self.variant.self_pairs == "include" and every_anchor and self.k is None
+
+    @property
+    def rounding(self) -> float:
+        """Nats, what a margin or a difference of two losses may be off by: ties count as met."""
+        return 2 * self.table.rounding
 
     def per_anchor(self, key: LossKey) -> Tensor:
         """(a,) plug-in losses of one key, nats."""
@@ -132,6 +137,18 @@ class LossTable:
         weights = {high: 1.0}
         weights[low] = weights.get(low, 0.0) - 1.0  # a loss less itself is zero
         return self.combine(weights)
+
+    def signs(self, keys: tuple[LossKey, ...]) -> Tensor:
+        """(f,) the weights of one loss, or of the second less the first."""
+        return combination(keys, self.keys)
+
+    def contrast(self, keys: tuple[LossKey, ...]) -> Estimate:
+        """One loss, or the second less the first."""
+        return self.loss(keys[0]) if len(keys) == 1 else self.gap(keys[1], keys[0])
+
+    def doubt(self, keys: tuple[LossKey, ...]) -> Doubt | None:
+        """What stands against relying on a loss, or on the second less the first."""
+        return doubt(self, keys)
 
     def combine(self, weights: Mapping[LossKey, float]) -> Estimate:
         """A linear combination of losses with its standard error."""
@@ -213,6 +230,9 @@ class LossTable:
                     ci_low=low,
                     ci_high=high,
                     n_anchors=self.anchors_used(key),
+                    ess=effective(self, key),
+                    design=self.variant.design,
+                    reliable=self.doubt((key,)) is None,
                 )
             )
         return pd.DataFrame(rows)

@@ -39,11 +39,14 @@ class Estimate:
         half = float(ndtri((1 + confidence) / 2)) * self.se
         return self.value - half, self.value + half
 
-    def p_value(self, tolerance: float = 0.0) -> float:
-        """Two-sided p-value of value = 0; differences within the rounding tolerance count as zero."""
-        if abs(self.value) <= tolerance:
-            return 1.0
-        return float(2 * ndtr(-abs(self.value) / self.se)) if self.se > 0 else 0.0
+    def p_value(self) -> float:
+        """One-sided p-value of value <= 0: small where the quantity is above zero; NaN where nothing is at chance."""
+        return float(ndtr(-self.value / self.se)) if self.se > 0 else math.nan
+
+    @property
+    def two_sided(self) -> float:
+        """Two-sided p-value of value = 0; NaN where nothing is at chance."""
+        return float(2 * ndtr(-abs(self.value) / self.se)) if self.se > 0 else math.nan
 
 
 @dataclass(frozen=True)

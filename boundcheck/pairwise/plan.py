@@ -217,6 +217,11 @@ class PairPlan:
         """The precision of logits whose rounding errors are multiplied by this much."""
         return choose_dtype(self.precision, steepness * self.reach)
 
+    def rounding(self, steepness: float) -> float:
+        """What a difference of two of its log-sums may be off by, nats: a few roundings of sums and of exponents."""
+        kind = torch.float64 if self.precision == "float64" else torch.float32
+        return torch.finfo(kind).eps * (32 + 4 * steepness * self.reach)
+
     def powers(self, dtype: torch.dtype, in_float32: bool) -> torch.dtype:
         """Of exponentials of logits in `dtype`: float32 where it will do and nothing else is asked for."""
         return torch.float32 if in_float32 and self.precision == "auto" else dtype

@@ -49,7 +49,7 @@ def claims_table(run: Run) -> pd.DataFrame:
             "Claim": rows["claim"],
             "Hardening": _labels(rows),
             "Q": rows["q"].map(q_label),
-            "Gap (nats)": _intervals(rows, "margin"),
+            "Gap (nats)": _intervals(rows, "gap"),
             "p (Holm)": rows["p_holm"].map(p_value),
             "Anchors holding": _shares(rows),
             "Premise met": rows["premise_share"].map(percent),
