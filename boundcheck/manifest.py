@@ -9,6 +9,7 @@ import platform
 import resource
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
@@ -66,6 +67,7 @@ def manifest_of(
             "peak_memory_gb": peak_memory_gb(),
         },
         "crossing": [{"q": q, "beta": None if math.isinf(b) else b, "note": _note(b)} for q, b in crossing.items()],
+        "duplicates": _duplicates(losses),
         "collapse": collapse(losses),
         "warnings": warnings_of(losses),
         "catalogue": catalogue(claims),
@@ -130,6 +132,34 @@ def _without_partner(losses: LossTable) -> int:
     return int((losses.table.largest_logit(SAME) == -torch.inf).sum())
 
 
+def _duplicates(losses: LossTable) -> dict[str, Any] | None:
+    """Near-duplicates, with what dropping all but one of each and grouping them does to each loss."""
+    found = losses.duplicates
+    if found is None or losses.dropped is None:
+        return None
+    alone, grouped = replace(losses, clusters=None), replace(losses, clusters=torch.from_numpy(found.cluster))
+    effects = [
+        {
+            "loss": key.loss.id,
+            "hardening": key.hardening.label,
+            "q": key.q,
+            "plugin": losses.loss(key).plugin,
+            "plugin_dropped": float(losses.dropped[f]),
+            "se": alone.loss(key).se,
+            "se_grouped": grouped.loss(key).se,
+        }
+        for f, key in enumerate(losses.keys)
+    ]
+    sizes = found.sizes
+    return {
+        "cosine": found.cosine,
+        "instances": found.instances,
+        "clusters": len(sizes),
+        "largest": int(sizes.max()),
+        "effects": effects,
+    }
+
+
 def _doubts(losses: LossTable) -> list[str]:
     """The losses that are not to be relied on, and why: one warning a reason."""
     said: dict[str, list[str]] = {}
@@ -184,6 +214,13 @@ def warnings_of(losses: LossTable) -> list[str]:
         )
     if copies := emb.n - len({blake2b(row, digest_size=16).digest() for row in np.asarray(emb.z)}):
         warnings.append(f"{copies} inputs have duplicate embeddings; they were kept")
+    if losses.duplicates is not None:
+        found = losses.duplicates
+        warnings.append(
+            f"{found.instances} instances have a near-duplicate (cosine above {found.cosine:g}), in {len(found.sizes)} "
+            f"clusters of up to {found.sizes.max()}; duplicates='drop' leaves one of each, 'group' takes a cluster for "
+            "one draw"
+        )
     if not emb.unit_norm:
         warnings.append("embeddings are not of unit norm: logits are inner products, not cosines")
     if losses.k is not None:

@@ -14,6 +14,7 @@ from boundcheck.claims import Claim, choose_claims, judge_all
 from boundcheck.claims.evidence import gather
 from boundcheck.claims.verdicts import gravest, is_unmet
 from boundcheck.embeddings import EmbeddingSet
+from boundcheck.embeddings.duplicates import near_duplicates
 from boundcheck.errors import InputError, unknown_name
 from boundcheck.estimators import (
     FiniteLosses,
@@ -27,7 +28,7 @@ from boundcheck.estimators import (
     refuse_negatives,
 )
 from boundcheck.estimators.closed import population_limits
-from boundcheck.estimators.convergence import with_parts
+from boundcheck.estimators.convergence import with_duplicates, with_parts
 from boundcheck.estimators.measured import Measured, measure, measure_critical, measure_population
 from boundcheck.estimators.minibatch import minibatch_frame, undefined_batches
 from boundcheck.estimators.montecarlo import DEFAULT_ANCHORS, sampled_anchors
@@ -38,11 +39,12 @@ from boundcheck.pairwise.passes import run_one
 from boundcheck.pairwise.plan import PairPlan, Tally
 from boundcheck.runs import HARDEST_COLUMNS, Run, save_run
 from boundcheck.sequential import until_decided as sample_until_decided
-from boundcheck.spec import Execution, Options, Variant, understood
+from boundcheck.spec import Execution, Options, Variant, one_of, understood
 
 if TYPE_CHECKING:
     from boundcheck.data import ImageSet
 
+DUPLICATES = ("keep", "group", "drop")
 FAIL_ON = ("violated", "undecided", "never")
 
 
@@ -144,6 +146,7 @@ def verify(
     until_decided: int | bool = False,
     confidence: float = 0.95,
     population: Population | None = None,
+    duplicates: str = "keep",
     **options: Unpack[Options],
 ) -> Verification:
     """Estimate the losses, check Assumption 1 and the claims, with intervals.
@@ -159,6 +162,8 @@ def verify(
             number is the budget.
         confidence: of every interval, in (0, 1).
         population: what the embeddings are a sample of, where that is known: its exact limits go beside the estimates.
+        duplicates: what becomes of near-duplicates (cosine above 0.98): "keep", and say what they do; "group": a
+            cluster is one draw for standard errors; "drop" all but one of each cluster.
         **options: fields of `Variant` and `Execution`, in their place or to change them.
 
     Returns:
@@ -172,6 +177,9 @@ def verify(
     emb = parse_population(emb) if isinstance(emb, str) else emb
     variant, execution = understood(variant, execution, options)
     _check(emb, execution, ks, until_decided, confidence)
+    one_of("duplicates", duplicates, DUPLICATES)
+    if isinstance(emb, EmbeddingSet) and duplicates == "drop" and (found := near_duplicates(emb)) is not None:
+        emb = emb.subset(found.first)
     variant = variant.on(emb) if isinstance(emb, EmbeddingSet) else variant.with_views(emb.v)
     # First, as it refuses what has no closed form.
     limits = None if population is None else population_limits(population, variant)
@@ -193,7 +201,9 @@ def verify(
         else:
             measured, plan = _measured(emb, variant, execution, plan)
     if plan is not None:
-        measured = replace(measured, losses=with_parts(measured.losses, execution, tally))
+        losses = with_parts(measured.losses, execution, tally)
+        losses = with_duplicates(losses, execution, tally, group=duplicates == "group")
+        measured = replace(measured, losses=losses)
     losses = measured.losses
     finite = None
     if ks and plan is not None and isinstance(emb, EmbeddingSet):
@@ -206,6 +216,7 @@ def verify(
         "negatives": list(ks),
         "until_decided": until_decided,
         "confidence": confidence,
+        "duplicates": duplicates,
     }
     choice = {"estimator": losses.estimator, "reason": losses.reason, "looks": [list(look) for look in looks]}
     hardest = pd.DataFrame() if plan is None else hardest_anchors(losses)

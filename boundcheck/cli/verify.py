@@ -54,6 +54,10 @@ if TYPE_CHECKING:
 @click.option("--positives", type=OneOf(POSITIVES), default="auto", show_default=True)
 @click.option("--self-pairs", type=OneOf(SELF_PAIRS), default="exclude", show_default=True)
 @click.option("--class-prior", type=OneOf(CLASS_PRIORS), default="empirical", show_default=True)
+@click.option("--design", type=OneOf(DESIGNS), default="auto", show_default=True, help="How instances were drawn.")
+@click.option(
+    "--duplicates", type=OneOf(["keep", "group", "drop"]), default="keep", show_default=True, help="Near-duplicates."
+)
 @click.option("--losses", default="ucl,hucl,scl,hscl", show_default=True, help="List of ids; the four are the papers'.")
 @click.option("--claims", default="all", show_default=True, help="List of ids from `boundcheck claims`.")
 @click.option("--estimator", type=OneOf(ESTIMATORS), default="auto", show_default=True)

@@ -179,13 +179,14 @@ def assemble(
         if k is None:
             # Row sums are minus the bias of each anchor's weighted loss; weights sum to n v.
             correction = effects.row_sum[:, :columns].sum(0) / losses.weight.sum(0)
-    if shift is not None and len(shift):
-        correction = correction + shift
+    shift = torch.zeros_like(correction) if shift is None or not intervals else shift
+    correction = correction + shift
     spread, effective = ({}, {}) if effects is None else (effects.spread, effects.effective)
     draft = LossTable(
         *(emb, variant, estimator, k, table, losses, correction, influence, {}, cost),
         rho_variance=spread,
         effective=effective,
+        shift=shift,
     )
     weight = draft.weight
     margins = {}

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from boundcheck.embeddings import EmbeddingSet
+from boundcheck.embeddings.duplicates import Duplicates
 from boundcheck.estimators.anchor_losses import AnchorLosses, instance_weights, weighted_mean
 from boundcheck.estimators.reliability import Doubt, combination, doubt, effective
 from boundcheck.hardening import Constant, Hardening
@@ -84,9 +85,15 @@ class LossTable:
         rho_variance: tilt -> (a,) variance of rho over pools of this size; empty without a bias correction.
         effective: tilt -> (a,) effective number of instances that rho rests on, in its numerator or denominator,
             whichever is less; empty without intervals.
-        in_parts: (f,) the corrected means from disjoint parts of the instances, averaged, see `convergence`; None where
-            they were not looked at.
+        shift: (f,) what of the correction is due to known class sizes, see `design_shift`.
+        by_parts: (f,) means corrected by disjoint parts of the instances, see `convergence`; None where they were not
+            looked at.
         pieces: how many parts.
+        shares_in_parts: the shares of Assumption 1 in those parts, averaged: at a number of instances so many times
+            smaller.
+        duplicates: clusters of near-duplicates; None where there are none, or none were looked for.
+        dropped: (f,) plug-in means without all but one of each cluster.
+        clusters: (n,) what standard errors take for one draw; None where that is the instance.
         anchor_weight: (a,) mean one, where anchors are stratified; None weighs them by the class prior.
     """
 
@@ -104,7 +111,12 @@ class LossTable:
     anytime: float | None = None
     rho_variance: Mapping[Tilt, Tensor] = field(default_factory=dict)
     effective: Mapping[Tilt, Tensor] = field(default_factory=dict)
-    in_parts: Tensor | None = None
+    shift: Tensor | float = 0.0
+    by_parts: Tensor | None = None
+    shares_in_parts: Mapping[Hardening, float] = field(default_factory=dict)
+    duplicates: Duplicates | None = None
+    dropped: Tensor | None = None
+    clusters: Tensor | None = None
     pieces: int = 1
     anchor_weight: Tensor | None = None
 
@@ -157,12 +169,20 @@ class LossTable:
         value = plugin + float((w[used] * self.correction[used]).sum())
         if self.influence is None:
             return Estimate(value, plugin, float("nan"))
-        influence = self.influence[:, used] @ w[used]
+        influence = self._by_draw(self.influence[:, used] @ w[used])
         se = standard_error(influence)
         if self.anytime is not None:
             m, total = len(self.table.anchors), self.emb.n * self.emb.v
             se = anytime_error(se, self.sampling_error(weights), m, total, self.anytime)
         return Estimate(value, plugin, se, top_share(influence))
+
+    def _by_draw(self, influence: Tensor) -> Tensor:
+        """Influences (n,) of what was drawn: instances, or clusters of them; scaled so that errors add up alike."""
+        if self.clusters is None:
+            return influence
+        draws = int(self.clusters.max()) + 1
+        summed = influence.new_zeros(draws).index_add_(0, self.clusters, influence)
+        return summed * (draws / len(influence))
 
     def most_influential(self, key: LossKey) -> str:
         """Id of the instance that carries most of the variance of a loss."""
@@ -259,6 +279,7 @@ class LossTable:
             share_high=high,
             median_margin=float(finite.median()) if len(finite) else np.nan,
             min_margin=float(finite.min()) if len(finite) else np.nan,
+            share_in_parts=self.shares_in_parts.get(summary.hardening, np.nan),
             median_ess=summary.median_ess,
             n_anchors=len(finite),
             n_undefined=len(summary.margin) - len(finite),
@@ -272,7 +293,7 @@ class LossTable:
         tolerance = COSINE_TOLERANCE * float(np.square(self.emb.z).sum(2).max()) / self.variant.temperature
         share = share_of(margin, self.weight, self.table.anchors, self.emb.v, self.exhaustive, tolerance)
         row = self._row(MarginSummary(constant, margin, share, None), confidence)
-        return row | dict(hardening="exp", beta=np.inf, median_ess=1.0)
+        return row | dict(hardening="exp", beta=np.inf, median_ess=1.0, share_in_parts=np.nan)
 
     @property
     def weight(self) -> Tensor:

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 # Effective instances, the harmonic mean over anchors, of the sums that a loss reads. Below, 95 % intervals cover far
 # less than they say; what limits them above is seen by convergence.
 LEAST_ESS = 8.0
-# Standard errors by which an estimate may still move from half the instances, or a quarter, to all of them.
-MOST_MOVED = {2: 0.5, 4: 1.0}
+# Standard errors by which corrections from halves, or quarters, of the instances may differ from the jackknife's.
+MOST_MOVED = {2: 0.4, 4: 0.7}
 MOST_CORRECTED = 2.0  # standard errors
+MOST_BY_DUPLICATES = 1.0  # standard errors by which near-duplicates may move a number
 MOST_LONELY = 0.05  # of the weight of anchors: those with no other instance of their class
 FEWEST = 20  # instances: a sample of fewer is too small to see what its estimates rest on
 # Mean cosine of two embeddings above which there is next to nothing to tell apart.
@@ -63,6 +64,7 @@ def doubt(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None:
         or _lonely(losses, keys)
         or _few_effective(losses, keys)
         or _by_correction(losses, keys)
+        or _by_duplicates(losses, keys)
         or _moving(losses, keys)
     )
 
@@ -144,24 +146,39 @@ def _by_correction(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None
     )
 
 
-def _moving(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None:
-    """The same estimate from disjoint parts of the instances: first-order errors cancel, so what is left is bias."""
-    if losses.in_parts is None:
+def _by_duplicates(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None:
+    """How many near-duplicates a sample happens to hold is no property of the population that it shows."""
+    if losses.duplicates is None or losses.dropped is None:
         return None
-    pieces = losses.pieces
     estimate = losses.contrast(keys)
-    moved = abs(estimate.value - float(losses.signs(keys) @ losses.in_parts))
-    words = "half" if pieces == 2 else "a quarter of"
-    if math.isnan(moved):
-        return Doubt(f"The sample is too small to be estimated from {words} the instances.", "more instances")
-    if moved <= MOST_MOVED[pieces] * estimate.se or moved <= losses.rounding:
+    moved = abs(estimate.plugin - float(losses.signs(keys) @ losses.dropped))
+    if moved <= MOST_BY_DUPLICATES * estimate.se:
         return None
-    # Bias that falls with n moves by (pieces - 1) times what is left, the standard error with the square root of n.
-    factor = (moved / (MOST_MOVED[pieces] * estimate.se)) ** 2
+    found = losses.duplicates
     return Doubt(
-        f"The estimate still moves with the number of instances: from {words} of them to all by {moved:.2g} nats, "
-        f"{moved / estimate.se:.1f} standard errors.".replace("of of", "of"),
-        f"about {_two_digits(losses.emb.n * max(factor, 1.5))} instances, a softer tilt or a higher temperature",
+        f"{found.instances:,} instances have a near-duplicate (cosine above {found.cosine:g}); without all but one of "
+        f"each cluster the number moves by {moved:.2g} nats, {moved / estimate.se:.1f} standard errors.",
+        "duplicates=drop, which is about a population without them",
+    )
+
+
+def _moving(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None:
+    """The bias corrected in another way, from disjoint parts: where the two differ, neither is sure."""
+    if losses.by_parts is None:
+        return None
+    estimate, most = losses.contrast(keys), MOST_MOVED[losses.pieces]
+    differ = abs(estimate.value - float(losses.signs(keys) @ losses.by_parts))
+    words = "halves" if losses.pieces == 2 else "quarters"
+    if math.isnan(differ):
+        return Doubt(f"The sample is too small to be estimated from {words} of it.", "more instances")
+    if differ <= most * estimate.se or differ <= losses.rounding:
+        return None
+    # What is left falls at least as 1 / n, the standard error as its root.
+    factor = max((differ / (most * estimate.se)) ** 2, 1.5)
+    return Doubt(
+        f"Two corrections of the bias, leaving out one instance and taking {words} of them, differ by {differ:.2g} "
+        f"nats, {differ / estimate.se:.1f} standard errors: the estimate has not settled at this number of instances.",
+        f"about {_two_digits(losses.emb.n * factor)} instances, a softer tilt or a higher temperature",
     )
 
 

@@ -193,4 +193,7 @@ def _assumption_sentence(run: Run) -> str:
     low, high = percent(float(shares.min())), percent(float(shares.max()))
     where = low if low == high else f"{low.removesuffix(' %')} to {high}"
     depending = "" if low == high else ", depending on the hardness"
-    return f"Assumption 1, on which its main theorem rests, holds at {where} of the anchors{depending}."
+    return (
+        f"Assumption 1, on which the main theorem rests, holds at {where} of the anchors against pools of this many "
+        f"instances{depending}."
+    )
