@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from boundcheck.claims import Claim
+from boundcheck.estimators.permutation import PERMUTATIONS
 from boundcheck.estimators.records import LossTable
 from boundcheck.estimators.reliability import collapse
 from boundcheck.inference.intervals import HEAVY_INFLUENCE
@@ -68,6 +69,10 @@ def manifest_of(
         },
         "crossing": [{"q": q, "beta": None if math.isinf(b) else b, "note": _note(b)} for q, b in crossing.items()],
         "duplicates": _duplicates(losses),
+        "null": [
+            {"hardening": h.label, "mean": null.mean, "se": null.se, "permutations": PERMUTATIONS}
+            for h, null in losses.null.items()
+        ],
         "collapse": collapse(losses),
         "warnings": warnings_of(losses),
         "catalogue": catalogue(claims),

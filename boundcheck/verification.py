@@ -32,6 +32,7 @@ from boundcheck.estimators.convergence import with_duplicates, with_parts
 from boundcheck.estimators.measured import Measured, measure, measure_critical, measure_population
 from boundcheck.estimators.minibatch import minibatch_frame, undefined_batches
 from boundcheck.estimators.montecarlo import DEFAULT_ANCHORS, sampled_anchors
+from boundcheck.estimators.permutation import with_permutations
 from boundcheck.frames import anchors_frame, claims_frame, limits_frame
 from boundcheck.hardest import hardest_anchors, pictures_of
 from boundcheck.manifest import manifest_of
@@ -147,6 +148,7 @@ def verify(
     confidence: float = 0.95,
     population: Population | None = None,
     duplicates: str = "keep",
+    null: bool = True,
     **options: Unpack[Options],
 ) -> Verification:
     """Estimate the losses, check Assumption 1 and the claims, with intervals.
@@ -164,6 +166,7 @@ def verify(
         population: what the embeddings are a sample of, where that is known: its exact limits go beside the estimates.
         duplicates: what becomes of near-duplicates (cosine above 0.98): "keep", and say what they do; "group": a
             cluster is one draw for standard errors; "drop" all but one of each cluster.
+        null: whether gaps are looked at with labels permuted, up to some 250,000 anchors.
         **options: fields of `Variant` and `Execution`, in their place or to change them.
 
     Returns:
@@ -202,6 +205,7 @@ def verify(
             measured, plan = _measured(emb, variant, execution, plan)
     if plan is not None:
         losses = with_parts(measured.losses, execution, tally)
+        losses = with_permutations(losses, execution.seed) if null else losses
         losses = with_duplicates(losses, execution, tally, group=duplicates == "group")
         measured = replace(measured, losses=losses)
     losses = measured.losses
@@ -217,6 +221,7 @@ def verify(
         "until_decided": until_decided,
         "confidence": confidence,
         "duplicates": duplicates,
+        "null": null,
     }
     choice = {"estimator": losses.estimator, "reason": losses.reason, "looks": [list(look) for look in looks]}
     hardest = pd.DataFrame() if plan is None else hardest_anchors(losses)

@@ -30,7 +30,16 @@ from boundcheck.cli.parameters import (
 from boundcheck.cli.progress import note, reporting
 from boundcheck.cli.samples import FILE, encode, encoder_options, load_samples, run_options
 from boundcheck.errors import InputError
-from boundcheck.spec import BETAS, CLASS_PRIORS, ESTIMATORS, POSITIVES, PRECISIONS, SELF_PAIRS, TEMPERATURE
+from boundcheck.spec import (
+    BETAS,
+    CLASS_PRIORS,
+    DESIGNS,
+    ESTIMATORS,
+    POSITIVES,
+    PRECISIONS,
+    SELF_PAIRS,
+    TEMPERATURE,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,6 +67,7 @@ if TYPE_CHECKING:
 @click.option(
     "--duplicates", type=OneOf(["keep", "group", "drop"]), default="keep", show_default=True, help="Near-duplicates."
 )
+@click.option("--null/--no-null", default=True, show_default=True, help="Look at gaps with labels permuted.")
 @click.option("--losses", default="ucl,hucl,scl,hscl", show_default=True, help="List of ids; the four are the papers'.")
 @click.option("--claims", default="all", show_default=True, help="List of ids from `boundcheck claims`.")
 @click.option("--estimator", type=OneOf(ESTIMATORS), default="auto", show_default=True)

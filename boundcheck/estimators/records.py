@@ -14,7 +14,7 @@ from torch import Tensor
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.embeddings.duplicates import Duplicates
 from boundcheck.estimators.anchor_losses import AnchorLosses, instance_weights, weighted_mean
-from boundcheck.estimators.reliability import Doubt, combination, doubt, effective
+from boundcheck.estimators.reliability import Doubt, Null, combination, doubt, effective
 from boundcheck.hardening import Constant, Hardening
 from boundcheck.inference.anytime import anytime_error
 from boundcheck.inference.influence import instance_influence, standard_error, top_share
@@ -91,6 +91,7 @@ class LossTable:
         pieces: how many parts.
         shares_in_parts: the shares of Assumption 1 in those parts, averaged: at a number of instances so many times
             smaller.
+        null: the gap between the losses over all and over other classes when labels are permuted, see `permutation`.
         duplicates: clusters of near-duplicates; None where there are none, or none were looked for.
         dropped: (f,) plug-in means without all but one of each cluster.
         clusters: (n,) what standard errors take for one draw; None where that is the instance.
@@ -114,6 +115,7 @@ class LossTable:
     shift: Tensor | float = 0.0
     by_parts: Tensor | None = None
     shares_in_parts: Mapping[Hardening, float] = field(default_factory=dict)
+    null: Mapping[Hardening, Null] = field(default_factory=dict)
     duplicates: Duplicates | None = None
     dropped: Tensor | None = None
     clusters: Tensor | None = None

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from boundcheck.hardening import Exponential
 from boundcheck.losses import LossKey
-from boundcheck.pools import SAME
+from boundcheck.pools import ALL, DIFF, SAME
 
 if TYPE_CHECKING:
     from boundcheck.estimators.records import LossTable
@@ -26,10 +26,19 @@ LEAST_ESS = 8.0
 MOST_MOVED = {2: 0.4, 4: 0.7}
 MOST_CORRECTED = 2.0  # standard errors
 MOST_BY_DUPLICATES = 1.0  # standard errors by which near-duplicates may move a number
+MOST_AT_NULL = 0.5  # standard errors by which the gap may miss zero when labels are permuted
 MOST_LONELY = 0.05  # of the weight of anchors: those with no other instance of their class
 FEWEST = 20  # instances: a sample of fewer is too small to see what its estimates rest on
 # Mean cosine of two embeddings above which there is next to nothing to tell apart.
 COLLAPSED = 0.99
+
+
+@dataclass(frozen=True)
+class Null:
+    """Gaps with permuted labels, which are zero in the population: their mean, nats, and its standard error."""
+
+    mean: float
+    se: float
 
 
 @dataclass(frozen=True)
@@ -65,6 +74,7 @@ def doubt(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None:
         or _few_effective(losses, keys)
         or _by_correction(losses, keys)
         or _by_duplicates(losses, keys)
+        or _not_null(losses, keys)
         or _moving(losses, keys)
     )
 
@@ -159,6 +169,20 @@ def _by_duplicates(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None
         f"{found.instances:,} instances have a near-duplicate (cosine above {found.cosine:g}); without all but one of "
         f"each cluster the number moves by {moved:.2g} nats, {moved / estimate.se:.1f} standard errors.",
         "duplicates=drop, which is about a population without them",
+    )
+
+
+def _not_null(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None:
+    """What the estimator makes of a gap that is zero."""
+    if len(keys) != 2 or {key.loss.pool for key in keys} != {ALL, DIFF} or keys[0].hardening != keys[1].hardening:
+        return None
+    null, se = losses.null.get(keys[0].hardening), losses.contrast(keys).se
+    if null is None or abs(null.mean) - 2 * null.se <= MOST_AT_NULL * se:
+        return None
+    return Doubt(
+        f"With labels permuted the gap is zero, and is estimated as {null.mean:.2g} nats on average, "
+        f"{abs(null.mean) / se:.1f} standard errors: near-duplicates or a heavy tail mislead the correction of the bias.",
+        "more instances, a softer tilt, or duplicates=drop",
     )
 
 
