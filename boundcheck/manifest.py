@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from boundcheck.claims import Claim
+from boundcheck.estimators.critical_beta import crossing_interval
 from boundcheck.estimators.permutation import PERMUTATIONS
 from boundcheck.estimators.records import LossTable
 from boundcheck.estimators.reliability import collapse
@@ -67,7 +68,7 @@ def manifest_of(
             "ns_per_pair": losses.cost.ns_per_pair,
             "peak_memory_gb": peak_memory_gb(),
         },
-        "crossing": [{"q": q, "beta": None if math.isinf(b) else b, "note": _note(b)} for q, b in crossing.items()],
+        "crossing": [_crossing(losses, q, beta, config["confidence"]) for q, beta in crossing.items()],
         "duplicates": _duplicates(losses),
         "null": [
             {"hardening": h.label, "mean": null.mean, "se": null.se, "permutations": PERMUTATIONS}
@@ -101,6 +102,16 @@ def _checkpoint(meta: Mapping[str, Any]) -> dict[str, Any] | None:
     if "checkpoint" not in meta:
         return None
     return {"path": meta["checkpoint"], "sha256": meta.get("checkpoint_sha256")}
+
+
+def _crossing(losses: LossTable, q: float, beta: float, confidence: float) -> dict[str, Any]:
+    """Where the averaged losses cross: on these data, and the interval for the population."""
+    low, high = crossing_interval(losses, q, confidence)
+
+    def finite(value: float) -> float | None:
+        return value if math.isfinite(value) else None
+
+    return {"q": q, "beta": finite(beta), "low": finite(low), "high": finite(high), "note": _note(beta)}
 
 
 def _note(beta: float) -> str:

@@ -64,6 +64,40 @@ def crossings(losses: LossTable, worst_case: Mapping[LossKey, Tensor]) -> Task[d
             excess[q][beta] = value - ucl[q]
 
 
+def crossing_interval(losses: LossTable, q: float, confidence: float) -> tuple[float, float]:
+    """The betas at which the intervals of H-SCL - UCL hold zero: where the averaged losses of the population cross.
+
+    Corrected gaps at the tilts of the table, in between linear in 1 / (1 + beta); what is not to be relied on may be
+    anything. NaN where a loss is missing; the upper end is inf where no tilt that can be relied on lies above.
+    """
+    ucl = LossKey(UCL, CONSTANT, q)
+    tilts = _tilts(losses, q)
+    if not {ucl, *tilts.values()} <= set(losses.keys):
+        return math.nan, math.nan
+    lower, upper = [], []
+    for beta, key in sorted(tilts.items()):
+        low, high = losses.gap(key, ucl).interval(confidence)
+        sure = losses.doubt((ucl, key)) is None and not math.isnan(low)
+        lower.append((beta, low if sure else -math.inf))
+        upper.append((beta, high if sure else math.inf))
+    return _reaches_zero(upper), _reaches_zero(lower)
+
+
+def _reaches_zero(curve: Sequence[tuple[float, float]]) -> float:
+    """The first beta at which a curve is not below zero, inf where it is below throughout."""
+    for i, (beta, value) in enumerate(curve):
+        if value < 0:
+            continue
+        if i == 0:
+            return beta
+        before, under = curve[i - 1]
+        if math.isinf(value) or math.isinf(under):
+            return before if math.isinf(value) else beta
+        left, right = 1 / (1 + before), 1 / (1 + beta)
+        return 1 / (left + (right - left) * under / (under - value)) - 1
+    return math.inf
+
+
 def _tilts(losses: LossTable, q: float) -> dict[float, LossKey]:
     """beta -> the loss over other classes, for the exponential tilts of the table and none."""
     tilts = {h.beta: LossKey(HSCL, h, q) for h in losses.variant.tilts if isinstance(h, Exponential)}

@@ -181,7 +181,7 @@ def _not_null(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None:
         return None
     return Doubt(
         f"With labels permuted the gap is zero, and is estimated as {null.mean:.2g} nats on average, "
-        f"{abs(null.mean) / se:.1f} standard errors: near-duplicates or a heavy tail mislead the correction of the bias.",
+        f"{abs(null.mean) / se:.1f} standard errors: near-duplicates or a heavy tail mislead the bias correction.",
         "more instances, a softer tilt, or duplicates=drop",
     )
 
