@@ -106,7 +106,7 @@ def _checkpoint(meta: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _crossing(losses: LossTable, q: float, beta: float, confidence: float) -> dict[str, Any]:
     """Where the averaged losses cross: on these data, and the interval for the population."""
-    low, high = crossing_interval(losses, q, confidence)
+    low, high = crossing_interval(losses, q, beta, confidence)
 
     def finite(value: float) -> float | None:
         return value if math.isfinite(value) else None
