@@ -91,9 +91,11 @@ class TileSums(LogSumsOf):
     """The same request, served neither by the fused kernel nor by compiled loops."""
 
     def mirrors(self, plan: PairPlan) -> bool:
+        """Running maxima belong to one side."""
         return False
 
     def beside_tiles(self, plan: PairPlan, progress: Progress | None) -> CumulantTable | None:
+        """Nothing but tiles."""
         return None
 
 

@@ -295,6 +295,7 @@ def test_equality_at_neural_collapse_passes_every_claim_but_the_scenario() -> No
         assert {verdict for name, verdict in verdicts.items() if name not in POPULATION} == {"holds"}
 
 
+@pytest.mark.study
 @settings(max_examples=30)
 @given(
     embedding_sets(),

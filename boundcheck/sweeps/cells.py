@@ -20,8 +20,8 @@ from boundcheck.runs import Run, load_run, save_run
 
 # What reads or writes files, draws or trains decides no number of a verification.
 _MADE_BY = (
-    "claims", "embeddings/set.py", "estimators", "hardening.py", "inference", "losses.py", "manifest.py",
-    "pairwise", "runs.py", "verification.py", "hardest.py",
+    "claims", "embeddings/set.py", "estimators", "frames.py", "hardening.py", "hardest.py", "inference", "losses.py",
+    "manifest.py", "pairwise", "pools.py", "runs.py", "sequential.py", "spec.py", "verification.py",
 )  # fmt: skip
 
 
