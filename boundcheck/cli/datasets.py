@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from boundcheck.cli.parameters import FORMAT
+from boundcheck.cli.parameters import FORMAT, plugin_option
 from boundcheck.cli.samples import FILE
 from boundcheck.cli.tables import aligned
 
@@ -15,6 +15,7 @@ from boundcheck.cli.tables import aligned
 @click.command("datasets")
 @click.option("--data-dir", type=FILE, help="Folder of data sets to look in first.")
 @click.option("--format", "form", type=FORMAT, default="table", show_default=True)
+@plugin_option
 def command(data_dir: Path | None, form: str) -> int:
     """Lists the data sets and where they are.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from boundcheck.cli.parameters import COUNT, SEED
+from boundcheck.cli.parameters import COUNT, SEED, plugin_option
 from boundcheck.cli.progress import note
 from boundcheck.errors import InputError
 
@@ -39,8 +39,9 @@ def encoder_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """--seed --quiet."""
+    """--seed --quiet --plugin."""
     for option in (
+        plugin_option,
         click.option("--quiet", is_flag=True, help="Nothing on stderr but errors."),
         click.option("--seed", type=SEED, default="0", show_default=True),
     ):

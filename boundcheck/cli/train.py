@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from boundcheck._places import Place, reserve_folder
-from boundcheck.cli.parameters import COUNT, DEVICE, NOT_NEGATIVE, POSITIVE, Number, OneOf
+from boundcheck.cli.parameters import COUNT, DEVICE, NOT_NEGATIVE, POSITIVE, Listed, Number, OneOf, objective_names
 from boundcheck.cli.progress import note, reporting
 from boundcheck.cli.ranks import is_first
 from boundcheck.cli.samples import FILE, run_options
@@ -25,7 +25,7 @@ _WHOLE = Number("a whole number >= 0", lambda x: x >= 0, int)
 
 
 @click.command("train")
-@click.option("--objective", required=True, help="ucl, hucl, scl, hscl, dcl, hcl, sscl, supcon, nscl, schane, ...")
+@click.option("--objective", cls=Listed, names=objective_names, required=True, help="One of")
 @click.option("--dataset", default="digits", show_default=True, help="A name, or a folder split/class/*.png.")
 @click.option("--split", default="train", show_default=True)
 @click.option("--data-dir", type=FILE, help="Folder of data sets, looked in first and downloaded to.")

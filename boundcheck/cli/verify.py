@@ -23,13 +23,16 @@ from boundcheck.cli.parameters import (
     FORMAT,
     NOT_NEGATIVE,
     POSITIVE,
+    Listed,
     OneOf,
     Q,
     Several,
+    hardening_forms,
 )
 from boundcheck.cli.progress import note, reporting
 from boundcheck.cli.samples import FILE, encode, encoder_options, load_samples, run_options
 from boundcheck.errors import InputError
+from boundcheck.losses import LOSSES
 from boundcheck.spec import (
     BETAS,
     CLASS_PRIORS,
@@ -58,7 +61,7 @@ if TYPE_CHECKING:
 @click.option("--no-normalize", is_flag=True, help="Take the rows of --embeddings as they are.")
 @click.option("--temperature", type=POSITIVE, help="[default: the checkpoint's, else 0.5]")
 @click.option("--betas", type=Several(NOT_NEGATIVE), help="[default: 0.5,1,2,5,10 and the checkpoint's]")
-@click.option("--hardening", default="exp", show_default=True, help="List of exp, threshold:T, poly:P.")
+@click.option("--hardening", cls=Listed, names=hardening_forms, default="exp", show_default=True, help="List of")
 @click.option("--q", type=Several(Q), default="1", show_default=True, help="List of Q; inf for the decoupled loss.")
 @click.option("--positives", type=OneOf(POSITIVES), default="auto", show_default=True)
 @click.option("--self-pairs", type=OneOf(SELF_PAIRS), default="exclude", show_default=True)
@@ -68,7 +71,9 @@ if TYPE_CHECKING:
     "--duplicates", type=OneOf(["keep", "group", "drop"]), default="keep", show_default=True, help="Near-duplicates."
 )
 @click.option("--null/--no-null", default=True, show_default=True, help="Look at gaps with labels permuted.")
-@click.option("--losses", default="ucl,hucl,scl,hscl", show_default=True, help="List of ids; the four are the papers'.")
+@click.option(
+    "--losses", cls=Listed, names=lambda: LOSSES, default="ucl,hucl,scl,hscl", show_default=True, help="List of"
+)
 @click.option("--claims", default="all", show_default=True, help="List of ids from `boundcheck claims`.")
 @click.option("--estimator", type=OneOf(ESTIMATORS), default="auto", show_default=True)
 @click.option("--anchors", type=ANCHORS, default="all", show_default=True, help="Sample this many anchors.")

@@ -32,7 +32,7 @@ def test_one_logit_alone_leaves_nothing_to_draw() -> None:
     evidence = evidence_of(EmbeddingSet(*collapsed(3, 6, 2)), betas=[2])
     finite = evidence.finite(DEFAULT_KS)
     for loss in ("scl", "hscl"):
-        key = next(key for key in finite.limit.keys if key.loss == loss)
+        key = next(key for key in finite.limit.keys if key.loss.id == loss)
         assert finite.k_epsilon(key, 1e-4) == 1
         assert finite.tables[1].loss(key).plugin == pytest.approx(finite.limit.loss(key).plugin, abs=3e-6)
 

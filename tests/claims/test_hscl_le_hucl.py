@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.hardening import CONSTANT, denominator
+from boundcheck.pools import ALL, SAME
 from tests.claims.designs import FAMILIES, clusters, confusable_few, evidence_of, judged, shared_places, verdicts
 from tests.strategies import embedding_sets
 
@@ -94,7 +95,7 @@ def test_at_every_anchor_the_inequality_is_assumption_1(
             assert (s[m < -1e-5] <= 1e-5).all()
         # Decoupled, the slack is known: rho_all - rho_diff = log(1 + p (e^m - 1)), p the same-class part of the tilt.
         term = denominator(h)
-        p = (losses.table.log_sum("same", term) - losses.table.log_sum("all", term)).exp()
+        p = (losses.table.log_sum(SAME, term) - losses.table.log_sum(ALL, term)).exp()
         expected = torch.log1p(p * torch.expm1(margin))
         slack = slacks[math.inf]
         defined = ~torch.isnan(slack) & ~torch.isnan(margin) & (margin < 50)

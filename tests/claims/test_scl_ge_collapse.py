@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from boundcheck.claims.scl_ge_collapse import collapse_loss
 from boundcheck.embeddings import EmbeddingSet
+from boundcheck.pools import DIFF
 from tests.claims.designs import FAMILIES, clusters, evidence_of, judged, verdicts, with_loss
 from tests.oracles.closed_forms import collapsed, collapsed_loss
 
@@ -107,7 +108,7 @@ def test_needs_a_positive_for_every_anchor() -> None:
     emb = EmbeddingSet(np.stack([np.cos(places), np.sin(places)], 1), np.repeat([0, 1, 2], [4, 4, 1]))
     evidence = evidence_of(emb, betas=[], class_prior="balanced", q=[math.inf], temperature=0.02)
     scl = evidence.losses.loss(evidence.key("scl", evidence.exponentials[0], math.inf))
-    tilted = evidence.losses.table.rho("diff", evidence.exponentials[0])
+    tilted = evidence.losses.table.rho(DIFF, evidence.exponentials[0])
     assert scl.plugin > 0 or len(tilted) == 9
     (judgement,) = judged("scl_ge_collapse", evidence)
     assert judgement.verdict == "inapplicable" and "1 have no positive" in judgement.reason

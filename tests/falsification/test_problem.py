@@ -17,6 +17,7 @@ from boundcheck.errors import InputError
 from boundcheck.falsification.descent import descend
 from boundcheck.falsification.problem import PENALTY, Point, Problem
 from boundcheck.inference.intervals import Estimate
+from boundcheck.pools import ALL
 from boundcheck.spec import Variant
 
 
@@ -86,7 +87,7 @@ def test_slack_that_does_not_average_to_the_margin_is_not_followed() -> None:
     def misleading(evidence: Evidence) -> Iterator[Finding]:
         (finding,) = by_floats().evaluate(evidence)
         yield Finding(*(getattr(finding, name) for name in ("hardening", "beta", "q", "lhs", "rhs", "margin")),
-                      slack=-evidence.losses.table.largest_logit("all"))  # fmt: skip
+                      slack=-evidence.losses.table.largest_logit(ALL))  # fmt: skip
 
     _, expected = looked_at(problem(by_floats()))
     _, gradient = looked_at(problem(misleading))

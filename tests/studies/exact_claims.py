@@ -18,11 +18,9 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from boundcheck.claims import CLAIMS, judge
-from boundcheck.claims.evidence import gather
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
-from boundcheck.estimators import estimate
-from boundcheck.spec import Variant
+from tests.claims.designs import evidence_of
 from tests.strategies import embedding_sets
 
 SEED = 20220904
@@ -62,13 +60,12 @@ def exact_claims(cases: int) -> pd.DataFrame:
         positives: str,
     ) -> None:
         try:
-            spec = Variant(
-                temperature=temperature, betas=betas, q=q, positives=positives, self_pairs=pairs, class_prior=prior
-            ).on(emb)
+            evidence = evidence_of(
+                emb, intervals=False, temperature=temperature, betas=betas, q=q, positives=positives, self_pairs=pairs,
+                class_prior=prior,
+            )  # fmt: skip
         except InputError:  # no class with a positive
             return
-        losses = estimate(emb, spec, intervals=False, device="cpu")
-        evidence = gather(losses, device="cpu", crossing=False)
         for claim in EXACT:
             row, tested = found[claim.id], False
             for judgement in judge(claim, evidence, 0.95):

@@ -13,6 +13,7 @@ import boundcheck.sweeps.grid
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import BoundcheckError, FileError, InputError
 from boundcheck.runs import CLAIM_COLUMNS
+from boundcheck.spec import Execution, Variant
 from boundcheck.sweep_record import SWEEP_COLUMNS, load_sweep
 from boundcheck.verification import verify
 from tests.sweeps.conftest import clusters
@@ -26,9 +27,9 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     seen: list[float] = []
 
     @wraps(verify)
-    def counted(emb: EmbeddingSet, **options: Any) -> Any:
-        seen.append(options["temperature"])
-        return verify(emb, **options)
+    def counted(emb: EmbeddingSet, variant: Variant, execution: Execution, **options: Any) -> Any:
+        seen.append(variant.temperature)
+        return verify(emb, variant, execution, **options)
 
     monkeypatch.setattr(boundcheck.sweeps.grid, "verify", counted)
     return seen
@@ -124,11 +125,11 @@ def test_an_interrupted_sweep_goes_on_where_it_was(encoders, tmp_path, monkeypat
     done: list[float] = []
 
     @wraps(verify)
-    def interrupted(emb: EmbeddingSet, **options: Any) -> Any:
+    def interrupted(emb: EmbeddingSet, variant: Variant, execution: Execution, **options: Any) -> Any:
         if len(done) == 3:
             raise KeyboardInterrupt
-        done.append(options["temperature"])
-        return verify(emb, **options)
+        done.append(variant.temperature)
+        return verify(emb, variant, execution, **options)
 
     monkeypatch.setattr(boundcheck.sweeps.grid, "verify", interrupted)
     with pytest.raises(KeyboardInterrupt):
