@@ -124,7 +124,8 @@ def losses_at(limit: LossTable, key: LossKey, deficit: Tensor, positive: Tensor 
     hit = hit_share(deficit, k)
     if positive is None:
         rho = limit.table.rho(key.tilt.pool, key.hardening)
-        log_v = rho[:, None] + math.log(k) + grid.log_u[:, None] + STEP * torch.arange(grid.nodes)
+        steps = STEP * torch.arange(grid.nodes, dtype=torch.float64)
+        log_v = rho[:, None] + math.log(k) + grid.log_u[:, None] + steps
         return limit.per_anchor(key) + STEP * (hit + torch.expm1(-log_v.exp())).sum(1)
     value = STEP * (((1 - positive) * hit).sum(1) + k * deficit[:, 0])
     return torch.where(torch.isnan(limit.per_anchor(key)), torch.nan, value)

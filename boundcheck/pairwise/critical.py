@@ -145,11 +145,10 @@ class TiltedSums(Request[Tensor]):
 
 def _placed(plan: PairPlan, rows: Tensor, out: Tensor) -> Tensor:
     """(4, a) of the rows asked for, from those of all anchors of the plan; zeros for anchors it does not hold."""
-    anchors = torch.cat([chunk.anchor for chunk in plan.anchors]).cpu()
-    order = anchors.argsort()
-    full = from_rows(plan, anchors[order], out)
-    at = torch.searchsorted(anchors[order], rows).clamp_max(len(anchors) - 1)
-    return torch.where(anchors[order][at] == rows, full[:, at], 0.0)
+    anchors = torch.cat([chunk.anchor for chunk in plan.anchors]).cpu().sort().values
+    full = from_rows(plan, anchors, out)
+    at = torch.searchsorted(anchors, rows.contiguous()).clamp_max(len(anchors) - 1)
+    return torch.where(anchors[at] == rows, full[:, at], 0.0)
 
 
 class _TiltedSums(Kernel):

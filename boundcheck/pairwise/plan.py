@@ -143,16 +143,16 @@ class Tally:
 class PairPlan:
     """All ordered pairs (anchor, candidate) of an embedding set, cut into tiles; logits are <z_a, z_b> / tau."""
 
-    own: Source  # of the anchors
-    guest: Source  # of the candidates; the same but for shards
-    labels: Labels
-    anchors: tuple[Chunk, ...]
-    candidates: tuple[Chunk, ...]
-    order: Tensor  # (m,) original instance index of each candidate, in the order of the plan; m = n but for a shard
+    own: Source = field(repr=False)  # of the anchors
+    guest: Source = field(repr=False)  # of the candidates; the same but for shards
+    labels: Labels = field(repr=False)
+    anchors: tuple[Chunk, ...] = field(repr=False)
+    candidates: tuple[Chunk, ...] = field(repr=False)
+    order: Tensor = field(repr=False)  # (m,) original index of the candidates, in their order here; m = n but for a shard
     symmetric: bool  # the anchor chunks are the candidate chunks
     largest_norm: float
     temperature: float
-    weights: Tensor  # (n,) float64
+    weights: Tensor = field(repr=False)  # (n,) float64
     self_pairs: str
     partition: Partition
     precision: str  # "auto", "float32" or "float64"

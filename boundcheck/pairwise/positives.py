@@ -172,7 +172,8 @@ class _Positives(Kernel):
         self.plan, self.dtype, self.q = plan, dtype, q
         self.out = torch.zeros(3, len(q), plan.n_anchors, dtype=torch.float64, device=plan.device)
         self.columns = torch.zeros(len(q), len(plan.order), dtype=torch.float64, device=plan.device)
-        self.level = rho + torch.tensor([0.0 if math.isinf(x) else math.log(x) for x in q], device=rho.device)
+        log_q = [0.0 if math.isinf(x) else math.log(x) for x in q]
+        self.level = rho + torch.tensor(log_q, dtype=rho.dtype, device=rho.device)
         self.decoupled = np.isinf(q)
 
 
