@@ -33,6 +33,7 @@ def _claim_row(judgement: Judgement, losses: LossTable, confidence: float) -> di
             "ci_high": high,
             "premise_share": finding.premise_share,
             "vacuous": bool(finding.vacuous),
+            "reliable": judgement.reliable,
         }
         if finding.premise is not None:
             row["premise_low"], row["premise_high"] = finding.premise.interval(confidence)

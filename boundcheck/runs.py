@@ -26,7 +26,7 @@ LOSS_COLUMNS = [
 CLAIM_COLUMNS = [
     "claim", "kind", "hardening", "beta", "q", "lhs", "rhs", "gap", "se", "ci_low", "ci_high", "p_value",
     "p_holm", "share_holding", "share_low", "share_high", "n_anchors", "premise_share", "premise_low",
-    "premise_high", "vacuous", "verdict", "reason", "remedy",
+    "premise_high", "vacuous", "reliable", "verdict", "reason", "remedy",
 ]  # fmt: skip
 ASSUMPTION_COLUMNS = [
     "hardening", "beta", "share_holding", "share_low", "share_high", "share_in_parts", "median_margin",

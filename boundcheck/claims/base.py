@@ -142,6 +142,8 @@ class Finding:
         note: what a reader must know beside the numbers.
         between: the two losses that are compared, for what their estimates rest on; empty where other averages are.
         error: nats, what the numbers may be off by beyond the rounding of log-sums.
+        at_least: another gap that this one is never below, with the losses it is between and the reason: what decides
+            where this one is not to be relied on. None without one.
         vacuous: why the inequality could not have come out otherwise; empty where it could.
     """
 
@@ -158,6 +160,7 @@ class Finding:
     premise_slack: Tensor | None = None
     between: tuple[LossKey, ...] = ()
     error: float = 0.0
+    at_least: tuple[Estimate, tuple[LossKey, ...], str] | None = None
     vacuous: str = ""
 
     @property

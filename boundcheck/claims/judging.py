@@ -14,10 +14,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from boundcheck.claims.base import Claim, Evidence, Finding
+from boundcheck.claims.base import Claim, Evidence, Finding, without_uncertainty
 from boundcheck.claims.remedies import to_decide
 from boundcheck.claims.verdicts import MET, UNMET, Verdict
 from boundcheck.errors import InputError
+from boundcheck.estimators.records import LossTable
 from boundcheck.inference.multiplicity import holm
 from boundcheck.pairwise.cumulants import TOLERANCE
 
@@ -35,6 +36,7 @@ class Judgement:
             nothing was tested.
         p_holm: of a gap of zero, two-sided, adjusted for all that were tested together.
         remedy: what would decide what is undecided.
+        reliable: whether the gap's interval is to be relied on.
     """
 
     claim: Claim
@@ -44,6 +46,7 @@ class Judgement:
     p_value: float = math.nan
     p_holm: float = math.nan
     remedy: str = ""
+    reliable: bool = True
 
 
 def judge_all(claims: Sequence[Claim], evidence: Evidence, confidence: float) -> list[Judgement]:
@@ -81,7 +84,7 @@ def _judge_one(claim: Claim, finding: Finding, evidence: Evidence, confidence: f
     if math.isnan(finding.gap.value):
         return Judgement(claim, finding, "inapplicable", finding.note or "undefined at every anchor")
     if claim.kind == "exact":
-        return _judge_exact(claim, finding, evidence.losses.rounding)
+        return _judge_exact(claim, finding, evidence.losses)
     if math.isnan(finding.gap.se):
         return Judgement(claim, finding, "undecided", "no interval was computed")
     rounding = finding.error + (evidence.losses.rounding if finding.between else TOLERANCE)
@@ -90,7 +93,9 @@ def _judge_one(claim: Claim, finding: Finding, evidence: Evidence, confidence: f
         return Judgement(claim, finding, verdict, _words(_premise_reason(claim, finding, verdict), finding.note))
     doubt = evidence.losses.doubt(finding.between) if finding.between else None
     if doubt is not None:
-        return Judgement(claim, finding, "undecided", _words(doubt.reason, finding.note), remedy=doubt.remedy)
+        certain = _by_bound(claim, finding, evidence, confidence)
+        undecided = Judgement(claim, finding, "undecided", _words(doubt.reason, finding.note), remedy=doubt.remedy)
+        return replace(certain or undecided, reliable=False)
     if abs(finding.gap.value) <= rounding:
         reason = f"The gap is within what rounding may do, {rounding:.0e} nats."
         return Judgement(claim, finding, "undecided", _words(reason, finding.note), remedy="use precision float64")
@@ -105,6 +110,16 @@ def _judge_one(claim: Claim, finding: Finding, evidence: Evidence, confidence: f
         reason += " The data satisfy it; only the bias correction puts the interval below 0: too few instances."
     remedy = to_decide(finding.gap, evidence.losses.emb.n, confidence) if verdict == "undecided" else ""
     return Judgement(claim, finding, verdict, reason, finding.gap.p_value(), remedy=remedy)
+
+
+def _by_bound(claim: Claim, finding: Finding, evidence: Evidence, confidence: float) -> Judgement | None:
+    """Met where a gap that this one is never below is above zero, and is to be relied on."""
+    if finding.at_least is None:
+        return None
+    gap, between, why = finding.at_least
+    if evidence.losses.doubt(between) is not None or not gap.interval(confidence)[0] > 0:
+        return None
+    return Judgement(claim, finding, MET[claim.kind], _words(why, finding.note), gap.p_value())
 
 
 def _in_family(judgement: Judgement, p_holm: float, evidence: Evidence, confidence: float) -> Judgement:
@@ -129,7 +144,7 @@ def _by_correction_alone(finding: Finding, rounding: float) -> bool:
     return finding.premise_share == 1 and finding.gap.plugin >= -rounding
 
 
-def _judge_exact(claim: Claim, finding: Finding, rounding: float) -> Judgement:
+def _judge_exact(claim: Claim, finding: Finding, losses: LossTable) -> Judgement:
     """Anchor by anchor, up to rounding: a violation is an error of the program, not of the theorem."""
     if finding.slack is None:
         raise InputError(
@@ -140,8 +155,13 @@ def _judge_exact(claim: Claim, finding: Finding, rounding: float) -> Judgement:
     worst = float(slack.min()) if len(slack) else math.nan
     if math.isnan(worst):
         return Judgement(claim, finding, "inapplicable", finding.note or "undefined at every anchor")
-    tolerance = finding.error + (rounding if finding.between else TOLERANCE)
+    tolerance = finding.error + (losses.rounding if finding.between else TOLERANCE)
     verdict: Verdict = "passes" if worst >= -tolerance else "fails"
+    # What is shown is what is judged: the data's own values, without a correction.
+    finding = replace(finding, gap=without_uncertainty(finding.gap.plugin))
+    if finding.between:
+        low, high = (losses.loss(key).plugin for key in (finding.between[0], finding.between[-1]))
+        finding = finding if len(finding.between) == 1 else replace(finding, lhs=low, rhs=high)
     compared = f"Least slack over {len(slack)} anchors {worst:.2g} nats, rounding tolerance {tolerance:.0e}."
     if verdict == "fails":
         compared += (

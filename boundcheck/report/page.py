@@ -133,7 +133,7 @@ def _claim_row(row: Any) -> dict[str, Any]:
         "q": q_label(row.q),
         "lhs": number(row.lhs, row.se),
         "rhs": number(row.rhs, row.se),
-        "gap": interval(row.gap, row.ci_low, row.ci_high),
+        "gap": ("" if row.reliable else "~ ") + interval(row.gap, row.ci_low, row.ci_high),
         "p": p_value(row.p_holm),
         "share": percent(row.share_holding, row.share_low, row.share_high),
         "premise": percent(row.premise_share),

@@ -26,7 +26,8 @@ def summary_text(run: Run) -> str:
     limits = [] if known.empty else ["", "Exact limits of the population (nats)", "", *_aligned(known)]
     warnings = [f"warning: {warning}" for warning in run.manifest.get("warnings", [])]
     what = f"{where(run)}\n" if where(run) else ""
-    remedies = [f"to decide {name}: {remedy}" for name, remedy in to_decide(run)]
+    remedies = ["~ an interval that is not to be relied on"] if "~" in "".join(table["Gap (nats)"]) else []
+    remedies += [f"to decide {name}: {remedy}" for name, remedy in to_decide(run)]
     others = ["", *self_checks(run), *not_tested(run), *remedies]
     parts = [headline(run), what, *_aligned(table), *others, *limits, *([""] if warnings else []), *warnings]
     return "\n".join(parts) + "\n"
