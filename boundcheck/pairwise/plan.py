@@ -148,9 +148,7 @@ class PairPlan:
     labels: Labels = field(repr=False)
     anchors: tuple[Chunk, ...] = field(repr=False)
     candidates: tuple[Chunk, ...] = field(repr=False)
-    order: Tensor = field(
-        repr=False
-    )  # (m,) original index of the candidates, in their order here; m = n but for a shard
+    order: Tensor = field(repr=False)  # (m,) original indices of the candidates, in their order; m < n of a shard
     symmetric: bool  # the anchor chunks are the candidate chunks
     largest_norm: float
     temperature: float

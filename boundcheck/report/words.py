@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -134,7 +135,9 @@ def not_tested(run: Run) -> list[str]:
     rows = run.claims[run.claims["verdict"] == "inapplicable"]
     reasons: dict[str, list[str]] = {}
     for row in records(rows):
-        names = reasons.setdefault(row.reason, [])
+        # As flags, for whoever reads this at a terminal.
+        flags = re.sub(r"(\w+)='(\w+)'", lambda m: f"--{m[1].replace('_', '-')} {m[2]}", row.reason)
+        names = reasons.setdefault(flags, [])
         if row.claim not in names:
             names.append(row.claim)
     return [f"not tested: {', '.join(names)}: {reason}" for reason, names in reasons.items()]
