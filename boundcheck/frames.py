@@ -8,6 +8,7 @@ import torch
 
 from boundcheck.claims import Judgement
 from boundcheck.estimators import LossTable
+from boundcheck.inference.intervals import Share
 from boundcheck.runs import CLAIM_COLUMNS, hardening_key
 
 
@@ -35,7 +36,7 @@ def _claim_row(judgement: Judgement, losses: LossTable, confidence: float) -> di
             "vacuous": bool(finding.vacuous),
             "reliable": judgement.reliable,
         }
-        if finding.premise is not None:
+        if isinstance(finding.premise, Share):
             row["premise_low"], row["premise_high"] = finding.premise.interval(confidence)
         if finding.share is not None:
             share_low, share_high = finding.share.interval(confidence)

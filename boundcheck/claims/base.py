@@ -136,7 +136,8 @@ class Finding:
         slack: (a,) rhs - lhs of every anchor, NaN where undefined; what an exact claim is judged by, and whose gradient
             a search follows where its mean is the gap. None where the gap is no such mean.
         share: share of anchors with slack >= 0; None where the statement is about averages alone.
-        premise: share of anchors at which the premise holds; None for a claim without one.
+        premise: share of anchors at which the premise holds, with its interval or as a number; None for a claim
+            without one.
         premise_slack: (a,) how far the premise is met at every anchor, NaN where undefined: it holds where >= 0. A
             search for counterexamples follows its gradient; None leaves it the share alone.
         note: what a reader must know beside the numbers.
@@ -155,7 +156,7 @@ class Finding:
     gap: Estimate
     slack: Tensor | None = None
     share: Share | None = None
-    premise: Share | None = None
+    premise: Share | float | None = None
     note: str = ""
     premise_slack: Tensor | None = None
     between: tuple[LossKey, ...] = ()
@@ -166,7 +167,7 @@ class Finding:
     @property
     def premise_share(self) -> float | None:
         """Share of anchors at which the premise holds; None for a claim without one."""
-        return None if self.premise is None else self.premise.value
+        return self.premise.value if isinstance(self.premise, Share) else self.premise
 
 
 @dataclass(frozen=True)

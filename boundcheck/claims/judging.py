@@ -88,14 +88,14 @@ def _judge_one(claim: Claim, finding: Finding, evidence: Evidence, confidence: f
     if math.isnan(finding.gap.se):
         return Judgement(claim, finding, "undecided", "no interval was computed")
     rounding = finding.error + (evidence.losses.rounding if finding.between else TOLERANCE)
-    if finding.gap.se == 0:
-        verdict = MET[claim.kind] if finding.gap.value >= -rounding else UNMET[claim.kind]
-        return Judgement(claim, finding, verdict, _words(_premise_reason(claim, finding, verdict), finding.note))
-    doubt = evidence.losses.doubt(finding.between) if finding.between else None
+    doubt = evidence.losses.doubt(finding.between)
     if doubt is not None:
         certain = _by_bound(claim, finding, evidence, confidence)
         undecided = Judgement(claim, finding, "undecided", _words(doubt.reason, finding.note), remedy=doubt.remedy)
         return replace(certain or undecided, reliable=False)
+    if finding.gap.se == 0:
+        verdict = MET[claim.kind] if finding.gap.value >= -rounding else UNMET[claim.kind]
+        return Judgement(claim, finding, verdict, _words(_premise_reason(claim, finding, verdict), finding.note))
     if abs(finding.gap.value) <= rounding:
         reason = f"The gap is within what rounding may do, {rounding:.0e} nats."
         return Judgement(claim, finding, "undecided", _words(reason, finding.note), remedy="use precision float64")

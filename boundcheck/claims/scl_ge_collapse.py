@@ -33,4 +33,5 @@ def scl_ge_collapse(evidence: Evidence) -> Iterator[Finding]:
         for h in variant.hardenings:
             key = evidence.key("hscl", h, q)
             estimate = evidence.losses.loss(key)
-            yield Finding(h.family, h.beta, q, bound, estimate.value, less_constant(estimate, bound))
+            gap = less_constant(estimate, bound)
+            yield Finding(h.family, h.beta, q, bound, estimate.value, gap, between=(key,))

@@ -64,10 +64,12 @@ def doubt(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None:
 
     Args:
         losses: the table; without standard errors nothing is doubted.
-        keys: one loss, or two whose difference is wanted.
+        keys: one loss, or two whose difference is wanted; none for what concerns the sample as a whole.
     """
     if losses.influence is None or losses.exhaustive or losses.variant.self_pairs == "include":
         return None
+    if not keys:
+        return _nothing_to_tell(losses)
     return (
         _nothing_to_tell(losses)
         or _lonely(losses, keys)

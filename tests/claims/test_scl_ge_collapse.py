@@ -43,7 +43,7 @@ def test_equality_at_neural_collapse_is_not_a_violation(classes: int, temperatur
     assert len(judgements) == 3 * len(QS)
     for judgement in judgements:
         assert judgement.finding is not None
-        assert judgement.finding.margin.value == pytest.approx(0, abs=4e-5)
+        assert judgement.finding.gap.value == pytest.approx(0, abs=4e-5)
         assert judgement.verdict == "holds"
 
 
@@ -63,7 +63,7 @@ def test_never_below_the_bound_on_balanced_data(
     for judgement in judged("scl_ge_collapse", evidence):
         assert judgement.finding is not None
         assert judgement.verdict != "violated"
-        assert not judgement.finding.margin.plugin < -1e-5
+        assert not judgement.finding.gap.plugin < -1e-5
 
 
 def test_a_loss_below_the_bound_is_caught() -> None:

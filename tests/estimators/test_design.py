@@ -6,6 +6,7 @@ import pytest
 import boundcheck as bc
 from boundcheck.estimators.closed import closed
 from boundcheck.estimators.exact import exact
+from boundcheck.estimators.populations import parse_population
 from boundcheck.losses import SCL, UCL
 from boundcheck.spec import Variant
 
@@ -13,7 +14,7 @@ SPEC = "vmf:classes=10,dim=16,kappa=20"
 
 
 def fixed(per, seed, spec=SPEC, classes=10):
-    big = bc.parse_population(f"{spec},n={classes * per * 5}").sample(seed)
+    big = parse_population(f"{spec},n={classes * per * 5}").sample(seed)
     chosen = np.concatenate([np.flatnonzero(big.y == k)[:per] for k in range(classes)])
     return big.subset(np.sort(chosen))
 
@@ -26,7 +27,7 @@ def gap(losses):
 def test_auto_takes_equal_class_sizes_for_fixed():
     variant = Variant(betas=())
     assert variant.on(fixed(10, 0)).design == "fixed"
-    assert variant.on(bc.parse_population(f"{SPEC},n=200").sample(0)).design == "iid"
+    assert variant.on(parse_population(f"{SPEC},n=200").sample(0)).design == "iid"
 
 
 @pytest.mark.parametrize("positives", ["class", "augmentation"])
@@ -35,7 +36,7 @@ def test_the_gap_of_fixed_sizes_is_covered(positives):
     spec = SPEC + (",views=2" if positives == "augmentation" else "")
     views = 2 if positives == "augmentation" else 1
     variant = Variant(betas=(), positives=positives)
-    truth = gap(closed(bc.parse_population(f"{spec},n=100"), variant.with_views(views), anchors=20_000)).value
+    truth = gap(closed(parse_population(f"{spec},n=100"), variant.with_views(views), anchors=20_000)).value
     held = {"fixed": [], "iid": []}
     for seed in range(12):
         emb = fixed(20, seed, spec)

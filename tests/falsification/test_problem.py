@@ -64,7 +64,7 @@ def far_from_centred(evidence: Evidence) -> Iterator[Finding]:
 def test_the_score_is_the_margin_that_is_judged() -> None:
     point, _ = looked_at(problem("hscl_le_hucl"))
     assert point.judgement.finding is not None
-    assert point.margin == pytest.approx(point.judgement.finding.margin.value, abs=1e-12)
+    assert point.margin == pytest.approx(point.judgement.finding.gap.value, abs=1e-12)
     assert point.found == (point.judgement.verdict == "violated")
 
 
@@ -135,7 +135,7 @@ def test_the_premise_itself() -> None:
 def test_a_premise_of_which_only_the_share_is_known(premise: str, score: float) -> None:
     @bc.claim(id="shares", source="here", premise="something")
     def shares(evidence: Evidence) -> Iterator[Finding]:
-        yield Finding(None, None, None, 0.0, -1.0, Estimate(-1.0, -1.0, 0.0), premise_share=0.25)
+        yield Finding(None, None, None, 0.0, -1.0, Estimate(-1.0, -1.0, 0.0), premise=0.25)
 
     point, _ = looked_at(problem(shares, premise))
     assert float(point.score) == pytest.approx(score)
