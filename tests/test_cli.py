@@ -248,7 +248,8 @@ def test_options_reach_the_verification(saved: str, monkeypatch: pytest.MonkeyPa
     arguments = (
         "--embeddings raw.npz --no-normalize --temperature 0.1 --betas 0,3 --hardening exp,threshold:0.5 --q 2,inf "
         "--losses scl,hscl --positives class --self-pairs include --class-prior balanced --claims hscl_le_hucl "
-        "--estimator montecarlo --anchors 7 --negatives 9 --confidence 0.9 --seed 4 --device cpu --precision float64 --quiet"
+        "--estimator montecarlo --anchors 7 --negatives 9 --confidence 0.9 --seed 4 --device cpu --precision float64 "
+        "--quiet"
     )
     assert main(["verify", *arguments.split()]) == 70  # Stop is no error a user can make
     assert given == {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-import torch
 
 from boundcheck.claims import Evidence
 from boundcheck.estimators import DEFAULT_KS
