@@ -389,7 +389,10 @@ def test_datasets(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ("verify --population vmf --hardening poly:2", "limits are known for exp alone"),
         ("verify --estimator closed", "--estimator: closed needs --population"),
         ("verify --population vmf --estimator closed --negatives 3", "closed forms in the limit alone, received [3]"),
-        ("verify --embeddings emb.npz --max-anchors 50", "max_anchors: is the budget of until_decided"),
+        (
+            "verify --embeddings emb.npz --max-anchors 50",
+            "--max-anchors: is the budget of --until-decided, received 50",
+        ),
         ("verify --embeddings emb.npz --until-decided --anchors 50", "until_decided: samples anchors"),
         ("verify --embeddings emb.npz --max-anchors 0 --until-decided", "--max-anchors: expected a whole number >= 1"),
         (
