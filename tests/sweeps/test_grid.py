@@ -3,7 +3,6 @@ from __future__ import annotations
 import shutil
 import sys
 from functools import wraps
-from importlib.machinery import SourceFileLoader
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ import boundcheck as bc
 import boundcheck.sweeps.grid
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import BoundcheckError, FileError, InputError
+from boundcheck.plugins import _import_file
 from boundcheck.runs import CLAIM_COLUMNS
 from boundcheck.spec import Execution, Variant
 from boundcheck.sweep_record import SWEEP_COLUMNS, load_sweep
@@ -210,8 +210,8 @@ def test_a_hardening_of_ones_own_counts_by_its_file(tmp_path, monkeypatch):
             "    family = 'step'\n"
             f"    def log_eta(self, t, temperature):\n        return {height} * (t > 0)\n"
         )
-        step = SourceFileLoader("step_of_mine", str(path)).load_module().Step
-        return cell_key("some", Variant(hardening=["exp", step()]), {}, [])
+        _import_file("step_of_mine", path)
+        return cell_key("some", Variant(hardening=["exp", sys.modules["step_of_mine"].Step()]), {}, [])
 
     first = key("1")
     assert first is not None and first != cell_key("some", Variant(), {}, [])
