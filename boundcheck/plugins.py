@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Callable, Iterable
+from functools import partial
 from importlib.machinery import SourceFileLoader
 from importlib.metadata import entry_points
 from importlib.util import module_from_spec, spec_from_file_location
@@ -40,7 +41,7 @@ def load_plugins(files: Iterable[str | Path] = ()) -> None:
             raise InputError(f"--plugin: expected a Python file, received '{file}', which is no file")
         # Of the path, so that what it defines goes by one name in all processes of a run.
         name = f"boundcheck_plugin_{path.stem}_{hashlib.sha256(bytes(path)).hexdigest()[:8]}"
-        _load(name, f"--plugin: '{file}'", lambda name=name, path=path: _import_file(name, path))
+        _load(name, f"--plugin: '{file}'", partial(_import_file, name, path))
 
 
 def _load(name: str, said: str, load: Callable[[], Any]) -> None:
