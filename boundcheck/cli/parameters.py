@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -93,16 +94,18 @@ class Listed(click.Option):
         return super().get_help_record(ctx)
 
 
+_OBJECTIVES = ("ucl", "hucl", "scl", "hscl", "dcl", "hcl", "sscl", "supcon", "nscl", "schane", "...")
+
+
 def hardening_forms() -> list[str]:
     """exp, threshold:T, ..."""
     return [kind.form for kind in HARDENINGS.values()]
 
 
 def objective_names() -> list[str]:
-    """ucl, hucl, ..."""
-    from boundcheck.lab.objectives import OBJECTIVES
-
-    return list(OBJECTIVES)
+    """All where a plugin was loaded; else some, as importing them takes a second that help does not have."""
+    loaded = sys.modules.get("boundcheck.lab.objectives")
+    return list(loaded.OBJECTIVES) if loaded else list(_OBJECTIVES)
 
 
 def plugin_option(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -101,6 +101,10 @@ class Problem:
         Returns:
             The point; None where the claim does not apply.
         """
+        try:
+            self.variant.on(emb)
+        except InputError:  # shrunk to where no anchor has a positive
+            return None
         evidence = evidence_of(emb, self.variant) if z is None else evidence_of(emb, self.variant, z)
         points = [
             self._point(emb, i, judgement, judgement.finding, evidence)

@@ -191,6 +191,11 @@ class PairPlan:
         """Anchors of a pass."""
         return sum(len(chunk) for chunk in self.anchors)
 
+    @cached_property
+    def anchor_index(self) -> Tensor:
+        """(a,) original index of the anchors, in the order of the rows; a rank's shard may hold none."""
+        return torch.cat([chunk.anchor for chunk in self.anchors]).cpu() if self.anchors else self.order.new_empty(0)
+
     @property
     def pairs(self) -> int:
         """Ordered pairs in one pass."""

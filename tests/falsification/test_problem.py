@@ -160,4 +160,5 @@ def test_a_find_on_another_finding_counts() -> None:
 
 
 def test_nothing_to_attack_where_the_claim_does_not_apply() -> None:
-    assert problem("hscl_le_hucl").point(points().subset([0, 1]), 0) is None
+    assert problem("hscl_le_hucl").point(points().subset([0, 1]), 0) is None  # one of each class: no positive
+    assert problem("hscl_le_hucl").point(points().subset([0, 1, 2]), 0) is not None
