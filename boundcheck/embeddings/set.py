@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
@@ -156,8 +157,11 @@ class EmbeddingSet:
         )
 
     def with_groups(self, groups: ArrayLike | torch.Tensor) -> EmbeddingSet:
-        """The same embeddings with these super-classes, (n,) integer or string labels."""
-        return EmbeddingSet(self.z, self.y, self.ids, self.meta, self.normalize, self.classes, groups)
+        """The same embeddings, not copied, with these super-classes, (n,) integer or string labels."""
+        out = copy(self)
+        for name, value in zip(("groups", "group_names"), _coded(groups, self.n, "groups"), strict=True):
+            object.__setattr__(out, name, value)
+        return out
 
     def __repr__(self) -> str:
         return f"EmbeddingSet({', '.join(f'{key}={value}' for key, value in self._facts().items())})"

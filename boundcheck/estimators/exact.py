@@ -147,13 +147,20 @@ def pair_plan(
 
 
 def with_groups(emb: EmbeddingSet, variant: Variant) -> EmbeddingSet:
-    """The embeddings with the super-classes that a pool of the variant brings along."""
-    brought = list(dict.fromkeys(loss.pool.groups for loss in variant.losses if loss.pool.groups is not None))
-    if not brought:
+    """The embeddings with the super-classes that the pools of a variant go by: their own, or those of the embeddings.
+
+    Raises:
+        InputError: two pools go by different ones, or the embeddings are sharded without those of a pool.
+    """
+    needed = dict.fromkeys(loss.pool.groups for loss in variant.losses if loss.pool.needs_groups)
+    if len(needed) > 1:
+        raise InputError("losses: pools must agree on the super-classes (groups), received two different; use one")
+    brought = next(iter(needed), None)
+    if brought is None:
         return emb
-    if len(brought) > 1:
-        raise InputError("losses: pools must agree on the super-classes, received two different; use one")
-    return emb.with_groups(list(brought[0]))
+    if isinstance(emb, ShardedEmbeddings):
+        raise InputError("losses: a pool's own groups do not reach other ranks; make them the groups of the embeddings")
+    return emb.with_groups(list(brought))
 
 
 def assemble(
