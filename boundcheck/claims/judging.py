@@ -96,10 +96,10 @@ def _judge_one(claim: Claim, finding: Finding, evidence: Evidence, confidence: f
     if finding.gap.se == 0:
         verdict = MET[claim.kind] if finding.gap.value >= -rounding else UNMET[claim.kind]
         return Judgement(claim, finding, verdict, _words(_premise_reason(claim, finding, verdict), finding.note))
-    if abs(finding.gap.value) <= rounding:
+    low, high = finding.gap.interval(confidence)
+    if abs(finding.gap.value) <= rounding and low * high > 0:
         reason = f"The gap is within what rounding may do, {rounding:.0e} nats."
         return Judgement(claim, finding, "undecided", _words(reason, finding.note), remedy="use precision float64")
-    low, high = finding.gap.interval(confidence)
     verdict = "undecided"
     if low > 0:
         verdict = MET[claim.kind]

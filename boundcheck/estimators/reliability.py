@@ -75,6 +75,7 @@ def doubt(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None:
         or _lonely(losses, keys)
         or _few_effective(losses, keys)
         or _by_correction(losses, keys)
+        or _by_one(losses, keys)
         or _by_duplicates(losses, keys)
         or _not_null(losses, keys)
         or _moving(losses, keys)
@@ -155,6 +156,17 @@ def _by_correction(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None
     return Doubt(
         f"The bias correction is {moved / estimate.se:.1f} standard errors: what it leaves cannot be told.",
         f"about {_two_digits(losses.emb.n * (moved / estimate.se / MOST_CORRECTED) ** 2)} instances",
+    )
+
+
+def _by_one(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None:
+    """Where influences have heavy tails the heaviest instances tend to be missing from the sample."""
+    estimate = losses.contrast(keys)
+    if not estimate.heavy:
+        return None
+    return Doubt(
+        f"One instance carries {estimate.top_share:.0%} of the variance.",
+        "more instances, or a look at the one: is it mislabelled, or a duplicate?",
     )
 
 

@@ -150,7 +150,7 @@ def _placed(plan: PairPlan, rows: Tensor, out: Tensor) -> Tensor:
         return out.new_zeros(4, len(rows), device="cpu")
     order = anchors.argsort()
     full = from_rows(plan, anchors[order], out)
-    at = torch.searchsorted(anchors[order], rows).clamp_max(len(anchors) - 1)
+    at = torch.searchsorted(anchors[order], rows.contiguous()).clamp_max(len(anchors) - 1)
     return torch.where(anchors[order][at] == rows, full[:, at], 0.0)
 
 
