@@ -47,7 +47,7 @@ def test_crosses_where_it_must() -> None:
     stars = critical_betas_of(evidence)
     torch.testing.assert_close(stars, torch.full_like(stars, known), atol=2e-3, rtol=0)
     below, above = judged("hscl_ge_ucl", evidence)[:2]
-    assert (below.verdict, above.verdict) == ("violated", "holds")
+    assert (below.verdict, above.verdict) == ("does not occur", "occurs")
     assert f"cross at beta = {known:.3g}" in below.reason
     assert "at 0.00% of anchors; the premise fails, so this does not contradict the scenario." in below.reason
     assert above.finding is not None and above.finding.premise_share == 1
@@ -61,7 +61,7 @@ def test_the_crossing_does_not_depend_on_the_tilts_asked_for(betas: list[float])
 
 def test_no_tilt_is_needed_where_the_other_class_is_nearer() -> None:
     (judgement,) = judged("hscl_ge_ucl", evidence_of(shared_places(200), crossing=True, betas=[1], temperature=1))
-    assert judgement.verdict == "holds" and "no tilt is needed" in judgement.reason
+    assert judgement.verdict == "occurs" and "no tilt is needed" in judgement.reason
 
 
 def test_no_tilt_suffices_at_neural_collapse() -> None:
@@ -69,7 +69,7 @@ def test_no_tilt_suffices_at_neural_collapse() -> None:
     evidence = evidence_of(EmbeddingSet(z, y), crossing=True, betas=[1, 100])
     assert evidence.crossing == {1: math.inf}
     for judgement in judged("hscl_ge_ucl", evidence):
-        assert judgement.verdict == "violated"
+        assert judgement.verdict == "does not occur"
         assert "No exponential tilt makes the averaged losses cross." in judgement.reason
 
 

@@ -119,7 +119,7 @@ def test_share_at_no_tilt_is_the_accuracy_of_a_one_vs_rest_kernel_mean_rule() ->
                 mean[own] = sum(kernel) / len(kernel)
             right += mean[True] >= mean[False]
     assert 0 < right < emb.n * emb.v
-    assert evidence.premise(CONSTANT) == pytest.approx(right / (emb.n * emb.v))
+    assert evidence.premise(CONSTANT).value == pytest.approx(right / (emb.n * emb.v))
 
 
 def nearest_neighbour_accuracy(emb: EmbeddingSet) -> float:
