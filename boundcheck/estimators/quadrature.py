@@ -28,7 +28,7 @@ from boundcheck.pools import ALL, SAME
 # What the nodes left out at the lower end may amount to, nats.
 LEFT_OUT = 1e-8
 # Logits of thousands need as many nodes for every anchor: beyond this memory and time are no longer those of a run.
-MOST_NODES = 2048
+MOST_NODES = 4096
 
 
 @dataclass(frozen=True)
