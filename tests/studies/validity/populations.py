@@ -174,6 +174,8 @@ TUNE: dict[str, Closed | Finite] = {
     "digits, permuted": Finite("digits", permuted=True),
     "newsgroups": Finite("newsgroups"),
     "newsgroups, permuted": Finite("newsgroups", permuted=True),
+    "six newsgroups": Finite("six_newsgroups"),
+    "six newsgroups, permuted": Finite("six_newsgroups", permuted=True),
 }
 REPORT: dict[str, Closed | Finite] = {
     "vmf 5 classes": _vmf("classes=5,dim=32,kappa=10"),
