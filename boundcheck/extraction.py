@@ -43,7 +43,7 @@ def extract(
     normalises them is decided by the checkpoint and recorded there.
 
     Args:
-        checkpoint: the encoder, from `load_checkpoint`.
+        checkpoint: the encoder, from `load_encoder`.
         image_set: n images; the position of an image is the instance its views depend on.
         views: views of each image. With 1 it is the image itself, not augmented; with more, all are
             augmented.

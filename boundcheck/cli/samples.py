@@ -68,10 +68,11 @@ def load_samples(
     checkpoint: Path | None, arch: str | None, dataset: str | None, split: str, data_dir: Path | None, progress: Any
 ) -> Samples:
     """The encoder (the shipped one by default) and the images (of the set it was trained on, by default)."""
+    from boundcheck.checkpoints import load_encoder
     from boundcheck.data import load_dataset
-    from boundcheck.encoders import load_checkpoint, shipped_checkpoint
+    from boundcheck.encoders import shipped_checkpoint
 
-    encoder = load_checkpoint(checkpoint or shipped_checkpoint(), arch)
+    encoder = load_encoder(checkpoint or shipped_checkpoint(), arch=arch)
     name = dataset or encoder.config.dataset
     if name is None:
         raise InputError("--dataset: needed, because the checkpoint does not say what it was trained on; name one")

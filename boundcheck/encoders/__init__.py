@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from .checkpoint import Checkpoint, EncoderConfig, load_checkpoint, save_checkpoint, shipped_checkpoint
+from .checkpoint import OWN_FORMAT, Checkpoint, EncoderConfig, save_checkpoint, shipped_checkpoint
 from .encoder import ENCODERS, Architecture, Encoder, build_encoder
 
 __all__ = [
     "ENCODERS",
+    "OWN_FORMAT",
     "Architecture",
     "Checkpoint",
     "Encoder",
     "EncoderConfig",
     "build_encoder",
-    "load_checkpoint",
     "save_checkpoint",
     "shipped_checkpoint",
 ]

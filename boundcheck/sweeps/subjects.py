@@ -13,9 +13,9 @@ from safetensors import safe_open
 
 from boundcheck._files import load_tensors
 from boundcheck.cache import cached_extract, extraction_key
+from boundcheck.checkpoints import load_encoder
 from boundcheck.data import ImageSet, load_dataset
 from boundcheck.embeddings import EmbeddingSet, load_embeddings
-from boundcheck.encoders import load_checkpoint
 from boundcheck.errors import FileError, InputError
 from boundcheck.extraction import extract
 from boundcheck.spec import Execution
@@ -50,7 +50,7 @@ class Encoding:
         dataset: what checkpoints encode; None for what each was trained on.
         split, data_dir: of the data set, as of `load_dataset`.
         views: of each image, as of `extract`.
-        arch: as of `load_checkpoint`.
+        arch: as of `load_encoder`.
         normalize: scale the rows of embeddings files to norm 1.
         cache: read embeddings from the cache, and keep them there.
     """
@@ -135,7 +135,7 @@ def _of_embeddings(name: str, emb: EmbeddingSet, path: Path | None) -> Subject:
 def _of_checkpoint(
     name: str, path: Path, encoding: Encoding, execution: Execution, images_of: Callable[[str], ImageSet]
 ) -> Subject:
-    checkpoint = load_checkpoint(path, encoding.arch)
+    checkpoint = load_encoder(path, arch=encoding.arch)
     config, sha256 = checkpoint.config, checkpoint.sha256
     dataset = encoding.dataset or config.dataset
     if dataset is None:
@@ -149,7 +149,7 @@ def _of_checkpoint(
 
     def embeddings() -> EmbeddingSet:
         # read again, so that the weights of one encoder at a time are in memory
-        again = load_checkpoint(path, encoding.arch)
+        again = load_encoder(path, arch=encoding.arch)
         if again.sha256 != sha256:
             raise FileError(f"{path}: changed during the sweep; start again when nothing writes to it")
         if encoding.cache:
