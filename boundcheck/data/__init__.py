@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from boundcheck.data import cifar, digits, fashion_mnist, stl10, tiny_imagenet
-from boundcheck.data.base import ImageSet, Places, Progress, Remote, Source, places_for
+from boundcheck.data.base import ImageSet, Places, Progress, Remote, Samples, Source, TextSet, places_for
 from boundcheck.data.fetch import locate_file, locate_folder, remedy
 from boundcheck.data.folder import read_folder
 from boundcheck.errors import DataMissingError, InputError, unknown_name
@@ -17,7 +17,9 @@ __all__ = [
     "ImageSet",
     "Progress",
     "Remote",
+    "Samples",
     "Source",
+    "TextSet",
     "describe_datasets",
     "load_dataset",
     "load_from",

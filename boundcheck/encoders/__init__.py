@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .any_module import adapt, outputs_of
 from .checkpoint import OWN_FORMAT, Checkpoint, EncoderConfig, save_checkpoint, shipped_checkpoint
 from .encoder import ENCODERS, Architecture, Encoder, build_encoder
 
@@ -12,7 +13,9 @@ __all__ = [
     "Checkpoint",
     "Encoder",
     "EncoderConfig",
+    "adapt",
     "build_encoder",
+    "outputs_of",
     "save_checkpoint",
     "shipped_checkpoint",
 ]
