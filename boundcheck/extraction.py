@@ -68,7 +68,7 @@ def extract(
 
     Examples:
         >>> import boundcheck as bc, torch
-        >>> images = bc.load_dataset("digits").subset(range(20))
+        >>> images = bc.load_dataset("digits").subset(slice(0, 20))
         >>> net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 16))
         >>> bc.extract(net, images, preprocess=lambda x: (x - 0.3) / 0.4).z.shape
         (20, 2, 16)

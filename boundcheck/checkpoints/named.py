@@ -119,7 +119,7 @@ def _of_sentences(name: str) -> Checkpoint:
         model = package.SentenceTransformer(name, device="cpu")
     except Exception as error:  # the hub raises many kinds, for names, for the network and for files
         raise FileError(
-            f"encoder: sentence-transformers has no '{name}' here ({error}); it is fetched once, online; or name a folder"
+            f"encoder: sentence-transformers has no '{name}' here ({error}); it is fetched once, online, or is a folder"
         ) from error
     return adapt(
         _Sentences(model), name=Path(name).name, identity="sentence-transformers", kind="sentence-transformers"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,9 @@ def load_program(path: Path, kind: str) -> Checkpoint:
     """
     try:
         if kind == "TorchScript":
-            program: Any = torch.jit.load(str(path), map_location="cpu").eval()  # type: ignore[no-untyped-call]
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # files by it remain, and no other call reads them
+                program: Any = torch.jit.load(str(path), map_location="cpu").eval()  # type: ignore[no-untyped-call]
         else:
             program = torch.export.load(path).module()
     except Exception as error:  # torch raises a dozen unrelated kinds

@@ -75,8 +75,9 @@ _STAND_INS: list[Any] = [
     *((Inert, name) for name in _INERT),
     *((OrderedDict, name) for name in _DICTS),
     (_empty, "collections.defaultdict"),
+    (_empty, "builtins.dict"),
 ]
-ALLOWED = ("argparse.Namespace", *_INERT, *_DICTS, "collections.defaultdict")
+ALLOWED = ("argparse.Namespace", *_INERT, *_DICTS, "collections.defaultdict", "builtins.dict")
 
 _CONTAINERS = ("state_dict", "model", "MODEL_STATE", "model_state_dict", "model_state", "net", "weights")
 _SIDECARS = ("args.json", "config.json")

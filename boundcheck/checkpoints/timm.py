@@ -8,7 +8,6 @@ the training options state, else timm's for the network, else ImageNet's.
 from __future__ import annotations
 
 import argparse
-from importlib.util import find_spec
 from typing import Any
 
 from torch import nn
@@ -64,10 +63,12 @@ class _Pooled(nn.Module):
 
 def _built(arch: str) -> tuple[_Pooled, Statistics]:
     """The network with initial weights, and timm's statistics for it."""
-    if find_spec("timm") is None:
-        raise FileError(f"checkpoint: '{arch}' is built by timm, which is not installed; pip install boundcheck[timm]")
-    import timm
-
+    try:
+        import timm
+    except ImportError as error:
+        raise FileError(
+            f"checkpoint: '{arch}' is built by timm, which cannot be imported ({error}); pip install boundcheck[timm]"
+        ) from error
     try:
         network = timm.create_model(arch, pretrained=False, num_classes=0)
     except RuntimeError as error:
