@@ -148,7 +148,7 @@ def test_a_malicious_pickle_is_refused_and_not_run(tmp_path, write):
         torch.save(evil, path)
     else:
         path.write_bytes(pickle.dumps(evil, protocol=2))
-    assert "received '" in (message := refusal(path)) and "posix.system" in message or "damaged" in message
+    assert ("received '" in (message := refusal(path)) and "posix.system" in message) or "damaged" in message
     assert not (tmp_path / "harm").exists()
 
 

@@ -141,8 +141,9 @@ class _Sentences(nn.Module):
 
 
 def _package(module: str, package: str, extra: str) -> Any:
-    if importlib.util.find_spec(module) is None:
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
         raise InputError(
-            f"encoder: needs the package {package}, which is not installed; pip install boundcheck[{extra}]"
-        )
-    return importlib.import_module(module)
+            f"encoder: needs the package {package}, which cannot be imported ({error}); pip install boundcheck[{extra}]"
+        ) from error

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from boundcheck.encoders.resnet import BasicBlock, Bottleneck, ResNet, Stem, Widths
 from boundcheck.errors import FileError
 
-_NAMES = {
+_NAMES: dict[tuple[type[nn.Module], tuple[int, ...]], str] = {
     (BasicBlock, (1, 1, 1, 1)): "resnet9",
     (BasicBlock, (2, 2, 2, 2)): "resnet18",
     (BasicBlock, (3, 4, 6, 3)): "resnet34",

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from boundcheck.checkpoints.reading import digest
-from boundcheck.encoders import Checkpoint, Encoder, EncoderConfig
+from boundcheck.encoders import Checkpoint, Encoder, EncoderConfig, rows_of
 from boundcheck.errors import FileError
 
 _NOTE = "a program: pixels in [0, 1] go in as they are, and what it returns is the embedding"
@@ -63,6 +63,5 @@ class _Program(nn.Module):
         return self
 
     def forward(self, images: Tensor) -> Tensor:
-        """What the program returns."""
-        out: Tensor = self.program(images)
-        return out
+        """A row per image."""
+        return rows_of(self.program(images), "program", len(images))

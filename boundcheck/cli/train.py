@@ -16,7 +16,7 @@ from boundcheck.cli.parameters import COUNT, DEVICE, NOT_NEGATIVE, POSITIVE, Num
 from boundcheck.cli.progress import note, reporting
 from boundcheck.cli.ranks import is_first
 from boundcheck.cli.samples import FILE, run_options
-from boundcheck.errors import unknown_name
+from boundcheck.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
     from boundcheck.lab.training import EpochEnd

@@ -28,12 +28,12 @@ def read_hub(name: str, split: str) -> Samples:
         InputError: the package is not installed, there is no such split, or its columns are not those of samples.
         DataMissingError: it is neither here nor can be fetched.
     """
-    if find_spec("datasets") is None:
+    try:
+        import datasets
+    except ImportError as error:
         raise InputError(
-            "dataset: needs the package datasets, which is not installed; pip install boundcheck[datasets]"
-        )
-    import datasets
-
+            f"dataset: needs the package datasets, which cannot be imported ({error}); pip install boundcheck[datasets]"
+        ) from error
     root = Path(name)
     try:
         if root.is_dir():

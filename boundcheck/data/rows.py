@@ -90,8 +90,8 @@ def _names(name: str, values: Sequence[Any], stated: Sequence[str] | None) -> li
     for row, value in enumerate(values):
         if isinstance(value, (list, tuple, set, np.ndarray)):
             raise InputError(
-                f"dataset: '{name}' has several labels in row {row} (multi-label), and the losses compare classes of one "
-                "label each; keep one label column, or make a class of every combination, '+'.join(sorted(labels))"
+                f"dataset: '{name}' has several labels in row {row} (multi-label), and the losses compare classes of "
+                "one label each; keep one label column, or make a class of every combination, '+'.join(sorted(labels))"
             )
         if value is None or (isinstance(value, float) and value != value):
             raise InputError(f"dataset: '{name}' has no label in row {row}; remove the row or name its class")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .any_module import adapt, outputs_of
+from .any_module import adapt, outputs_of, rows_of
 from .checkpoint import OWN_FORMAT, Checkpoint, EncoderConfig, save_checkpoint, shipped_checkpoint
 from .encoder import ENCODERS, Architecture, Encoder, build_encoder
 
@@ -16,6 +16,7 @@ __all__ = [
     "adapt",
     "build_encoder",
     "outputs_of",
+    "rows_of",
     "save_checkpoint",
     "shipped_checkpoint",
 ]

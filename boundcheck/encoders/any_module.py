@@ -17,7 +17,7 @@ from .encoder import Encoder
 
 
 def adapt(
-    module: Callable[[Any], Any],
+    module: Any,
     preprocess: Callable[[Any], Any] | None = None,
     *,
     name: str | None = None,
@@ -27,7 +27,8 @@ def adapt(
     """A module or callable as a checkpoint without a head: what it returns is both feature and embedding.
 
     Args:
-        module: takes a batch, preprocessed, and returns a row per sample; put in evaluation mode if it is a module.
+        module: an `nn.Module`, put in evaluation mode, or a callable: takes a batch, preprocessed, and returns a row per
+            sample, or maps or tokens, which are averaged over positions.
         preprocess: applied to the batch first.
         name: in tables; None for the module's own.
         identity: what decides its outputs beside its weights, such as the source that made it; "" where nothing tells,
@@ -42,7 +43,7 @@ def adapt(
             f"encoder: must be a checkpoint, an nn.Module or a callable, received a {type(module).__name__}; read a "
             "file with load_encoder(path)"
         )
-    label = name or getattr(module, "__name__", type(module).__name__)
+    label = name or str(getattr(module, "__name__", type(module).__name__))
     config = EncoderConfig(
         arch=label,
         in_channels=None,
@@ -67,9 +68,9 @@ class _Adapted(nn.Module):
         self.module = module
         self.preprocess = preprocess
 
-    def forward(self, batch: Any) -> Any:
-        """What the callable returns."""
-        return self.module(batch if self.preprocess is None else self.preprocess(batch))
+    def forward(self, batch: Any) -> Tensor:
+        """A row per sample."""
+        return rows_of(self.module(batch if self.preprocess is None else self.preprocess(batch)), "encoder", len(batch))
 
 
 def outputs_of(encoder: Encoder, batch: Tensor | list[str], output: str, layer: str | None) -> Tensor:
@@ -86,7 +87,7 @@ def outputs_of(encoder: Encoder, batch: Tensor | list[str], output: str, layer: 
     """
     if layer is None:
         features, embedding = _forward(encoder, batch)
-        return _rows(embedding if output == "embedding" else features, "encoder")
+        return embedding if output == "embedding" else features
     seen: list[Any] = []
     hook = _submodule(encoder, layer).register_forward_hook(lambda _module, _inputs, result: seen.append(result))
     try:
@@ -97,20 +98,20 @@ def outputs_of(encoder: Encoder, batch: Tensor | list[str], output: str, layer: 
         raise InputError(
             f"layer: must be reached when the encoder runs, received '{layer}', which is not; name another"
         )
-    return _rows(seen[-1], f"layer '{layer}'")
+    return rows_of(seen[-1], f"layer '{layer}'", len(batch))
 
 
-def _forward(encoder: Encoder, batch: Tensor | list[str]) -> tuple[Any, Any]:
+def _forward(encoder: Encoder, batch: Tensor | list[str]) -> tuple[Tensor, Tensor]:
     """Features and embeddings; texts have no pixels to standardise."""
     if isinstance(batch, list):
         features = encoder.backbone(batch)
         return features, encoder.head(features)
-    pair: tuple[Any, Any] = encoder(batch)
+    pair: tuple[Tensor, Tensor] = encoder(batch)
     return pair
 
 
 def _submodule(encoder: Encoder, layer: str) -> nn.Module:
-    named = dict(encoder.named_modules())
+    named: dict[str, nn.Module] = dict(encoder.named_modules())
     fitting = sorted(
         (name for name in named if name == layer or name.endswith(f".{layer}")), key=lambda n: n.count(".")
     )
@@ -120,10 +121,24 @@ def _submodule(encoder: Encoder, layer: str) -> nn.Module:
     return named[fitting[0]]
 
 
-def _rows(value: Any, source: str) -> Tensor:
+def rows_of(value: Any, source: str, n: int) -> Tensor:
+    """What a network gives for n samples, (n, d); maps are averaged over positions, tokens over tokens.
+
+    Args:
+        value: (n, d), (n, d, h, w) or (n, tokens, d), torch or numpy; of several, the first counts.
+        source: what gives it, for messages.
+        n: samples.
+
+    Raises:
+        InputError: it is nothing of the kind.
+    """
     if isinstance(value, (tuple, list)) and value:
         value = value[0]
     rows = torch.as_tensor(value)
+    if rows.ndim > 1 and len(rows) != n:
+        raise InputError(
+            f"{source}: must give a row per sample, received {len(rows)} for {n}; return them all, in order"
+        )
     if rows.ndim == 4:
         return rows.mean(dim=(2, 3))
     if rows.ndim == 3:
