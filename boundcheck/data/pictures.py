@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,11 +15,22 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", 
 _GREY, _COLOUR = {"1", "L", "LA"}, {"P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV"}
 
 
-def read_pictures(paths: Sequence[Path]) -> np.ndarray:
+class Encoded(io.BytesIO):
+    """A picture file in memory, with a name for messages."""
+
+    def __init__(self, content: bytes, name: str) -> None:
+        super().__init__(content)
+        self.label = name
+
+    def __str__(self) -> str:
+        return self.label
+
+
+def read_pictures(paths: Sequence[Path | Encoded]) -> np.ndarray:
     """Pictures of one size, transparency dropped.
 
     Args:
-        paths: the files, at least one.
+        paths: the files, or their contents, at least one.
 
     Returns:
         (n, ch, h, w) uint8; ch is 1 when every picture is grey, else 3.
@@ -41,7 +53,7 @@ def read_pictures(paths: Sequence[Path]) -> np.ndarray:
     return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
 
 
-def _head(path: Path) -> tuple[tuple[int, int], str]:
+def _head(path: Path | Encoded) -> tuple[tuple[int, int], str]:
     """Size (width, height) and mode, without decoding."""
     try:
         with Image.open(path) as picture:
@@ -50,7 +62,7 @@ def _head(path: Path) -> tuple[tuple[int, int], str]:
         raise _damaged(path, error) from error
 
 
-def _decode(path: Path, mode: str) -> np.ndarray:
+def _decode(path: Path | Encoded, mode: str) -> np.ndarray:
     try:
         with Image.open(path) as picture:
             return np.asarray(picture.convert(mode))
@@ -58,5 +70,5 @@ def _decode(path: Path, mode: str) -> np.ndarray:
         raise _damaged(path, error) from error
 
 
-def _damaged(path: Path, error: Exception) -> FileError:
+def _damaged(path: Path | Encoded, error: Exception) -> FileError:
     return FileError(f"{path}: not a picture, or a damaged one ({error}); replace or remove it")
