@@ -1,5 +1,7 @@
-"""The two pictures of the site, made again by `python docs/_tools/drawings.py`: the front figure from the committed runs,
-and the drawing of how an embedding set becomes a verdict."""
+"""The two pictures of the site, made again by `python docs/_tools/drawings.py`.
+
+The front figure comes from the committed runs; the drawing says how an embedding set becomes a verdict.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,7 @@ def front() -> Figure:
     gap.set_title("H-SCL ≤ H-UCL holds up to β = 5 (95 % intervals) …", loc="left")
     share.set_title("… although Assumption 1 fails at some anchors of every encoder", loc="left")
     share.set_ylabel("anchors where\nit holds (%)")
-    share.set_ylim(top=100)
+    share.set_ylim(72, 100)
     share.set_xticks(range(len(rows)), [f"β = {beta:g}" for beta in rows.beta])
     return figure
 
@@ -55,15 +57,15 @@ BOXES = {  # name: (column, row, title, lines)
     "sums": (1, 1, "First pass: log-sums", ["per anchor, same and diff,", "a few powers of eᵗ — (10)"]),
     "losses": (2, 0, "Losses", ["tilted means ρ, positives", "at every Q — (6) to (9)"]),
     "margin": (2, 1, "Margins", ["ρ same − ρ diff: Assumption 1", "at every anchor — (23)"]),
-    "jackknife": (2, 2, "Second pass: leave one out", ["bias, influence of instances,", "effective sample — (50) to (58)"]),
+    "jackknife": (2, 2, "Second pass: leave one out", ["bias, influences,", "effective sample — (50) to (58)"]),
     "claims": (3, 0, "Claims", ["requirements met? else not tested", "gap and its interval — (63)"]),
     "premise": (3, 1, "Premise", ["at which share of anchors", "does it hold? — (59)"]),
     "verdict": (3, 2, "Verdict", ["holds · violated · premise fails", "occurs · undecided · vacuous"]),
 }
 ARROWS = [
     ("data", "plan"), ("variant", "sums"), ("plan", "sums"), ("sums", "losses"), ("sums", "margin"),
-    ("margin", "jackknife"), ("losses", "claims"), ("margin", "premise"), ("jackknife", "verdict"), ("claims", "premise"),
-    ("premise", "verdict"),
+    ("margin", "jackknife"), ("losses", "claims"), ("margin", "premise"), ("jackknife", "verdict"),
+    ("claims", "premise"), ("premise", "verdict"),
 ]  # fmt: skip
 WIDTH, HEIGHT, STEP_X, STEP_Y = 212, 84, 252, 120
 
@@ -72,7 +74,8 @@ def flow() -> str:
     """How an embedding set becomes a verdict, as SVG."""
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {3 * STEP_X + WIDTH + 20} {2 * STEP_Y + HEIGHT + 20}" '
-        'font-family="DejaVu Sans, Verdana, sans-serif" role="img" aria-label="How an embedding set becomes a verdict">',
+        'font-family="DejaVu Sans, Verdana, sans-serif" role="img">',
+        "<title>How an embedding set becomes a verdict</title>",
         '<defs><marker id="tip" markerWidth="8" markerHeight="8" refX="7" refY="4" orient="auto">'
         '<path d="M0,0 L8,4 L0,8 z" fill="#444"/></marker></defs>',
         '<rect width="100%" height="100%" rx="8" fill="#fff"/>',
@@ -83,9 +86,10 @@ def flow() -> str:
         x, y = 10 + column * STEP_X, 10 + row * STEP_Y
         fill = "#dcebf7" if title == "Verdict" else "#f4f4f1"
         parts.append(f'<rect x="{x}" y="{y}" width="{WIDTH}" height="{HEIGHT}" rx="6" fill="{fill}" stroke="#444"/>')
-        parts.append(f'<text x="{x + 12}" y="{y + 26}" font-size="15" font-weight="bold" fill="#111">{escape(title)}</text>')
+        head = f'<text x="{x + 12}" y="{y + 26}" font-size="15" font-weight="bold">'
+        parts.append(f"{head}{escape(title)}</text>")
         for index, line in enumerate(lines):
-            parts.append(f'<text x="{x + 12}" y="{y + 50 + 20 * index}" font-size="12.5" fill="#222">{escape(line)}</text>')
+            parts.append(f'<text x="{x + 12}" y="{y + 50 + 20 * index}" font-size="12.5">{escape(line)}</text>')
     return "\n".join([*parts, "</svg>\n"])
 
 

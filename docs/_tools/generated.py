@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from boundcheck.claims import CLAIMS, Claim
-from boundcheck.cli import COMMANDS, _boundcheck
+from boundcheck.cli import _boundcheck
 from boundcheck.data import DATASETS
 from boundcheck.embeddings.files import FORMATS
 from boundcheck.estimators.populations import POPULATIONS
@@ -20,7 +20,7 @@ from boundcheck.losses import LOSSES
 from boundcheck.pools import POOLS
 
 _KINDS = {
-    "theorem": "Proved for the population, under a premise or without. Can be contradicted by data only where the premise holds.",
+    "theorem": "Proved for the population. Data can contradict it only where its premise, if it has one, holds.",
     "scenario": "May or may not occur. That it does not is a finding, not a contradiction.",
     "exact": "True on every finite data set: a self-check of the program, not evidence about an encoder.",
     "conjecture": "Not proved. Data may refute it.",
@@ -62,7 +62,9 @@ def _claim(claim: Claim) -> str:
 
 
 def _losses() -> str:
-    rows = [(f"`{loss.id}`", loss.title, loss.pool.title, "tilted" if loss.hardened else "1") for loss in LOSSES.values()]
+    rows = [
+        (f"`{loss.id}`", loss.title, loss.pool.title, "tilted" if loss.hardened else "1") for loss in LOSSES.values()
+    ]
     pools = [(f"`{pool.id}`", pool.title, "yes" if pool.needs_groups else "no") for pool in POOLS.values()]
     return "\n\n".join(
         [
@@ -98,7 +100,8 @@ def _objectives() -> str:
     for name, objective in OBJECTIVES.items():
         limit = LIMITS.get(name)
         options = [
-            f"`{key}`" if p.default is p.empty else f"`{key}={p.default}`" for key, p in hyperparameters(objective).items()
+            f"`{key}`" if p.default is p.empty else f"`{key}={p.default}`"
+            for key, p in hyperparameters(objective).items()
         ]
         parts += [
             f"### {name} {{#objective-{name}}}",
@@ -141,30 +144,32 @@ def _data() -> str:
 def commands() -> str:
     """Every command with its arguments and options, from the parsers."""
     context = click.Context(_boundcheck, info_name="boundcheck")
-    parts = ["# Commands", _text(_boundcheck.help or ""), _EXIT_CODES]
-    for name in COMMANDS:
+    parts = ["# Commands", _text(_boundcheck.help or ""), "## Exit codes", _table(("code", "meaning"), _EXIT_CODES)]
+    parts += ["A scenario that does not occur never fails a run."]
+    for name in _boundcheck.list_commands(context):
         command = _boundcheck.get_command(context, name)
         assert command is not None
         usage = command.get_usage(click.Context(command, info_name=name, parent=context)).removeprefix("Usage: ")
         usage = " ".join(usage.split())
-        rows = [row for parameter in command.params if (row := _parameter(parameter, command)) is not None]
+        rows = [_parameter(parameter) for parameter in command.params]
         parts += [f"## {name}", f"```text\n{usage}\n```", _text(command.help or "")]
         parts += [_table(("option", "values", "default", "meaning"), rows)] if rows else []
     return "\n\n".join(parts)
 
 
-_EXIT_CODES = """## Exit codes
+_EXIT_CODES = (
+    ("0", "nothing is violated; for `falsify`, no counterexample was found"),
+    ("1", "a theorem is violated or a self-check fails (see `--fail-on`); for `falsify`, a counterexample was found"),
+    (
+        "2",
+        "a mistake in the command or its input; one line names the parameter, the rule, what was received, the remedy",
+    ),
+    ("3", "interrupted, out of memory, or one of several processes was lost; what was finished is kept"),
+    ("70", "a fault of boundcheck's own; please report it with the lines above the message"),
+)
 
-| code | meaning |
-|---|---|
-| 0 | nothing is violated; for `falsify`, no counterexample was found |
-| 1 | a theorem is violated or a self-check fails, as `--fail-on` has it; for `falsify`, a counterexample was found. A scenario never fails a run |
-| 2 | a mistake in the command or its input: one line says which parameter, the rule, what was received and the remedy |
-| 3 | interrupted, out of memory, or a process of several was lost; what was finished is kept |
-| 70 | a fault of boundcheck's own; please report it with the lines above the message |"""
 
-
-def _parameter(parameter: click.Parameter, command: click.Command) -> tuple[str, ...] | None:
+def _parameter(parameter: click.Parameter) -> tuple[str, ...]:
     info = parameter.to_info_dict()
     if not isinstance(parameter, click.Option):
         return f"`{parameter.human_readable_name}`", "", "", "argument"

@@ -21,7 +21,7 @@ def dcl(
 
     Mean over anchors, mean over positives p, both outside the log, of log(1 + Q g e^{-t_ap}) with
 
-        g = max( (mean_b e^{t_ab} - tau_plus mean_p e^{t_ap}) / (1 - tau_plus), e^{-1/temperature} ),
+        g = max( (mean_b e^{t_ab} - tau_plus mean_p e^{t_ap}) / (1 - tau_plus), e^{-1/temperature} )      (docs/theory.md, eq. (21)),
 
     b over the M = v (b - 1) views of all other instances, p over the anchor's positives; where the floor binds g
     has no gradient. With two views, augmentation positives and the default Q = M this is `Ng` of the authors' code

@@ -23,7 +23,7 @@ def hcl(
 
     Mean over anchors, mean over positives p, both outside the log, of log(1 + Q g e^{-t_ap}) with
 
-        g = max( (sum_b w_b e^{t_ab} - tau_plus sum_p w_p e^{t_ap}) / (1 - tau_plus), e^{-1/temperature} ),
+        g = max( (sum_b w_b e^{t_ab} - tau_plus sum_p w_p e^{t_ap}) / (1 - tau_plus), e^{-1/temperature} )      (docs/theory.md, eq. (21)),
 
     b over the M = v (b - 1) views of all other instances, p over the anchor's positives, weights in proportion to
     e^{beta t} and summing to one in each sum; where the floor binds g has no gradient. With two views,
