@@ -19,9 +19,11 @@ def dcl(
 ) -> Float[Tensor, ""]:
     """Debiased contrastive loss of Chuang et al. 2020 (arXiv 2007.00224): `ucl` less its same-class negatives.
 
+    docs/theory.md, eq. (21).
+
     Mean over anchors, mean over positives p, both outside the log, of log(1 + Q g e^{-t_ap}) with
 
-        g = max( (mean_b e^{t_ab} - tau_plus mean_p e^{t_ap}) / (1 - tau_plus), e^{-1/temperature} )      (docs/theory.md, eq. (21)),
+        g = max( (mean_b e^{t_ab} - tau_plus mean_p e^{t_ap}) / (1 - tau_plus), e^{-1/temperature} ),
 
     b over the M = v (b - 1) views of all other instances, p over the anchor's positives; where the floor binds g
     has no gradient. With two views, augmentation positives and the default Q = M this is `Ng` of the authors' code

@@ -21,9 +21,11 @@ def hcl(
 ) -> Float[Tensor, ""]:
     """Hard and debiased contrastive loss of Robinson et al. 2021 (arXiv 2010.04592): `dcl` tilted by e^{beta t}.
 
+    docs/theory.md, eq. (21).
+
     Mean over anchors, mean over positives p, both outside the log, of log(1 + Q g e^{-t_ap}) with
 
-        g = max( (sum_b w_b e^{t_ab} - tau_plus sum_p w_p e^{t_ap}) / (1 - tau_plus), e^{-1/temperature} )      (docs/theory.md, eq. (21)),
+        g = max( (sum_b w_b e^{t_ab} - tau_plus sum_p w_p e^{t_ap}) / (1 - tau_plus), e^{-1/temperature} ),
 
     b over the M = v (b - 1) views of all other instances, p over the anchor's positives, weights in proportion to
     e^{beta t} and summing to one in each sum; where the floor binds g has no gradient. With two views,
