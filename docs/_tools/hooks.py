@@ -16,6 +16,7 @@ import generated
 
 _MATH = re.compile(r'<(span|div) class="arithmatex">(?:\\\(|\\\[)(.*?)(?:\\\)|\\\])</\1>', re.DOTALL)
 _TAG = re.compile(r"\\tag\{(\d+)\}")
+_FUNCTION = re.compile(r"\\(log|exp|cosh)(?![a-z])")
 _NUMBER = re.compile(r"\((\d{1,2})\)")
 _CITED = re.compile(r"\beqs?\.\s+\((\d{1,2})\)")
 # Parts of a page in which a number in parentheses is no equation's: formulas, code, and the numbers themselves.
@@ -43,7 +44,8 @@ def on_page_content(html: str, page: Any, config: Any, files: Files) -> str:
 def _mathml(found: re.Match[str]) -> str:
     kind, latex = found[1], unescape(found[2])
     number = _TAG.search(latex)
-    formula = convert(_TAG.sub("", latex), display="inline" if kind == "span" else "block")
+    spaced = _FUNCTION.sub(r"\\,\\\1\\,", _TAG.sub("", latex))  # MathML sets no space around the names of functions
+    formula = convert(spaced, display="inline" if kind == "span" else "block")
     if number is None:
         return formula
     return f'<div class="equation" id="eq-{number[1]}">{formula}<span class="number">({number[1]})</span></div>'
