@@ -60,7 +60,7 @@ BOXES = {  # name: (column, row, title, lines)
     "sums": (1, 1, "First pass: log-sums", ["per anchor, same and diff,", "a few powers of eᵗ — (10)"]),
     "losses": (2, 0, "Losses", ["tilted means ρ, positives", "at every Q — (6) to (9)"]),
     "margin": (2, 1, "Margins", ["ρ same − ρ diff: Assumption 1", "at every anchor — (23)"]),
-    "jackknife": (2, 2, "Second pass: leave one out", ["bias, influences,", "effective sample — (50) to (58)"]),
+    "jackknife": (2, 2, "Second pass: jackknife", ["bias, influences,", "effective sample — (50) to (58)"]),
     "claims": (3, 0, "Claims", ["requirements met?", "gap and its interval — (63)"]),
     "premise": (3, 1, "Premise", ["at which share of anchors", "does it hold? — (59)"]),
     "verdict": (3, 2, "Verdict", ["holds · violated · premise fails", "occurs · undecided · vacuous"]),
