@@ -1,12 +1,12 @@
 """Intervals that hold at every sample size at once, so that sampling may stop when they have decided.
 
 An asymptotic confidence sequence with the robust normal-mixture boundary (Waudby-Smith, Arbour, Sinha, Kennedy, Ramdas,
-"Time-uniform central limit theory and asymptotic confidence sequences", Annals of Statistics 52, 2024, Theorem 2.2):
-for the mean of t observations with standard deviation s,
+"Time-uniform central limit theory and asymptotic confidence sequences", Annals of Statistics 52, 2024, Theorem 2.2;
+docs/theory.md, eq. (62)): for the mean of t observations with standard deviation s,
 
     P(for all t: |mean_t - mu| <= s sqrt(2 (t r^2 + 1) / (t^2 r^2) log(sqrt(t r^2 + 1) / alpha))) -> 1 - alpha
 
-(docs/theory.md, eq. (62)) as the first t grows; r sets where the sequence is narrowest. Anchors are sampled without replacement, which makes the
+as the first t grows; r sets where the sequence is narrowest. Anchors are sampled without replacement, which makes the
 sequence conservative. It is about the data set's own value; the population adds an error that does not change while
 anchors are sampled, for which a normal interval does. Half of alpha goes to each (a union bound).
 """
