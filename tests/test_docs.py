@@ -25,7 +25,8 @@ PAGES = sorted(DOCS.rglob("*.md"))
 GENERATED = {DOCS / "catalogue.md", DOCS / "cli.md"}
 CITED = re.compile(r"\beq\.\s+\((\d+)\)")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-PYTHON = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+# A block of code, and what it prints where that is shown right below.
+PYTHON = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```)?", re.DOTALL | re.MULTILINE)
 
 
 def equations() -> list[int]:
@@ -95,8 +96,13 @@ def _registries() -> Iterator[None]:
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if PYTHON.search(page.read_text(encoding="utf-8"))], ids=lambda page: page.stem
 )
-def test_code_runs_as_written(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_code_runs_and_prints_as_written(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     module = ModuleType("as_written")
     monkeypatch.setitem(sys.modules, "as_written", module)  # where dataclasses look up their annotations
-    exec("\n".join(PYTHON.findall(page.read_text(encoding="utf-8"))), vars(module))
+    for code, shown in PYTHON.findall(page.read_text(encoding="utf-8")):
+        capsys.readouterr()
+        exec(code, vars(module))
+        assert shown in ("", capsys.readouterr().out)
