@@ -1,4 +1,7 @@
-"""What the bounds of the mean classifier by the contrastive loss share: the two losses, over K."""
+"""What the bounds of the mean classifier by the contrastive loss share: the two losses, over K.
+
+docs/theory.md, eq. (35) to eq. (39).
+"""
 
 from __future__ import annotations
 

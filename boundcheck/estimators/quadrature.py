@@ -1,6 +1,6 @@
 """The loss at finite k of every anchor, by quadrature over the Laplace transforms of its pool and of its positives.
 
-With D the pool's transform and P the positives' at u k / Q (see `population.finite`),
+With D the pool's transform and P the positives' at u k / Q (docs/theory.md, eq. (19)),
 
     L^(k)(a) = log 2 sum_g (1 - P(u_g k / Q)) (1 - (1 - D(u_g))^k),
 
