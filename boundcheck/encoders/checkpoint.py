@@ -17,9 +17,9 @@ from typing import TypeGuard
 import torch
 from torch import Tensor
 
-from boundcheck._files import load_tensors
 from boundcheck._places import atomic_path
 from boundcheck.errors import FileError, InputError, unknown_name
+from boundcheck.ingest import load_tensors
 
 from .encoder import ENCODERS, Encoder, build_encoder
 

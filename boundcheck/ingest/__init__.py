@@ -9,7 +9,7 @@ from boundcheck.ingest.archives import members_of
 from boundcheck.ingest.arrays import read_arrays
 from boundcheck.ingest.columns import read_parquet
 from boundcheck.ingest.regular import SPARE, budget, is_regular, open_regular, read_regular, reading, sha256_of
-from boundcheck.ingest.tables import parse_json, read_csv, read_json
+from boundcheck.ingest.tables import parse_json, parse_json_value, read_csv, read_json
 from boundcheck.ingest.tensors import Unread, load_safetensors, load_tensors
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "members_of",
     "open_regular",
     "parse_json",
+    "parse_json_value",
     "read_arrays",
     "read_csv",
     "read_json",

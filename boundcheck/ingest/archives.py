@@ -40,7 +40,9 @@ def members_of(file: BinaryIO, size: int, limit: int, *, stored: bool = False) -
         raise ValueError("a stored member declares two sizes")
     total = sum(info.file_size for info in infos)
     if total > limit:
-        raise ValueError(f"it unpacks to {total:,} bytes, more than the {limit:,} that its size allows; save it unpacked")
+        raise ValueError(
+            f"it unpacks to {total:,} bytes, more than the {limit:,} that its size allows; save it unpacked"
+        )
     return {info.filename: info for info in infos}
 
 

@@ -6,28 +6,33 @@ import math
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
 from boundcheck.ingest.archives import members_of
-from boundcheck.ingest.regular import budget, open_regular, reading
+from boundcheck.ingest.regular import budget, open_regular, reading, require_hash
 
 _CHUNK = 1 << 20
 
 
-def read_arrays(path: Path, names: Iterable[str], what: str = "an archive of arrays") -> dict[str, np.ndarray]:
+def read_arrays(
+    path: Path, names: Iterable[str], what: str = "an archive of arrays", sha256: str | None = None
+) -> dict[str, np.ndarray]:
     """The arrays of these names that a `.npz` archive has.
 
     Args:
         path: the archive.
         names: which arrays.
         what: what it should be, for the message.
+        sha256: (hex) what it must hash to, where that is known.
 
     Raises:
         FileError: missing, damaged, larger than `budget` allows, or holding objects.
     """
     with open_regular(path) as (file, size), reading(path, what):
+        require_hash(file, sha256)
+        if file.read(6) == b"\x93NUMPY":
+            raise ValueError("a single array, not an archive of z and y")
         members = members_of(file, size, budget(size))
         wanted = [name for name in names if f"{name}.npy" in members]
         with zipfile.ZipFile(file) as archive:
@@ -39,7 +44,7 @@ def read_arrays(path: Path, names: Iterable[str], what: str = "an archive of arr
         return arrays
 
 
-def _read_array(member: IO[bytes], size: int, name: str) -> np.ndarray:
+def _read_array(member: zipfile.ZipExtFile, size: int, name: str) -> np.ndarray:
     """One array, whose declared shape is as large as what is there."""
     version = np.lib.format.read_magic(member)
     read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)

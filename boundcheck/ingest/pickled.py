@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-STEPS = 1 << 20  # opcodes, and one more for every 64 bytes of a stream; CIFAR-100's training batch has 3e5
+STEPS = 1 << 19  # opcodes, and one more for every 64 bytes of a stream; CIFAR-100's training batch has 3e5
 
 
 class RefusedError(ValueError):
@@ -56,7 +56,7 @@ def read_pickle(content: bytes, meaning: Meaning, start: int = 0) -> tuple[Any, 
         start: where it begins.
 
     Raises:
-        RefusedError: truncated, damaged, too long, or holding something else than plain values and what `meaning` takes.
+        RefusedError: truncated, damaged, too long, or holding what `meaning` does not take.
     """
     stream = _Stream(content, meaning, start)
     try:

@@ -34,6 +34,8 @@ def open_regular(path: Path) -> Iterator[tuple[BinaryIO, int]]:
             if not stat.S_ISREG(status.st_mode):
                 raise FileError(f"{path}: must be a regular file; name one")
             yield file, status.st_size
+    except FileNotFoundError as error:
+        raise FileError(f"{path}: is missing; check the path") from error
     except OSError as error:
         raise FileError(f"{path}: cannot be read ({error.strerror or error})") from error
     except ValueError as error:
@@ -57,9 +59,20 @@ def read_regular(path: Path, limit: int | None = None, sha256: str | None = None
         if limit is not None and size > limit:
             raise FileError(f"{path}: must have at most {limit:,} bytes, received {size:,}")
         content = file.read(size)
-    if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
-        raise FileError(f"{path}: damaged, its SHA-256 is not {sha256[:12]}... as when it was written; make it again")
+        file.seek(0)
+        require_hash(file, sha256)
     return content
+
+
+def require_hash(file: BinaryIO, sha256: str | None) -> None:
+    """Holds a file against the SHA-256 (hex) of what was written, where that is known; leaves it at its start.
+
+    Raises:
+        FileError: it was changed.
+    """
+    if sha256 is not None and hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+        raise FileError(f"{file.name}: damaged, its SHA-256 is not {sha256[:12]}... as when written; make it again")
+    file.seek(0)
 
 
 def sha256_of(path: Path) -> str:

@@ -81,6 +81,8 @@ def _from_stream(content: bytes) -> Any:
     for _ in range(3):
         value, place = read_pickle(content, _Tensors({}.__getitem__), place)
         parts.append(value)
+        if parts[0] != _MAGIC:
+            raise ValueError("not a file of torch.save; pickled objects, which are never loaded")
     if parts[:2] != [_MAGIC, _PROTOCOL] or not (isinstance(parts[2], dict) and parts[2].get("little_endian") is True):
         raise ValueError("not a file of torch.save")
     sizes = _Tensors(None)

@@ -11,13 +11,13 @@ from typing import Any, TypeAlias
 
 from safetensors import safe_open
 
-from boundcheck._files import load_tensors
 from boundcheck.cache import cached_extract, extraction_key
 from boundcheck.data import ImageSet, load_dataset
 from boundcheck.embeddings import EmbeddingSet, load_embeddings
 from boundcheck.encoders import load_checkpoint
 from boundcheck.errors import FileError, InputError
 from boundcheck.extraction import extract
+from boundcheck.ingest import load_tensors
 from boundcheck.spec import Execution
 
 Encoders: TypeAlias = Mapping[str, EmbeddingSet | str | Path] | Sequence[str | Path]
