@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 import struct
-import zlib
 from math import prod
 from pathlib import Path
 
@@ -13,11 +11,14 @@ import numpy as np
 from boundcheck.data.base import ImageSet, Places, Remote, Source, numbered_ids
 from boundcheck.data.fetch import find_file, verify_content
 from boundcheck.errors import FileError
+from boundcheck.ingest import budget, read_regular
+from boundcheck.ingest.regular import gunzipped
 
 CLASSES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
 )  # fmt: skip
 _URL = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
+LARGEST_FILE = 1 << 28  # bytes; the training images have 4.7e7
 _PREFIX = {"train": "train", "test": "t10k"}
 
 
@@ -50,12 +51,12 @@ def read_idx(path: Path, dimensions: int, remote: Remote | None = None) -> np.nd
     Raises:
         FileError: truncated, corrupt, or not such a file.
     """
-    try:
-        content = path.read_bytes()
-        if content[:2] == b"\x1f\x8b":
-            content = gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
-        raise FileError(f"{path}: truncated or corrupt gzip file ({error}); delete it and fetch it again") from error
+    content = read_regular(path, LARGEST_FILE)
+    if content[:2] == b"\x1f\x8b":
+        try:
+            content = gunzipped(content, budget(len(content)))
+        except ValueError as error:
+            raise FileError(f"{path}: truncated or corrupt gzip file ({error}); delete it, fetch it again") from error
     header = 4 + 4 * dimensions
     # IDX: two zero bytes, the type (8 is unsigned byte), the number of axes, their sizes as big-endian uint32
     if len(content) < header or content[:4] != bytes((0, 0, 8, dimensions)):

@@ -64,11 +64,12 @@ class _Batch(Meaning):
         raise RefusedError("something beside the stream, which no image batch has")
 
 
-def read_batch(path: Path) -> dict[str, Any]:
+def read_batch(path: Path, sha256: str | None = None) -> dict[str, Any]:
     """A pickled dict of numbers, text, lists of them and arrays of bytes, as the `cifar-*-py` archives hold.
 
     Args:
         path: the pickle, written by Python 2 or 3, any protocol.
+        sha256: (hex) what it must hash to, where that is known.
 
     Returns:
         The dict, its keys as text.
@@ -76,7 +77,7 @@ def read_batch(path: Path) -> dict[str, Any]:
     Raises:
         FileError: missing, truncated, too large, or holding anything else.
     """
-    content = read_regular(path, LARGEST_FILE)
+    content = read_regular(path, LARGEST_FILE, sha256)
     try:
         batch, _ = read_pickle(content, _Batch(len(content)))
         if not isinstance(batch, dict):

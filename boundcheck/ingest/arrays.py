@@ -31,8 +31,11 @@ def read_arrays(
     """
     with open_regular(path) as (file, size), reading(path, what):
         require_hash(file, sha256)
-        if file.read(6) == b"\x93NUMPY":
+        start = file.read(6)
+        if start == b"\x93NUMPY":
             raise ValueError("a single array, not an archive of z and y")
+        if start[:1] == b"\x80":
+            raise ValueError("pickled objects, which are never loaded; save plain arrays")
         members = members_of(file, size, budget(size))
         wanted = [name for name in names if f"{name}.npy" in members]
         with zipfile.ZipFile(file) as archive:

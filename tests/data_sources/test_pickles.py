@@ -85,7 +85,7 @@ def test_what_pickle_writes_is_read_as_pickle_reads_it(content, rows, protocol, 
         (b"\x80\x02cnumpy\ndtype\n)\x81.", "not a dict"),  # NEWOBJ
         (b"\x80\x02P0\n.", "beside the stream"),  # PERSID
         (b"\x80\x02\x82\x01.", "opcode"),  # EXT1
-        (b"\x80\x02}cnumpy\nndarray\nK\x01s.", "key that is not text"),
+        (b"\x80\x02}cnumpy\nndarray\nK\x01s.", "neither text nor a number"),
         (b"\x80\x02}U\x01acnumpy\nndarray\ns.", "asks for numpy.ndarray"),
         (b"c_codecs\nencode\n(S'x'\nS'zip'\ntR.", "encoding"),
         (b"", "truncated"),
