@@ -100,19 +100,19 @@ def _numbers(labels: object) -> np.ndarray:
 
 
 def _source(name: str, folders: tuple[str, str], binary: tuple[str, str], python: tuple[str, str]) -> Source:
-    remotes = tuple(Remote(_URL + filename, filename, f"md5:{md5}") for filename, md5 in (binary, python))
+    remotes = tuple(Remote(_URL + filename, filename, f"sha256:{sha256}") for filename, sha256 in (binary, python))
     return Source(name, ("train", "test"), read, remotes, folders)
 
 
 CIFAR10 = _source(
     "cifar10",
     ("cifar-10-batches-bin", "cifar-10-batches-py"),
-    ("cifar-10-binary.tar.gz", "c32a1d4ab5d03f1284b67883e8d87530"),
-    ("cifar-10-python.tar.gz", "c58f30108f718f92721af3b95e74349a"),
+    ("cifar-10-binary.tar.gz", "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"),
+    ("cifar-10-python.tar.gz", "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"),
 )
 CIFAR100 = _source(
     "cifar100",
     ("cifar-100-binary", "cifar-100-python"),
-    ("cifar-100-binary.tar.gz", "03b5dce01913d631647c71ecec9e9cb8"),
-    ("cifar-100-python.tar.gz", "eb9058c3a382ffc7106e4002c42a8d85"),
+    ("cifar-100-binary.tar.gz", "58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec"),
+    ("cifar-100-python.tar.gz", "85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7"),
 )

@@ -200,7 +200,9 @@ def _unpack(archive: Path, folders: tuple[str, ...], home: Path, wanted: Callabl
                 _record_sums(staging / name)
                 (staging / name).rename(home / name)
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, ValueError, RuntimeError) as error:
-        raise FileError(f"{archive}: truncated or unsafe archive ({error}); delete it and fetch it again") from error
+        raise FileError(
+            f"{archive}: truncated or unsafe archive ({_first_line(error)}); delete it and fetch it again"
+        ) from error
     except OSError as error:
         reason = error.strerror or str(error)
         raise FileError(f"{archive}: cannot be unpacked into {home} ({reason})") from error
@@ -208,6 +210,10 @@ def _unpack(archive: Path, folders: tuple[str, ...], home: Path, wanted: Callabl
         shutil.rmtree(staging, ignore_errors=True)
         with suppress(OSError):  # in use unless nothing was unpacked
             home.rmdir()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _record_sums(folder: Path) -> None:

@@ -37,9 +37,9 @@ SOURCE = Source(
     read,
     remotes=(
         Remote(
-            "http://ai.stanford.edu/~acoates/stl10/stl10_binary.tar.gz",
+            "https://cs.stanford.edu/~acoates/stl10/stl10_binary.tar.gz",
             "stl10_binary.tar.gz",
-            "md5:91f7769df0f17e558f3565bffb0c7dfb",
+            "sha256:f31fd99273a1acb8609c8db427cebb1de3f71de77758cdc0e22956e1289b9866",
         ),
     ),
     folders=("stl10_binary",),
