@@ -22,9 +22,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
-from boundcheck._files import load_tensors, read_regular
 from boundcheck.checkpoints.base import CheckpointFile
 from boundcheck.errors import FileError
+from boundcheck.ingest import open_regular, read_regular
 
 
 class Inert:
@@ -116,7 +116,7 @@ def read_payload(path: Path) -> dict[Any, Any]:
         )
     try:
         with torch.serialization.safe_globals(_STAND_INS):
-            payload = load_tensors(path)
+            payload = _loaded(path)
     except Exception as error:  # torch raises a dozen unrelated kinds for damaged and unsafe files
         raise _refusal(path, error) from error
     if not isinstance(payload, dict):
@@ -124,6 +124,12 @@ def read_payload(path: Path) -> dict[Any, Any]:
             f"checkpoint: '{path}' holds a {type(payload).__name__}, no weights by name; save the model's state_dict()"
         )
     return payload
+
+
+def _loaded(path: Path) -> Any:
+    """What torch's restricted unpickler makes of a regular file."""
+    with open_regular(path) as (file, _):
+        return torch.load(file, map_location="cpu", weights_only=True)
 
 
 def program_kind(path: Path) -> str | None:

@@ -127,7 +127,7 @@ class Remote:
     Attributes:
         url: where it is.
         filename: its name on disk.
-        hash: "md5:..." or "sha256:..." of the file.
+        hash: "sha256:..." of the file.
         content_hash: the same of what the file unpacks to, for files packed anew or unpacked.
     """
 

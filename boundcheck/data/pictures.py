@@ -10,8 +10,10 @@ import numpy as np
 from PIL import Image
 
 from boundcheck.errors import FileError
+from boundcheck.ingest import open_regular
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
+MOST_PIXELS = 1 << 24
 _GREY, _COLOUR = {"1", "L", "LA"}, {"P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV"}
 
 
@@ -40,6 +42,10 @@ def read_pictures(paths: Sequence[Path | Encoded]) -> np.ndarray:
     """
     heads = [_head(path) for path in paths]
     (width, height), _ = heads[0]
+    if width * height > MOST_PIXELS:
+        raise FileError(
+            f"{paths[0]}: must have at most {MOST_PIXELS:,} pixels, received {width}x{height}; make it smaller"
+        )
     for path, (size, mode) in zip(paths, heads, strict=True):
         if size != (width, height):
             received = f"{path} is {size[0]}x{size[1]}"
@@ -55,10 +61,13 @@ def read_pictures(paths: Sequence[Path | Encoded]) -> np.ndarray:
 
 def _head(path: Path | Encoded) -> tuple[tuple[int, int], str]:
     """Size (width, height) and mode, without decoding."""
+    if isinstance(path, Path):
+        with open_regular(path):
+            pass  # a pipe would be waited for
     try:
         with Image.open(path) as picture:
             return picture.size, picture.mode
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except Exception as error:  # a damaged picture can fail anywhere inside its decoder
         raise _damaged(path, error) from error
 
 
@@ -66,7 +75,7 @@ def _decode(path: Path | Encoded, mode: str) -> np.ndarray:
     try:
         with Image.open(path) as picture:
             return np.asarray(picture.convert(mode))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except Exception as error:
         raise _damaged(path, error) from error
 
 

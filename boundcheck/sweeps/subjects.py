@@ -11,7 +11,6 @@ from typing import Any, TypeAlias
 
 from safetensors import safe_open
 
-from boundcheck._files import load_tensors
 from boundcheck.cache import cached_extract, extraction_key
 from boundcheck.checkpoints import load_encoder
 from boundcheck.data import Samples, load_dataset
@@ -19,6 +18,7 @@ from boundcheck.embeddings import EmbeddingSet, load_embeddings
 from boundcheck.encoders import Checkpoint
 from boundcheck.errors import FileError, InputError
 from boundcheck.extraction import default_views, extract
+from boundcheck.ingest import load_tensors
 from boundcheck.spec import Execution
 
 Encoders: TypeAlias = Mapping[str, EmbeddingSet | str | Path] | Sequence[str | Path]
