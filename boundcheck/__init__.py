@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from boundcheck.claims import CLAIMS as CLAIMS
     from boundcheck.claims.base import claim as claim
     from boundcheck.data import load_dataset as load_dataset
+    from boundcheck.diagnostics import diagnose as diagnose
     from boundcheck.embeddings import EmbeddingSet as EmbeddingSet
     from boundcheck.embeddings import load_embeddings as load_embeddings
     from boundcheck.embeddings import save_embeddings as save_embeddings
@@ -36,6 +37,7 @@ _HOME = {
     "CONSTANT": "hardening",
     "claim": "claims.base",
     "load_dataset": "data",
+    "diagnose": "diagnostics",
     "EmbeddingSet": "embeddings",
     "load_embeddings": "embeddings",
     "save_embeddings": "embeddings",

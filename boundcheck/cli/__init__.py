@@ -16,7 +16,7 @@ from boundcheck import __version__
 from boundcheck.cli.ranks import is_first
 from boundcheck.errors import BoundcheckError, LostRankError, unknown_name
 
-COMMANDS = ("verify", "embed", "train", "sweep", "falsify", "reproduce", "claims", "datasets", "report")
+COMMANDS = ("verify", "embed", "train", "sweep", "falsify", "diagnose", "reproduce", "claims", "datasets", "report")
 
 
 class _Commands(click.Group):

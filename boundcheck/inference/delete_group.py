@@ -57,6 +57,16 @@ def delete_group(
     group = deal_groups(y, min(groups, len(y)), seed)
     whole = np.asarray(statistic(np.arange(len(y))), dtype=np.float64)
     without = np.stack([statistic(np.flatnonzero(group != g)) for g in range(group.max() + 1)])
+    return from_values(whole, without)
+
+
+def from_values(whole: Float[np.ndarray, " s"], without: Float[np.ndarray, "g s"]) -> list[Estimate]:
+    """The estimates from the values themselves.
+
+    Args:
+        whole: (s,) over all instances.
+        without: (g, s) without each group.
+    """
     count, mean = len(without), without.mean(0)
     corrected = count * whole - (count - 1) * mean
     se = np.sqrt((count - 1) / count * np.square(without - mean).sum(0))
