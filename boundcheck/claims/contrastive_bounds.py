@@ -43,7 +43,12 @@ def lower_bounds(evidence: Evidence, offset: Callable[[int], float]) -> Iterator
     """Findings for L_cont + offset <= mean-classifier cross-entropy."""
     supervised, contrastive = mean_classifier_loss(evidence), evidence.summed(KS)
     for j, k in enumerate(KS):
-        yield _finding(evidence, k, contrastive[:, j] + offset(k), supervised, QUADRATURE)
+        yield lower_finding(evidence, k, contrastive[:, j] + offset(k), supervised)
+
+
+def lower_finding(evidence: Evidence, k: int, lhs: Tensor, rhs: Tensor) -> Finding:
+    """The finding for lhs <= rhs, (a,) each, where one of them comes from `summed`."""
+    return _finding(evidence, k, lhs, rhs, QUADRATURE)
 
 
 def _finding(evidence: Evidence, k: int, lhs: Tensor, rhs: Tensor, error: float) -> Finding:

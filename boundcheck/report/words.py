@@ -15,6 +15,7 @@ KIND = {
     "exact": "true on every finite data set; a violation would be an error in the computation",
     "theorem": "proved under its premise",
     "scenario": "expected in a plausible scenario, not proved",
+    "conjecture": "believed, not proved; a violation is a counterexample",
 }
 VERDICTS = {
     "holds": "the interval of the gap lies at or above zero",
@@ -60,6 +61,8 @@ def reading(kind: str, verdict: str, premise_share: float) -> str:
         return ""
     if kind == "scenario":
         return "scenario does not occur"
+    if kind == "conjecture":
+        return "counterexample to the conjecture"
     if premise_share < 1:
         return "premise fails, no contradiction"
     return "contradicts the claim"
