@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from boundcheck.bounds import references as references
+    from boundcheck.bounds import translate as translate
     from boundcheck.claims import CLAIMS as CLAIMS
     from boundcheck.claims.base import claim as claim
     from boundcheck.data import load_dataset as load_dataset
@@ -36,6 +38,8 @@ _HOME = {
     "CLAIMS": "claims",
     "CONSTANT": "hardening",
     "claim": "claims.base",
+    "references": "bounds",
+    "translate": "bounds",
     "load_dataset": "data",
     "diagnose": "diagnostics",
     "EmbeddingSet": "embeddings",

@@ -1,11 +1,11 @@
-"""A lower bound of the supervised losses at any class prior, by an eigenvalue; `scl_ge_collapse` where it is uniform."""
+"""A lower bound of the supervised losses at any class prior, by an eigenvalue; extends `scl_ge_collapse`."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
-from torch.nn.functional import softplus
 
 from boundcheck.claims.base import Evidence, Finding, claim, less_constant
 from boundcheck.claims.requirements import EVERY_ANCHOR, UNIT_NORM
@@ -35,16 +35,14 @@ def least_exponent(prior: np.ndarray) -> float:
     requirements=(UNIT_NORM, EVERY_ANCHOR),
 )
 def scl_ge_unbalanced(evidence: Evidence) -> Iterator[Finding]:
-    """Jensen leaves sum over y of pi_y (sum over c != y of pi_c / (1 - pi_y) <mu_y, mu_c> - 1), quadratic in the means.
+    """Jensen leaves sum over y of pi_y (sum over c != y of pi_c / (1 - pi_y) <mu_y, mu_c> - 1): quadratic in means.
 
-    With D = diag(pi) and |mu_c| <= 1 it is at least the least eigenvalue of the symmetric part between D^(-1/2), less 1.
+    With D = diag(pi), |mu_c| <= 1, it is at least the least eigenvalue of the symmetric part between D^(-1/2), less 1.
     """
     variant = evidence.losses.variant
     exponent = least_exponent(class_prior(evidence.losses).numpy()) / variant.temperature
     for q in evidence.q:
-        bound = (
-            exponent if np.isinf(q) else float(softplus(evidence.losses.correction.new_tensor(np.log(q) + exponent)))
-        )
+        bound = exponent if math.isinf(q) else float(np.logaddexp(0.0, math.log(q) + exponent))
         for h in variant.hardenings:
             estimate = evidence.losses.loss(evidence.key("hscl", h, q))
             yield Finding(h.family, h.beta, q, bound, estimate.value, less_constant(estimate, bound))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-import torch
-from torch.nn.functional import softplus
+import numpy as np
 
 from boundcheck.claims.base import Evidence, Finding, claim, less_constant
 from boundcheck.claims.requirements import EMPIRICAL_PRIOR, EVERY_ANCHOR, LIMIT, SAMPLE, SELF_EXCLUDED
@@ -15,7 +14,7 @@ from boundcheck.claims.requirements import EMPIRICAL_PRIOR, EVERY_ANCHOR, LIMIT,
 def least(gap: float, temperature: float, q: float) -> float:
     """log(1 + Q e^(gap / tau)), nats, gap = E s_- - E s_+; Q = inf is the decoupled loss."""
     x = gap / temperature
-    return x if math.isinf(q) else float(softplus(torch.tensor(x + math.log(q), dtype=torch.float64)))
+    return x if math.isinf(q) else float(np.logaddexp(0.0, x + math.log(q)))
 
 
 @claim(

@@ -57,7 +57,7 @@ def repeated(places: np.ndarray, times: np.ndarray | list[int], views: int) -> b
 
 
 def sets(views: int, rng: np.random.Generator, count: int) -> Iterator[bc.EmbeddingSet]:
-    """Collapsed, minority-collapsed and uniform sets, then random ones: anywhere, in heaps, on a line, nearly a point."""
+    """Collapsed, minority-collapsed and uniform sets, then random ones: anywhere, heaps, a line, nearly a point."""
     simplex = np.eye(3) - 1 / 3
     yield repeated(simplex, [2, 2, 2], views)
     yield repeated(np.array([[1.0, 0], [-1, 0], [-1, 0]]), [16, 2, 2], views)  # minority classes collapsed
@@ -96,6 +96,10 @@ def wrong_gap(temperature: float, k: int) -> float:
     return gap_bound(temperature, k) / k
 
 
+def half_entropy(prior: torch.Tensor, k: int) -> float:
+    return (math.log(k + 1) + least_loss(prior, k)) / 2
+
+
 def wrong_moments(bound: Any, z: torch.Tensor, y: np.ndarray) -> float:
     from boundcheck.bounds import class_moments
 
@@ -106,11 +110,11 @@ FALSE: dict[str, tuple[str, dict[str, Any]]] = {
     "ucl_ge_collapse": ("ucl_ge_collapse", {"floor": lambda c, tau, q: floor(c, 2 * tau, q)}),
     "scl_ge_unbalanced": ("scl_ge_unbalanced", {"least_exponent": lambda prior: -len(prior) / (len(prior) - 1)}),
     "ucl_ge_instances": ("ucl_ge_instances", {"floor": lambda n, tau, q: math.log1p(q * math.exp(-1 / tau))}),
-    "ucl_ge_similarity_gap": ("ucl_ge_similarity_gap", {"least": lambda gap, tau, q: math.log1p(q * math.exp(gap / 2))}),
+    "ucl_ge_similarity_gap": ("ucl_ge_similarity_gap", {"least": lambda g, tau, q: math.log1p(q * math.exp(g / 2))}),
     "positives_exceed_negatives": ("positives_exceed_negatives", {"largest_gap": lambda n: 1.0}),
     "uniformity_floor": ("uniformity_floor", {"log_mean_uniform": lambda d, kappa: 2 * log_mean_uniform(d, kappa)}),
     "finite_k_rate": ("finite_k_rate", {"gap_bound": wrong_gap}),
-    "infonce_information": ("infonce_information", {"least_loss": lambda p, k: (math.log(k + 1) + least_loss(p, k)) / 2}),
+    "infonce_information": ("infonce_information", {"least_loss": half_entropy}),
     "wang_lower": ("mean_classifier_by_variance", {"spread_cost": lambda v, tau: spread_cost(v / 20, tau) - v / tau}),
     "mean_classifier_error": ("mean_classifier_error", {"price": lambda: math.log(3)}),
     "hscl_bounds_kernel_rule": ("hscl_bounds_kernel_rule", {"price": lambda q: math.log1p(2 * q)}),
