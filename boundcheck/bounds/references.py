@@ -83,6 +83,9 @@ def references(losses: LossTable, confidence: float = 0.95) -> pd.DataFrame:
     Returns:
         One row per loss: estimate with its interval, `collapse`, `full_collapse`, `random`, `worst`; `position` is
         where the estimate lies between neural collapse (0) and full collapse (1): above 1 it is worse than one point.
+        Neural collapse is the least value of SCL and H-SCL for balanced classes (`scl_ge_collapse`) and of UCL with
+        class positives (`ucl_ge_collapse`); not of H-UCL, to which a collapsed class is full of hard negatives: there,
+        and where positives are views, the position may be negative.
     """
     emb, variant = losses.emb, losses.variant
     rows = []
