@@ -68,8 +68,9 @@ def from_values(whole: Float[np.ndarray, " s"], without: Float[np.ndarray, "g s"
         without: (g, s) without each group.
     """
     count, mean = len(without), without.mean(0)
-    corrected = count * whole - (count - 1) * mean
-    se = np.sqrt((count - 1) / count * np.square(without - mean).sum(0))
+    with np.errstate(invalid="ignore"):  # infinite values have neither
+        corrected = count * whole - (count - 1) * mean
+        se = np.sqrt((count - 1) / count * np.square(without - mean).sum(0))
     return [
         Estimate(float(c) if np.isfinite(c) else float(w), float(w), float(s))
         for c, w, s in zip(corrected, whole, se, strict=True)

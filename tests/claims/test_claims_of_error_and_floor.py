@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterator
 from importlib import import_module
@@ -22,7 +23,7 @@ from boundcheck.claims.scl_ge_unbalanced import least_exponent
 from boundcheck.claims.statistics import mean
 from boundcheck.claims.ucl_ge_collapse import floor
 from boundcheck.claims.uniformity_floor import log_mean_uniform
-from boundcheck.falsification.evidence import dense_evidence, exact_evidence
+from boundcheck.falsification.evidence import dense_evidence
 from boundcheck.spec import Variant
 from tests.bounds.enumeration import rare_outlier
 
@@ -87,7 +88,7 @@ def test_every_new_claim_is_here() -> None:
 def test_never_violated(claim: str) -> None:
     rng, views = np.random.default_rng(0), SETTING[claim][1]
     found: list[str] = []
-    for emb in sets(views, rng, 8 if claim == "finite_k_rate" else 40):
+    for emb in sets(views, rng, 3 if claim == "finite_k_rate" else 40):
         found += verdicts(claim, emb, float(rng.choice([0.1, 0.5, 1.0])))
     assert set(found) <= {"holds", "inapplicable"} and found.count("holds") >= 5
 
@@ -141,6 +142,7 @@ def test_without_the_variance_the_upper_bound_is_false(monkeypatch: pytest.Monke
 @pytest.mark.parametrize("claim", ["ncm_directional", "ncm_second_moments"])
 def test_half_the_moments_are_too_little(claim: str, monkeypatch: pytest.MonkeyPatch) -> None:
     x, y = rare_outlier()
+    x[-1] -= 1e-4  # no tie, which rounding would decide
     emb = bc.EmbeddingSet(np.concatenate([x, x[-1:]])[:, None] + 10.0, np.append(y, 1), normalize=False)
     assert verdicts(claim, emb, 0.5) == {"holds"}
     monkeypatch.setattr(import_module("boundcheck.claims.nearest_mean_error"), "bound_on_error", wrong_moments)
@@ -152,7 +154,7 @@ def test_equality_where_it_is_claimed() -> None:
     for claim, at in (("ucl_ge_collapse", 0), ("ucl_ge_instances", 4), ("positives_exceed_negatives", 4)):
         emb = list(sets(SETTING[claim][1], rng, 0))[at]
         variant = Variant(temperature=0.5, betas=[], **SETTING[claim][0]).on(emb)
-        (finding,) = CLAIMS[claim].evaluate(exact_evidence(emb, variant))
+        (finding,) = CLAIMS[claim].evaluate(dense_evidence(emb, variant))
         assert finding.lhs == pytest.approx(finding.rhs, abs=1e-6)
 
 
@@ -188,7 +190,8 @@ def test_statistics_by_loops(setting: dict[str, str]) -> None:
 def test_means_have_the_error_of_instances() -> None:
     rng = np.random.default_rng(0)
     emb = bc.EmbeddingSet(rng.standard_normal((200, 2, 4)), np.arange(200) % 2)
-    losses = bc.estimate(emb, betas=[])
+    losses = dense_evidence(emb, Variant(betas=[]).on(emb)).losses
+    losses = dataclasses.replace(losses, influence=torch.ones(200, len(losses.keys)))  # a sample, not the population
     per_instance = rng.standard_normal(200)
     estimate = mean(losses, torch.from_numpy(per_instance.repeat(2)))
     assert estimate.value == pytest.approx(per_instance.mean())
