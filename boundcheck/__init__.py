@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from boundcheck.claims.base import claim as claim
     from boundcheck.data import load_dataset as load_dataset
     from boundcheck.diagnostics import diagnose as diagnose
-    from boundcheck.downstream import cross_entropy_bounds as cross_entropy_bounds
-    from boundcheck.downstream import downstream as downstream
+    from boundcheck.downstream_error import cross_entropy_bounds as cross_entropy_bounds
+    from boundcheck.downstream_error import downstream as downstream
     from boundcheck.embeddings import EmbeddingSet as EmbeddingSet
     from boundcheck.embeddings import load_embeddings as load_embeddings
     from boundcheck.embeddings import save_embeddings as save_embeddings
@@ -44,8 +44,8 @@ _HOME = {
     "translate": "bounds",
     "load_dataset": "data",
     "diagnose": "diagnostics",
-    "cross_entropy_bounds": "downstream",
-    "downstream": "downstream",
+    "cross_entropy_bounds": "downstream_error",
+    "downstream": "downstream_error",
     "EmbeddingSet": "embeddings",
     "load_embeddings": "embeddings",
     "save_embeddings": "embeddings",

@@ -42,4 +42,5 @@ ball = FewShotBound(
     source="derived here; what remains of Huang, Yi, Zhao, Jiang 2023 (arXiv 2111.00743) when the (sigma, delta)"
     " concentration, which needs distances of augmented inputs, is read off the features themselves",
     terms=_terms,
+    steps=True,
 )

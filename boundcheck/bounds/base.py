@@ -32,6 +32,7 @@ class FewShotBound:
         source: paper, arXiv id, theorem, and what was derived again.
         terms: moments, m -> the bound of every pair as a sum of named parts, (c, c) each; m = inf is the classifier by
             the classes' own means. The diagonal has no meaning.
+        steps: it moves in steps, as shares of instances do: a correction of its bias would be noise.
     """
 
     id: str
@@ -39,6 +40,7 @@ class FewShotBound:
     statement: str
     source: str
     terms: Callable[[ClassMoments, float], Terms]
+    steps: bool = False
 
     def pairs(self, moments: ClassMoments, m: float) -> Float[np.ndarray, "c c"]:
         """The bound of every ordered pair; 0 on the diagonal."""

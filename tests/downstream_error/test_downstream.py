@@ -10,9 +10,9 @@ from scipy.stats import norm
 
 import boundcheck as bc
 from boundcheck.bounds import BOUNDS
-from boundcheck.downstream import Downstream
-from boundcheck.downstream.beside import halves
-from boundcheck.downstream.few_shot import few_shot_errors
+from boundcheck.downstream_error import Downstream
+from boundcheck.downstream_error.beside import halves
+from boundcheck.downstream_error.few_shot import few_shot_errors
 from boundcheck.errors import InputError
 
 

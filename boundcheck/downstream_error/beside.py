@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from boundcheck.bounds import BOUNDS, class_moments
-from boundcheck.downstream.few_shot import few_shot_errors
+from boundcheck.downstream_error.few_shot import few_shot_errors
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
 from boundcheck.inference.delete_group import GROUPS, delete_group
@@ -128,14 +128,15 @@ def _bounds(
     at = [(bound, m) for bound in BOUNDS.values() for m in shots]
     rows = []
     for (bound, m), estimate in zip(at, estimates, strict=True):
-        low, high = estimate.interval(confidence)
+        value = estimate.plugin if bound.steps else estimate.value
+        low, high = replace(estimate, value=value).interval(confidence)
         parts = bound.parts(whole, m)
         dominant = max(parts, key=lambda name: parts[name])
         total = sum(parts.values())
         rows.append(
             dict(
-                bound=bound.id, shots=float(m), value=max(estimate.value, 0.0), plugin=estimate.plugin, se=estimate.se,
-                ci_low=max(low, 0.0), ci_high=high, says=_says(estimate.value, whole.c), dominant=dominant,
+                bound=bound.id, shots=float(m), value=max(value, 0.0), plugin=estimate.plugin, se=estimate.se,
+                ci_low=max(low, 0.0), ci_high=high, says=_says(value, whole.c), dominant=dominant,
                 dominant_share=parts[dominant] / total if 0 < total < math.inf else math.nan,
             )
         )  # fmt: skip
