@@ -282,7 +282,8 @@ def _read_anchors(path: Path, manifest: Mapping[str, Any]) -> pd.DataFrame:
         if missing := [name for name in ANCHOR_COLUMNS if name not in frame.columns]:
             raise ValueError(f"no column '{missing[0]}'")
         numbers = [name for name in frame.columns if name not in ("id", "label")]
-        return frame.astype({**dict.fromkeys(numbers, float), "view": "int64", "id": str, "label": str})
+        typed: pd.DataFrame = frame.astype({**dict.fromkeys(numbers, float), "view": "int64", "id": str, "label": str})
+    return typed
 
 
 def _read_pictures(path: Path, manifest: Mapping[str, Any]) -> np.ndarray:

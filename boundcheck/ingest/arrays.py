@@ -6,6 +6,7 @@ import math
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -47,7 +48,7 @@ def read_arrays(
         return arrays
 
 
-def _read_array(member: zipfile.ZipExtFile, size: int, name: str) -> np.ndarray:
+def _read_array(member: IO[bytes], size: int, name: str) -> np.ndarray:
     """One array, whose declared shape is as large as what is there."""
     version = np.lib.format.read_magic(member)
     read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)
@@ -61,7 +62,7 @@ def _read_array(member: zipfile.ZipExtFile, size: int, name: str) -> np.ndarray:
     if count * dtype.itemsize != size - member.tell():
         raise ValueError(f"array {name} declares the shape {shape} of {dtype}, and has {size - member.tell():,} bytes")
     array = np.empty(count, dtype)
-    room = memoryview(array.view(np.uint8)) if count else memoryview(b"")
+    room = memoryview(array.view(np.uint8).data) if count else memoryview(b"")
     for start in range(0, len(room), _CHUNK):
         part = member.read(min(_CHUNK, len(room) - start))
         if len(part) != min(_CHUNK, len(room) - start):

@@ -45,7 +45,10 @@ def load_safetensors(path: Path) -> dict[str, torch.Tensor]:
         FileError: missing or damaged.
     """
     with open_regular(path), reading(path, "a safetensors file"):
-        return load_file(path)  # holds every declared size against the file's, which it maps
+        tensors: dict[str, torch.Tensor] = load_file(
+            path
+        )  # holds every declared size against the file's, which it maps
+    return tensors
 
 
 def load_tensors(path: Path) -> Any:
@@ -78,8 +81,9 @@ def _from_zip(file: BinaryIO, size: int) -> Any:
 def _from_stream(content: bytes) -> Any:
     """The format before: five pickles, then the storages one after another."""
     place, parts = 0, []
+    nothing: dict[str, bytes] = {}
     for _ in range(3):
-        value, place = read_pickle(content, _Tensors({}.__getitem__), place)
+        value, place = read_pickle(content, _Tensors(nothing.__getitem__), place)
         parts.append(value)
         if parts[0] != _MAGIC:
             raise ValueError("not a file of torch.save; pickled objects, which are never loaded")
