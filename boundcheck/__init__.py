@@ -11,13 +11,18 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from boundcheck.bounds import references as references
+    from boundcheck.bounds import translate as translate
+    from boundcheck.checkpoints import load_encoder as load_encoder
     from boundcheck.claims import CLAIMS as CLAIMS
     from boundcheck.claims.base import claim as claim
     from boundcheck.data import load_dataset as load_dataset
+    from boundcheck.diagnostics import diagnose as diagnose
+    from boundcheck.downstream_error import cross_entropy_bounds as cross_entropy_bounds
+    from boundcheck.downstream_error import downstream as downstream
     from boundcheck.embeddings import EmbeddingSet as EmbeddingSet
     from boundcheck.embeddings import load_embeddings as load_embeddings
     from boundcheck.embeddings import save_embeddings as save_embeddings
-    from boundcheck.encoders import load_checkpoint as load_checkpoint
     from boundcheck.encoders import shipped_checkpoint as shipped_checkpoint
     from boundcheck.errors import BoundcheckError as BoundcheckError
     from boundcheck.estimators import estimate as estimate
@@ -35,11 +40,16 @@ _HOME = {
     "CLAIMS": "claims",
     "CONSTANT": "hardening",
     "claim": "claims.base",
+    "references": "bounds",
+    "translate": "bounds",
     "load_dataset": "data",
+    "diagnose": "diagnostics",
+    "cross_entropy_bounds": "downstream_error",
+    "downstream": "downstream_error",
     "EmbeddingSet": "embeddings",
     "load_embeddings": "embeddings",
     "save_embeddings": "embeddings",
-    "load_checkpoint": "encoders",
+    "load_encoder": "checkpoints",
     "shipped_checkpoint": "encoders",
     "BoundcheckError": "errors",
     "estimate": "estimators",

@@ -317,5 +317,5 @@ def failed(claims: pd.DataFrame, on: str) -> bool:
         raise unknown_name("fail_on", on, FAIL_ON)
     if on == "never":
         return False
-    judged = claims.verdict[claims.kind != "scenario"]
+    judged = claims.verdict[~claims.kind.isin(["scenario", "conjecture"])]
     return bool(judged.map(is_unmet).any() or (on == "undecided" and (judged == "undecided").any()))

@@ -24,16 +24,29 @@ from boundcheck.claims.bao_upper import bao_upper
 from boundcheck.claims.base import Claim, Evidence, Finding, Requirement
 from boundcheck.claims.debiased_identity import debiased_identity
 from boundcheck.claims.finite_k_below_limit import finite_k_below_limit
+from boundcheck.claims.finite_k_rate import finite_k_rate
+from boundcheck.claims.hscl_bounds_kernel_rule import hscl_bounds_kernel_rule
 from boundcheck.claims.hscl_ge_scl import hscl_ge_scl
 from boundcheck.claims.hscl_ge_ucl import hscl_ge_ucl
 from boundcheck.claims.hscl_le_hucl import hscl_le_hucl
 from boundcheck.claims.hucl_ge_ucl import hucl_ge_ucl
+from boundcheck.claims.infonce_information import infonce_information
 from boundcheck.claims.judging import Judgement, judge, judge_all
+from boundcheck.claims.mean_classifier_by_variance import wang_lower, wang_upper
+from boundcheck.claims.mean_classifier_error import mean_classifier_error
 from boundcheck.claims.monotone_in_beta import monotone_in_beta
+from boundcheck.claims.nearest_mean_error import ncm_directional, ncm_second_moments
 from boundcheck.claims.nozawa_sato_upper import nozawa_sato_upper
+from boundcheck.claims.positives_exceed_negatives import positives_exceed_negatives
 from boundcheck.claims.scl_ge_collapse import scl_ge_collapse
+from boundcheck.claims.scl_ge_unbalanced import scl_ge_unbalanced
 from boundcheck.claims.scl_le_ucl import scl_le_ucl
+from boundcheck.claims.ucl_ge_collapse import ucl_ge_collapse
+from boundcheck.claims.ucl_ge_instances import ucl_ge_instances
+from boundcheck.claims.ucl_ge_similarity_gap import ucl_ge_similarity_gap
 from boundcheck.claims.ucl_minus_nscl import ucl_minus_nscl
+from boundcheck.claims.uniformity_floor import uniformity_floor
+from boundcheck.claims.worst_case_bounds_1nn import worst_case_bounds_1nn
 from boundcheck.errors import InputError, unknown_name
 
 CLAIMS: dict[str, Claim] = {
@@ -55,6 +68,21 @@ CLAIMS: dict[str, Claim] = {
         arora_upper,
         nozawa_sato_upper,
         ash_upper,
+        ucl_ge_collapse,
+        scl_ge_unbalanced,
+        ucl_ge_instances,
+        ucl_ge_similarity_gap,
+        positives_exceed_negatives,
+        uniformity_floor,
+        finite_k_rate,
+        infonce_information,
+        wang_upper,
+        wang_lower,
+        mean_classifier_error,
+        hscl_bounds_kernel_rule,
+        worst_case_bounds_1nn,
+        ncm_directional,
+        ncm_second_moments,
     )
 }
 

@@ -1,4 +1,7 @@
-"""One negative bounds the mean classifier: Arora et al. 2019, Lemma 4.3."""
+"""One negative bounds the mean classifier: Arora et al. 2019, Lemma 4.3.
+
+docs/theory.md, eq. (37).
+"""
 
 from __future__ import annotations
 

@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import get_args
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from boundcheck.claims import statistics
 from boundcheck.claims.verdicts import Kind
 from boundcheck.errors import unknown_name
 from boundcheck.estimators.finite import FiniteLosses
@@ -83,6 +85,39 @@ class Evidence:
         """The share of anchors, those of `losses`, with slack >= 0 up to rounding; NaN slack is left out."""
         losses = losses or self.losses
         return share_of(slack, losses.weight, losses.table.anchors, losses.emb.v, losses.exhaustive, losses.rounding)
+
+    def mean(self, values: Tensor) -> Estimate:
+        """The mean of any statistic of anchors (a,) or of classes (c,), with its standard error.
+
+        Anchors are weighted by the class prior and clustered by instance, NaN left out; what an anchor's value owes to
+        other instances (as a nearest neighbour does) is not in the standard error. Classes count alike, as a sample of
+        classes.
+        """
+        return statistics.mean(self.losses, values)
+
+    def of_instances(self, statistic: Callable[[Tensor, np.ndarray], float]) -> Estimate:
+        """Any statistic of (n, v, d) embeddings and (n,) class codes, with a delete-a-group jackknife's interval."""
+        return statistics.of_instances(self.losses, self.z, statistic)
+
+    def class_means(self) -> Tensor:
+        """(c, d) mean embeddings of the classes."""
+        return statistics.class_means(self.losses, self.z)
+
+    def positive_similarity(self) -> Tensor:
+        """(a,) mean inner product of every anchor with its positives; NaN without one."""
+        return statistics.positive_similarity(self.losses, self.z)
+
+    def negative_similarity(self) -> Tensor:
+        """(a,) mean inner product of every anchor with the views of other instances, each alike."""
+        return statistics.negative_similarity(self.losses, self.z)
+
+    def alignment(self) -> Tensor:
+        """(a,) 2 - 2 <z_a, z_p>: the mean squared distance to the positives, on the unit sphere."""
+        return 2 - 2 * self.positive_similarity()
+
+    def variance_within(self) -> Tensor:
+        """(a,) squared distance to the class mean."""
+        return statistics.variance_within(self.losses, self.z)
 
     def compare(
         self,
@@ -188,7 +223,7 @@ class Claim:
         statement: LaTeX.
         source: paper, arXiv id, theorem.
         kind: "exact" holds on every finite data set, anchor by anchor; "theorem" about averages over the population;
-            "conjecture" likewise, not proved; "scenario" may or may not be the case.
+            "conjecture" likewise, believed and not proved; "scenario" may or may not be the case.
         premise: what is measured and shown beside the verdict; empty without one.
         requirements: what the input must be for the statement to make sense.
         evaluate: evidence -> findings.

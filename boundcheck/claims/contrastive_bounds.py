@@ -1,4 +1,7 @@
-"""What the bounds of the mean classifier by the contrastive loss share: the two losses, over K."""
+"""What the bounds of the mean classifier by the contrastive loss share: the two losses, over K.
+
+docs/theory.md, eq. (35) to eq. (39).
+"""
 
 from __future__ import annotations
 
@@ -52,11 +55,13 @@ def lower_bounds(evidence: Evidence, offset: Callable[[int], float]) -> Iterator
     """Findings for L_cont + offset <= mean-classifier cross-entropy."""
     supervised, contrastive = mean_classifier_loss(evidence), evidence.summed(KS)
     for j, k in enumerate(KS):
-        bound = contrastive[:, j] + offset(k)
-        vacuous = (
-            "" if float(bound.mean()) > 0 else "The bound is not above 0, which a cross-entropy never falls below."
-        )
-        yield _finding(evidence, k, bound, supervised, QUADRATURE, vacuous)
+        yield lower_finding(evidence, k, contrastive[:, j] + offset(k), supervised)
+
+
+def lower_finding(evidence: Evidence, k: int, lhs: Tensor, rhs: Tensor) -> Finding:
+    """The finding for lhs <= rhs, (a,) each, where one of them comes from `summed` and rhs is never below 0."""
+    vacuous = "" if float(lhs.mean()) > 0 else "The bound is not above 0, which a cross-entropy never falls below."
+    return _finding(evidence, k, lhs, rhs, QUADRATURE, vacuous)
 
 
 def _finding(evidence: Evidence, k: int, lhs: Tensor, rhs: Tensor, error: float, vacuous: str = "") -> Finding:

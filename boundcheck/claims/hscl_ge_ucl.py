@@ -1,4 +1,7 @@
-"""The scenario of Jiang et al. 2022: with a hard enough tilt, UCL bounds H-SCL from below."""
+"""The scenario of Jiang et al. 2022: with a hard enough tilt, UCL bounds H-SCL from below.
+
+docs/theory.md, eq. (30).
+"""
 
 from __future__ import annotations
 

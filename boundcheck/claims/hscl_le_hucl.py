@@ -1,4 +1,7 @@
-"""Theorem 1 of Jiang, Nguyen, Ishwar, Aeron 2022: under Assumption 1 the label-free H-UCL bounds H-SCL from above."""
+"""Theorem 1 of Jiang, Nguyen, Ishwar, Aeron 2022: under Assumption 1 the label-free H-UCL bounds H-SCL from above.
+
+docs/theory.md, eq. (25).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Harder exponential tilts give larger losses, up to the worst-case loss (Robinson et al. 2021)."""
+"""Harder exponential tilts give larger losses, up to the worst-case loss (Robinson et al. 2021).
+
+docs/theory.md, eq. (29).
+"""
 
 from __future__ import annotations
 

@@ -61,6 +61,16 @@ def _limit(losses: LossTable) -> str | None:
     return None if losses.k is None else f"is about infinitely many negatives, received k = {losses.k}"
 
 
+def _one_view(losses: LossTable) -> str | None:
+    return None if losses.emb.v == 1 else f"is about one view of each instance, received {losses.emb.v}; keep one"
+
+
+def _augmentation(losses: LossTable) -> str | None:
+    if losses.variant.positives == "augmentation":
+        return None
+    return "is about views of the same instance: needs two or more views and positives='augmentation'"
+
+
 UNIT_NORM = Requirement("unit-norm embeddings", _norm)
 BALANCED = Requirement("balanced classes, or the balanced class prior", _balance)
 EMPIRICAL_PRIOR = Requirement("the empirical class prior", _empirical)
@@ -70,3 +80,5 @@ CLASS_POSITIVES = Requirement("class positives", _class_positives)
 EVERY_ANCHOR = Requirement("all anchors, each with a positive", _every_anchor)
 SAMPLE = Requirement("embeddings, not closed forms", _sample)
 LIMIT = Requirement("the large-negative limit", _limit)
+ONE_VIEW = Requirement("one view of each instance", _one_view)
+AUGMENTATION = Requirement("augmentation positives", _augmentation)

@@ -1,4 +1,7 @@
-"""Neural collapse minimises the supervised losses: the lower bound of Jiang et al. 2024."""
+"""Neural collapse minimises the supervised losses: the lower bound of Jiang et al. 2024.
+
+docs/theory.md, eq. (33).
+"""
 
 from __future__ import annotations
 

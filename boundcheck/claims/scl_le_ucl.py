@@ -1,4 +1,7 @@
-"""Theorem 1 of Jiang et al. 2022 without a tilt: under Assumption 1 at eta = 1, UCL bounds SCL from above."""
+"""Theorem 1 of Jiang et al. 2022 without a tilt: under Assumption 1 at eta = 1, UCL bounds SCL from above.
+
+docs/theory.md, eq. (26).
+"""
 
 from __future__ import annotations
 

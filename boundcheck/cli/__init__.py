@@ -18,7 +18,9 @@ from boundcheck.cli.ranks import is_first
 from boundcheck.errors import BoundcheckError, LostRankError, unknown_name
 from boundcheck.plugins import load_plugins
 
-COMMANDS = ("verify", "embed", "train", "sweep", "falsify", "reproduce", "claims", "datasets", "report")
+COMMANDS = (
+    "verify", "embed", "train", "sweep", "falsify", "diagnose", "reproduce", "claims", "datasets", "inspect", "report",
+)  # fmt: skip
 
 
 class _Commands(click.Group):

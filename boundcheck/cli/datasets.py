@@ -47,6 +47,10 @@ def command(data_dir: Path | None, form: str) -> int:
         )
         for info in infos
     ]
-    rows.append(("FOLDER", "its own", "", "any folder of pictures laid out split/class/*.png"))
+    rows.append(
+        ("FOLDER", "its own", "", "pictures split/class/*.png or class/*.png; parquet as on the hub; .tar shards")
+    )
+    rows.append(("FILE", "all", "", ".csv .tsv .jsonl of texts; .parquet of texts or images; a .tar shard"))
+    rows.append(("hf:NAME", "its own", "", "a name on Hugging Face's hub, with the package datasets"))
     click.echo(aligned(rows))
     return 0

@@ -16,7 +16,7 @@ from boundcheck.cli.parameters import COUNT, DEVICE, NOT_NEGATIVE, POSITIVE, Lis
 from boundcheck.cli.progress import note, reporting
 from boundcheck.cli.ranks import is_first
 from boundcheck.cli.samples import FILE, run_options
-from boundcheck.errors import unknown_name
+from boundcheck.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
     from boundcheck.lab.training import EpochEnd
@@ -74,7 +74,7 @@ def command(
 
         torchrun --nproc-per-node 2 -m boundcheck train ...
     """
-    from boundcheck.data import load_dataset
+    from boundcheck.data import ImageSet, load_dataset
     from boundcheck.lab.objectives import OBJECTIVES, parse_options
     from boundcheck.lab.training import train
 
@@ -84,6 +84,8 @@ def command(
     with ExitStack() as stack:
         progress = stack.enter_context(reporting(quiet))
         images = load_dataset(dataset, split, data_dir, progress=progress)
+        if not isinstance(images, ImageSet):
+            raise InputError(f"--dataset: training takes images, received texts in '{dataset}'; name another")
         place: Path | Place = out or Path("runs") / f"{objective}-{images.name}"
         if out is None and not resume and is_first():
             place = stack.enter_context(reserve_folder(place, numbered=True))

@@ -1,4 +1,7 @@
-"""The beta at which the averaged losses cross: how hard H-SCL must be before UCL bounds it from below."""
+"""The beta at which the averaged losses cross: how hard H-SCL must be before UCL bounds it from below.
+
+docs/theory.md, eq. (32).
+"""
 
 from __future__ import annotations
 

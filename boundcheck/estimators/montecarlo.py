@@ -1,5 +1,7 @@
 """The Monte Carlo estimator: sampled anchors, and optionally k negatives drawn for each from the tilted pool.
 
+docs/theory.md, eq. (61) and eq. (14):
+
     L^(k) = E log(1 + (Q / k) sum_{i <= k} e^{t_ai - t_ap}),    negatives i.i.d. with weights w_b eta(t_ab)
 
 The draws are exact (inverse CDF over the whole pool, no importance weights). Without `negatives` the sampled anchors

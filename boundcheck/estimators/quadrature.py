@@ -1,6 +1,6 @@
 """The loss at finite k of every anchor, by quadrature over the Laplace transforms of its pool and of its positives.
 
-With D the pool's transform and P the positives' at u k / Q (see `population.finite`),
+With D the pool's transform and P the positives' at u k / Q (docs/theory.md, eq. (19)),
 
     L^(k)(a) = log 2 sum_g (1 - P(u_g k / Q)) (1 - (1 - D(u_g))^k),
 
@@ -28,7 +28,7 @@ from boundcheck.pools import ALL, SAME
 # What the nodes left out at the lower end may amount to, nats.
 LEFT_OUT = 1e-8
 # Logits of thousands need as many nodes for every anchor: beyond this memory and time are no longer those of a run.
-MOST_NODES = 2048
+MOST_NODES = 4096
 
 
 @dataclass(frozen=True)

@@ -43,13 +43,13 @@ class Cost:
 
 @dataclass(frozen=True)
 class MarginSummary:
-    """Assumption 1 at one hardening (Jiang 2022): the anchors' margins m = rho_same - rho_diff.
+    """Assumption 1 at one hardening (Jiang 2022; docs/theory.md, eq. (23)): margins m = rho_same - rho_diff.
 
     Attributes:
         hardening: eta.
         margin: (a,) nats, NaN where undefined (no same-class partner, or an empty tilt).
         share: share of defined anchors with m >= 0 up to rounding.
-        ess: (a,) effective number of instances under eta e^t in the pool `diff`; None without intervals.
+        ess: (a,) effective number of instances under eta e^t in the pool `diff`, eq. (58); None without intervals.
     """
 
     hardening: Hardening

@@ -163,6 +163,8 @@ class Counterexample:
             return "An exact statement cannot fail: this is an error in the program or in the claim's own formula."
         if claim.kind == "scenario":
             return "A scenario need not hold; this is a configuration where it does not."
+        if claim.kind == "conjecture":
+            return "A conjecture is refuted by one configuration; this is one."
         if share is None:
             return "The inequality does not hold for every configuration."
         if share < 1:

@@ -1,4 +1,6 @@
-"""Influence of each instance on an average over anchors: as an anchor, as a negative, as a positive (theory section 5).
+"""Influence of each instance on an average over anchors: as an anchor, as a negative, as a positive.
+
+docs/theory.md, eq. (55) to eq. (57).
 
 Anchors share their negatives, so they are not independent; instances are. The standard error of an average is that
 of the mean of the instances' influences, and the influences of a difference are the difference of influences.

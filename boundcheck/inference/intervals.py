@@ -35,7 +35,7 @@ class Estimate:
         return self.top_share > HEAVY_INFLUENCE
 
     def interval(self, confidence: float) -> tuple[float, float]:
-        """Two-sided normal interval."""
+        """Two-sided normal interval, docs/theory.md, eq. (56)."""
         half = float(ndtri((1 + confidence) / 2)) * self.se
         return self.value - half, self.value + half
 
@@ -68,6 +68,7 @@ class Share:
     def interval(self, confidence: float) -> tuple[float, float]:
         """Korn and Graubard's interval (1998): Clopper-Pearson's at the sample size that the standard error implies.
 
+        docs/theory.md, eq. (59).
         Where every anchor agrees the standard error is zero; the size then is that of n independent instances. Near 0
         and 1, where the score interval of a lone anchor excludes shares it should hold, this one covers what it says
         (results/validation/shares.csv); elsewhere it is a few per cent wider.

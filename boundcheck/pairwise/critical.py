@@ -1,6 +1,6 @@
 """Critical beta: how hard exponential tilting must be before an anchor's H-SCL reaches its UCL.
 
-    beta*(a) = the least beta >= 0 with rho_diff(beta; a) >= K_all(1; a)                                             (4)
+    beta*(a) = the least beta >= 0 with rho_diff(beta; a) >= K_all(1; a)               (docs/theory.md, eq. (31))
 
 rho_diff is smooth and non-decreasing in beta, from K_diff(1) to the largest other-class logit, so beta* exists unless
 that logit lies below K_all(1; a). Safeguarded Newton steps for all anchors at once, from where the table's own

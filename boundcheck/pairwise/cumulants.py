@@ -1,6 +1,6 @@
 """The cumulant table: for every anchor, part of the candidates and term, one log-sum over all pairs.
 
-    L_P(f; a) = log sum_{b in P(a)} w_b f(t_ab),      f(t) = eta(t) e^{gamma t}                                      (2)
+    L_P(f; a) = log sum_{b in P(a)} w_b f(t_ab),      f(t) = eta(t) e^{gamma t}        (docs/theory.md, eq. (10))
 
 With exponential hardening these are the cumulant generating functions K_P(gamma; a) = L_P(gamma) - L_P(0) of the
 logits, and every loss is a difference of two of them. One pass over the pairs fills the table.

@@ -1,6 +1,8 @@
 """Means over the positives of an anchor: the loss, and its first two derivatives in rho.
 
-    l(a, p) = softplus(log Q + rho(a) - t_ap),     h(a) = mean over positives p of l(a, p)                           (3)
+    l(a, p) = softplus(log Q + rho(a) - t_ap),     h(a) = mean over positives p of l(a, p)
+
+(docs/theory.md, eq. (4), eq. (9), eq. (48)).
 
 Two modes. "augmentation": the other views of the anchor's instance. "class": every other view with the anchor's label,
 its own instance's other views included; with self_pairs="include" the anchor itself too, as the data set then is the

@@ -16,7 +16,7 @@ from boundcheck.runs import Run, records
 KIND = {
     "exact": "true on every finite data set: a check of the computation",
     "theorem": "proved under its premise",
-    "conjecture": "conjectured, not proved",
+    "conjecture": "conjectured, not proved: a violation is a counterexample",
     "scenario": "may or may not occur",
 }
 VERDICTS = {
@@ -70,6 +70,8 @@ def reading(kind: str, verdict: str, premise_share: float) -> str:
         return "error in the computation"
     if verdict != "violated":
         return ""
+    if kind == "conjecture":
+        return "counterexample to the conjecture"
     return "premise fails, no contradiction" if premise_share < 1 else f"contradicts the {kind}"
 
 

@@ -76,16 +76,16 @@ def test_what_pickle_writes_is_read_as_pickle_reads_it(content, rows, protocol, 
         (b"\x80\x02T\xff\xff\xff\x7f.", "truncated"),
         (b"\x80\x04\x8e" + b"\xff" * 8 + b".", "truncated"),
         (b"\x80\x02\x8b\xff\xff\xff\x7f.", "opcode"),  # LONG4
-        (b"\x80\x02}U\x01a\x8a\xff" + b"\x01" * 255 + b"s.", "more than 8 bytes"),
+        (b"\x80\x02}U\x01a\x8a\xff" + b"\x01" * 255 + b"s.", "more than 16 bytes"),
         (b"}S'a'\nI" + b"9" * 5000 + b"\ns.", "more than 20 digits"),
         (b"}S'a'\n(lp0\ng0\nas.", "a list where"),  # a list in itself
         (b"cos\nsystem\n(S'true'\ntR.", "asks for os.system"),
         (b"\x80\x04\x8c\x02os\x8c\x06system\x93.", "asks for os.system"),
         (b"(S'true'\nios\nsystem\n.", "opcode"),  # INST
-        (b"\x80\x02cnumpy\ndtype\n\x81.", "opcode"),  # NEWOBJ
-        (b"\x80\x02P0\n.", "opcode"),  # PERSID
+        (b"\x80\x02cnumpy\ndtype\n)\x81.", "not a dict"),  # NEWOBJ
+        (b"\x80\x02P0\n.", "beside the stream"),  # PERSID
         (b"\x80\x02\x82\x01.", "opcode"),  # EXT1
-        (b"\x80\x02}cnumpy\nndarray\nK\x01s.", "key that is not text"),
+        (b"\x80\x02}cnumpy\nndarray\nK\x01s.", "neither text nor a number"),
         (b"\x80\x02}U\x01acnumpy\nndarray\ns.", "asks for numpy.ndarray"),
         (b"c_codecs\nencode\n(S'x'\nS'zip'\ntR.", "encoding"),
         (b"", "truncated"),

@@ -39,7 +39,7 @@ def test_the_same_records_as_the_exact_estimator(emb: EmbeddingSet, **variant: A
         return  # no positives
     found, worst = dense(emb, spec)
     plan = pair_plan(emb, spec, Execution(device="cpu", precision="float64"))
-    expected = exact(emb, spec, intervals=False, plan=plan)
+    expected = exact(emb, spec, plan=plan)
     torch.testing.assert_close(found.table.log_sums, expected.table.log_sums, **TO_ROUNDING)
     defined = ~found.losses.value.isnan()
     for name in ("value", "weight"):

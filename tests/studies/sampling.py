@@ -72,7 +72,7 @@ def main() -> None:
     options = parser.parse_args()
     start = time.perf_counter()
     images = bc.load_dataset(options.dataset, "test")
-    emb = bc.extract(bc.load_checkpoint(options.checkpoint), images, views=2, seed=0)
+    emb = bc.extract(bc.load_encoder(options.checkpoint), images, views=2, seed=0)
     table = compare(emb, tuple(options.betas), options.anchors, options.seeds, options.temperature)
     options.out.mkdir(parents=True, exist_ok=True)
     table.to_csv(options.out / "sampling.csv", index=False, float_format="%.6g")

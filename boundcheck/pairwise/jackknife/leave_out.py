@@ -7,8 +7,8 @@ anchor a, dropping instance x changes
 
 and an anchor's loss, with slope h' and curvature h'' in rho, by e_x(a) = h'(a) delta - h''(a) delta^2 / 2. One pass
 gives both margins of the matrix e: its row sums are the bias of each anchor's loss (Quenouille's correction), its
-column sums the influence of each instance as a negative (theory section 5; the first-order terms alpha - b are the
-infinitesimal version, biased low where a tilt rests on few instances).
+column sums the influence of each instance as a negative (docs/theory.md, eq. (50) to eq. (55); the first-order terms
+alpha - b are the infinitesimal version, biased low where a tilt rests on few instances).
 """
 
 from __future__ import annotations

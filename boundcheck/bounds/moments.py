@@ -1,0 +1,100 @@
+"""What the bounds of few-shot error read of each class: means, and moments about them up to the fourth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from boundcheck.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class ClassMoments:
+    """Moments of the class distributions, the data taken as the population.
+
+    With e = x - mu_i for x of class i, Sigma_i = E e e^T and D_ij = mu_j - mu_i. Units are those of x; on the unit
+    sphere every squared length is at most 4.
+
+    Attributes:
+        mean: (c, d) mu_i.
+        variance: (c,) v_i = E|e|^2.
+        fourth: (c,) theta_i = E|e|^4.
+        distance2: (c, c) |D_ij|^2.
+        along: (c, c) D_ij^T Sigma_i D_ij: the variance of class i along the line to class j, times |D_ij|^2.
+        across: (c, c) D_ij^T Sigma_j D_ij, the same for the other class.
+        overlap: (c, c) tr(Sigma_i Sigma_j).
+        skew: (c, c) E <D_ij, e> |e|^2 for e of class j.
+        radii: of each class, its |e| in ascending order.
+    """
+
+    mean: Float[np.ndarray, "c d"]
+    variance: Float[np.ndarray, " c"]
+    fourth: Float[np.ndarray, " c"]
+    distance2: Float[np.ndarray, "c c"]
+    along: Float[np.ndarray, "c c"]
+    across: Float[np.ndarray, "c c"]
+    overlap: Float[np.ndarray, "c c"]
+    skew: Float[np.ndarray, "c c"]
+    radii: tuple[np.ndarray, ...]
+
+    @property
+    def c(self) -> int:
+        """Number of classes."""
+        return len(self.mean)
+
+    @property
+    def cdnv(self) -> Float[np.ndarray, "c c"]:
+        """V_ij = (v_i + v_j) / |D_ij|^2: twice the class-distance normalised variance; infinite on the diagonal."""
+        return per_distance(self.variance[:, None] + self.variance[None], self.distance2)
+
+    @property
+    def directional_cdnv(self) -> Float[np.ndarray, "c c"]:
+        """V~_ij = Var(<x, u_ij>) / |D_ij|^2 for x of class i, u_ij the unit vector towards class j."""
+        return per_distance(self.along, np.square(self.distance2))
+
+
+def class_moments(x: Float[np.ndarray, "n d"], y: Int[np.ndarray, " n"]) -> ClassMoments:
+    """The moments of every class.
+
+    Args:
+        x: (n, d) features.
+        y: (n,) class codes 0..c-1, each with at least one instance.
+
+    Raises:
+        InputError: there are fewer than two classes, or a code is without instances.
+    """
+    counts = np.bincount(y)
+    if len(counts) < 2 or counts.min() < 1:
+        raise InputError(f"y: needs two or more classes, each with an instance, received counts {counts.tolist()}")
+    parts = [np.asarray(x[y == c], dtype=np.float64) for c in range(len(counts))]
+    mean = np.stack([part.mean(0) for part in parts])
+    centred = [part - mu for part, mu in zip(parts, mean, strict=True)]
+    squares = [np.square(e).sum(1) for e in centred]
+    between = mean[None] - mean[:, None]  # (c, c, d), D_ij
+    along, skew, overlap = (np.empty((len(counts), len(counts))) for _ in range(3))
+    for i, (e, square) in enumerate(zip(centred, squares, strict=True)):
+        towards = e @ between[i].T  # (k, c)
+        along[i] = np.square(towards).mean(0)
+        skew[:, i] = -(towards * square[:, None]).mean(0)  # D_ji = -D_ij
+        covariance = e.T @ e / len(e)
+        overlap[i] = [np.einsum("kd,kd->", other @ covariance, other) / len(other) for other in centred]
+    return ClassMoments(
+        mean=mean,
+        variance=np.array([square.mean() for square in squares]),
+        fourth=np.array([np.square(square).mean() for square in squares]),
+        distance2=np.square(between).sum(2),
+        along=along,
+        across=along.T.copy(),
+        overlap=overlap,
+        skew=skew,
+        radii=tuple(np.sqrt(np.sort(square)) for square in squares),
+    )
+
+
+def per_distance(values: Float[np.ndarray, "c c"], distance: Float[np.ndarray, "c c"]) -> Float[np.ndarray, "c c"]:
+    """values / distance, infinite where classes share their mean."""
+    out = np.full(values.shape, np.inf)
+    np.divide(values, distance, out=out, where=distance > 0)
+    return out

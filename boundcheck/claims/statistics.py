@@ -1,0 +1,88 @@
+"""What claims ask of the embeddings beside their losses, linear in the number of views; gradients pass through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from boundcheck.estimators.anchor_losses import weighted_mean
+from boundcheck.estimators.records import LossTable
+from boundcheck.inference.delete_group import delete_group
+from boundcheck.inference.intervals import Estimate
+
+
+def is_population(losses: LossTable) -> bool:
+    """Whether the averages of the table are known without sampling error."""
+    return losses.exhaustive or (losses.influence is not None and not losses.influence.any())
+
+
+def mean(losses: LossTable, values: Tensor) -> Estimate:
+    """The mean of a statistic, see `Evidence.mean`."""
+    values = values.to(torch.float64)
+    if len(values) == losses.emb.c != len(losses.table.anchors):
+        plain = float(values.mean())
+        return Estimate(plain, plain, float(values.std() / len(values) ** 0.5) if len(values) > 1 else float("nan"))
+    weight = torch.where(torch.isnan(values), 0.0, losses.weight)
+    plain = float(weighted_mean(values[:, None], weight[:, None]))
+    if is_population(losses):
+        return Estimate(plain, plain, 0.0)
+    instance = losses.table.anchors // losses.emb.v
+    score = values.new_zeros(losses.emb.n).index_add_(0, instance, weight * (values - plain).nan_to_num(0.0))
+    squares = score.square()
+    n = len(torch.unique(instance[weight > 0]))
+    se = float((squares.sum() * n / max(n - 1, 1)).sqrt() / weight.sum())
+    return Estimate(plain, plain, se, float(squares.max() / squares.sum()) if squares.any() else 0.0)
+
+
+def of_instances(losses: LossTable, z: Tensor, statistic: Callable[[Tensor, np.ndarray], float]) -> Estimate:
+    """A statistic of embeddings and labels, see `Evidence.of_instances`."""
+    y, data = losses.emb.y, z.detach()
+    if is_population(losses):
+        value = float(statistic(data, y))
+        return Estimate(value, value, 0.0)
+    (estimate,) = delete_group(lambda keep: np.array([statistic(data[torch.from_numpy(keep)], y[keep])]), y)
+    return estimate
+
+
+def class_means(losses: LossTable, z: Tensor) -> Tensor:
+    """(c, d) mean over all views of each class."""
+    y = torch.from_numpy(losses.emb.y)
+    sums = z.new_zeros(losses.emb.c, losses.emb.d, dtype=torch.float64)
+    sums = sums.index_add(0, y, z.to(torch.float64).mean(1))
+    return sums / torch.bincount(y, minlength=losses.emb.c)[:, None]
+
+
+def positive_similarity(losses: LossTable, z: Tensor) -> Tensor:
+    """(a,) mean <z_a, z_p> over the positives of every anchor, as the variant has them; NaN without one."""
+    emb, variant = losses.emb, losses.variant
+    rows = z.reshape(-1, emb.d).to(torch.float64)[losses.table.anchors]
+    instance = losses.table.anchors // emb.v
+    own = rows.square().sum(1)
+    if variant.positives == "augmentation":
+        total = (rows * z.to(torch.float64).sum(1)[instance]).sum(1) - own
+        return total / (emb.v - 1)
+    label = torch.from_numpy(emb.y)[instance]
+    count = torch.from_numpy(emb.class_counts * emb.v)[label]
+    total = (rows * class_means(losses, z)[label]).sum(1) * count
+    if variant.self_pairs == "include":
+        return total / count
+    return torch.where(count > 1, (total - own) / (count - 1).clamp_min(1), torch.nan)
+
+
+def negative_similarity(losses: LossTable, z: Tensor) -> Tensor:
+    """(a,) mean <z_a, z_b> over the views b of other instances, each alike."""
+    emb = losses.emb
+    views = z.to(torch.float64)
+    rows = views.reshape(-1, emb.d)[losses.table.anchors]
+    others = views.sum((0, 1)) - views.sum(1)[losses.table.anchors // emb.v]
+    return (rows * others).sum(1) / ((emb.n - 1) * emb.v)
+
+
+def variance_within(losses: LossTable, z: Tensor) -> Tensor:
+    """(a,) |z_a - mu_y|^2, whose mean is the variance within classes."""
+    label = torch.from_numpy(losses.emb.y)[losses.table.anchors // losses.emb.v]
+    rows = z.reshape(-1, losses.emb.d).to(torch.float64)[losses.table.anchors]
+    return (rows - class_means(losses, z)[label]).square().sum(1)

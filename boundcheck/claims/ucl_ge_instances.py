@@ -1,0 +1,40 @@
+"""UCL with views as positives is least where the instances are a simplex."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from boundcheck.claims.base import Evidence, Finding, claim, less_constant
+from boundcheck.claims.requirements import (
+    AUGMENTATION,
+    EMPIRICAL_PRIOR,
+    EVERY_ANCHOR,
+    LIMIT,
+    SAMPLE,
+    SELF_EXCLUDED,
+    UNIT_NORM,
+)
+from boundcheck.claims.scl_ge_collapse import collapse_loss
+
+
+def floor(instances: int, temperature: float, q: float) -> float:
+    """log(1 + Q e^(-n / ((n-1) tau))), nats: neural collapse with every instance its own class."""
+    return collapse_loss(instances, temperature, q)
+
+
+@claim(
+    id="ucl_ge_instances",
+    title="UCL and H-UCL are at least their value where the instances are a simplex",
+    statement=r"L_{\mathrm{UCL}}, L_{\mathrm{HUCL}} \geq \log\left(1 + Q\, e^{-n/((n-1)\tau)}\right)",
+    source="after Graf, Hofer, Niethammer, Kwitt 2021 (arXiv 2102.08817), who treat SupCon's batches; derived here from"
+    " `ucl_ge_similarity_gap` and `positives_exceed_negatives`",
+    requirements=(SAMPLE, LIMIT, UNIT_NORM, AUGMENTATION, EMPIRICAL_PRIOR, SELF_EXCLUDED, EVERY_ANCHOR),
+)
+def ucl_ge_instances(evidence: Evidence) -> Iterator[Finding]:
+    """Equality where all views of an instance agree and the n instances are a simplex, which needs d >= n - 1."""
+    variant = evidence.losses.variant
+    for q in evidence.q:
+        bound = floor(evidence.losses.emb.n, variant.temperature, q)
+        for h in variant.hardenings:
+            estimate = evidence.losses.loss(evidence.key("hucl", h, q))
+            yield Finding(h.family, h.beta, q, bound, estimate.value, less_constant(estimate, bound))

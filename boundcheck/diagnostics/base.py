@@ -1,0 +1,28 @@
+"""What a diagnostic is: a number of the embeddings that says whether, and how, a representation has collapsed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """A number with its meaning.
+
+    Attributes:
+        id: the name in tables.
+        title: one line of plain words.
+        reading: what its ends mean.
+        source: paper, and the variant where several are in use.
+        low, high: what it can be at all; intervals stay within.
+        share: a share of instances: it moves in steps, so its interval is `Share`'s, about the plug-in.
+    """
+
+    id: str
+    title: str
+    reading: str
+    source: str
+    low: float = -math.inf
+    high: float = math.inf
+    share: bool = False

@@ -1,0 +1,213 @@
+"""The newer claims on small populations: true ones never violated, each with a wrong constant violated somewhere."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import boundcheck as bc
+from boundcheck.bounds import BOUNDS
+from boundcheck.claims import CLAIMS, Evidence, Finding, judge
+from boundcheck.claims.finite_k_rate import gap_bound
+from boundcheck.claims.infonce_information import least_loss
+from boundcheck.claims.mean_classifier_by_variance import spread_cost
+from boundcheck.claims.scl_ge_collapse import collapse_loss
+from boundcheck.claims.scl_ge_unbalanced import least_exponent
+from boundcheck.claims.statistics import mean
+from boundcheck.claims.ucl_ge_collapse import floor
+from boundcheck.claims.uniformity_floor import log_mean_uniform
+from boundcheck.falsification.evidence import dense_evidence
+from boundcheck.spec import Variant
+from tests.bounds.enumeration import rare_outlier
+
+POPULATION = dict(self_pairs="include", positives="class", class_prior="balanced")
+LEAVE_OUT = dict(self_pairs="exclude", positives="class")
+VIEWS = dict(self_pairs="exclude", positives="augmentation")
+
+# What each claim is about: how the variant takes the data, and views of an instance.
+SETTING: dict[str, tuple[dict[str, str], int]] = {
+    "ucl_ge_collapse": (POPULATION, 1),
+    "scl_ge_unbalanced": (LEAVE_OUT, 1),
+    "ucl_ge_instances": (VIEWS, 2),
+    "ucl_ge_similarity_gap": (VIEWS, 2),
+    "positives_exceed_negatives": (VIEWS, 2),
+    "uniformity_floor": (POPULATION, 1),
+    "finite_k_rate": (LEAVE_OUT, 1),
+    "infonce_information": (POPULATION, 1),
+    "wang_upper": (POPULATION | {"positives": "augmentation"}, 2),
+    "wang_lower": (POPULATION, 1),
+    "mean_classifier_error": (POPULATION, 1),
+    "hscl_bounds_kernel_rule": (LEAVE_OUT, 1),
+    "worst_case_bounds_1nn": (LEAVE_OUT, 1),
+    "ncm_directional": (LEAVE_OUT, 1),
+    "ncm_second_moments": (LEAVE_OUT, 1),
+}
+
+
+def repeated(places: np.ndarray, times: np.ndarray | list[int], views: int) -> bc.EmbeddingSet:
+    """Every class one place."""
+    y = np.repeat(np.arange(len(places)), times)
+    return bc.EmbeddingSet(np.repeat(places[y][:, None], views, axis=1), y)
+
+
+def sets(views: int, rng: np.random.Generator, count: int) -> Iterator[bc.EmbeddingSet]:
+    """Collapsed, minority-collapsed and uniform sets, then random ones: anywhere, heaps, a line, nearly a point."""
+    simplex = np.eye(3) - 1 / 3
+    yield repeated(simplex, [2, 2, 2], views)
+    yield repeated(np.array([[1.0, 0], [-1, 0], [-1, 0]]), [16, 2, 2], views)  # minority classes collapsed
+    yield repeated(np.array([[1.0, 0], [1, 0], [-1, 0]]), [3, 3, 3], views)  # two classes are one
+    cross = np.concatenate([np.eye(3), -np.eye(3)])
+    yield bc.EmbeddingSet(np.repeat(cross[:, None], views, axis=1), [0, 1, 2, 0, 1, 2])
+    yield bc.EmbeddingSet(np.repeat((np.eye(4) - 0.25)[:, None], views, axis=1), [0, 0, 1, 1])  # instances a simplex
+    for _ in range(count):
+        c, d = int(rng.integers(2, 4)), int(rng.integers(2, 5))
+        y = np.repeat(np.arange(c), rng.integers(2, 4, c))
+        heap = rng.standard_normal((3, d))[rng.integers(0, 3, len(y))][:, None]
+        noise = rng.standard_normal((len(y), views, d))
+        line = rng.standard_normal(d) * rng.choice([-1.0, 1.0], (len(y), views, 1))
+        yield bc.EmbeddingSet([noise, heap + 0.1 * noise, line, np.ones(d) + 0.02 * noise][rng.integers(4)], y)
+
+
+def verdicts(claim: str, emb: bc.EmbeddingSet, tau: float, of: Callable[..., Evidence] = dense_evidence) -> set[str]:
+    variant = Variant(temperature=tau, betas=[1.0], q=[1.0, 3.0], **SETTING[claim][0])
+    return {judgement.verdict for judgement in judge(CLAIMS[claim], of(emb, variant.on(emb)), 0.95)}
+
+
+def test_every_new_claim_is_here() -> None:
+    assert list(CLAIMS)[-len(SETTING) :] == list(SETTING)
+
+
+@pytest.mark.parametrize("claim", SETTING)
+def test_never_violated(claim: str) -> None:
+    rng, views = np.random.default_rng(0), SETTING[claim][1]
+    found: list[str] = []
+    for emb in sets(views, rng, 3 if claim == "finite_k_rate" else 40):
+        found += verdicts(claim, emb, float(rng.choice([0.1, 0.5, 1.0])))
+    assert set(found) <= {"holds", "inapplicable"} and found.count("holds") >= 5
+
+
+def wrong_gap(temperature: float, k: int) -> float:
+    return gap_bound(temperature, k) / k
+
+
+def half_entropy(prior: torch.Tensor, k: int) -> float:
+    return (math.log(k + 1) + least_loss(prior, k)) / 2
+
+
+def wrong_moments(bound: Any, z: torch.Tensor, y: np.ndarray) -> float:
+    from boundcheck.bounds import class_moments
+
+    return bound.error(class_moments(z[:, 0].numpy(), y), math.inf) / 2
+
+
+FALSE: dict[str, tuple[str, dict[str, Any]]] = {
+    "ucl_ge_collapse": ("ucl_ge_collapse", {"floor": lambda c, tau, q: floor(c, 2 * tau, q)}),
+    "scl_ge_unbalanced": ("scl_ge_unbalanced", {"least_exponent": lambda prior: -len(prior) / (len(prior) - 1)}),
+    "ucl_ge_instances": ("ucl_ge_instances", {"floor": lambda n, tau, q: math.log1p(q * math.exp(-1 / tau))}),
+    "ucl_ge_similarity_gap": ("ucl_ge_similarity_gap", {"least": lambda g, tau, q: math.log1p(q * math.exp(g / 2))}),
+    "positives_exceed_negatives": ("positives_exceed_negatives", {"largest_gap": lambda n: 1.0}),
+    "uniformity_floor": ("uniformity_floor", {"log_mean_uniform": lambda d, kappa: 2 * log_mean_uniform(d, kappa)}),
+    "finite_k_rate": ("finite_k_rate", {"gap_bound": wrong_gap}),
+    "infonce_information": ("infonce_information", {"least_loss": half_entropy}),
+    "wang_lower": ("mean_classifier_by_variance", {"spread_cost": lambda v, tau: spread_cost(v / 20, tau) - v / tau}),
+    "mean_classifier_error": ("mean_classifier_error", {"price": lambda: math.log(3)}),
+    "hscl_bounds_kernel_rule": ("hscl_bounds_kernel_rule", {"price": lambda q: math.log1p(2 * q)}),
+    "worst_case_bounds_1nn": ("worst_case_bounds_1nn", {"price": lambda q: math.log1p(2 * q)}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("claim", FALSE)
+def test_false_variants_are_found(claim: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module, wrong = FALSE[claim]
+    for name, value in wrong.items():
+        monkeypatch.setattr(import_module(f"boundcheck.claims.{module}"), name, value)
+    rng = np.random.default_rng(1)
+    found = (verdicts(claim, emb, 0.5) for emb in sets(SETTING[claim][1], rng, 12))
+    assert any("violated" in verdict for verdict in found)
+
+
+def test_without_the_variance_the_upper_bound_is_false(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Evidence, "variance_within", lambda evidence: torch.zeros(1, dtype=torch.float64))
+    rng = np.random.default_rng(1)
+    assert any("violated" in verdicts("wang_upper", emb, 0.5) for emb in sets(2, rng, 12))
+
+
+@pytest.mark.parametrize("claim", ["ncm_directional", "ncm_second_moments"])
+def test_half_the_moments_are_too_little(claim: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = rare_outlier()
+    x[-1] -= 1e-4  # no tie, which rounding would decide
+    emb = bc.EmbeddingSet(np.concatenate([x, x[-1:]])[:, None] + 10.0, np.append(y, 1), normalize=False)
+    assert verdicts(claim, emb, 0.5) == {"holds"}
+    monkeypatch.setattr(import_module("boundcheck.claims.nearest_mean_error"), "bound_on_error", wrong_moments)
+    assert verdicts(claim, emb, 0.5) == {"violated"}
+
+
+def test_equality_where_it_is_claimed() -> None:
+    rng = np.random.default_rng(0)
+    for claim, at in (("ucl_ge_collapse", 0), ("ucl_ge_instances", 4), ("positives_exceed_negatives", 4)):
+        emb = list(sets(SETTING[claim][1], rng, 0))[at]
+        variant = Variant(temperature=0.5, betas=[], **SETTING[claim][0]).on(emb)
+        (finding,) = CLAIMS[claim].evaluate(dense_evidence(emb, variant))
+        assert finding.lhs == pytest.approx(finding.rhs, abs=1e-6)
+
+
+def test_bounds_that_meet_where_they_must() -> None:
+    assert least_exponent(np.full(5, 0.2)) == pytest.approx(-5 / 4)
+    assert floor(3, 0.5, 1.0) > collapse_loss(3, 0.5, 1.0)
+    kappa = 3.0
+    assert log_mean_uniform(3, kappa) == pytest.approx(math.log(math.sinh(kappa) / kappa))
+    assert log_mean_uniform(1, kappa) == pytest.approx(math.log(math.cosh(kappa)))
+    assert 0 < log_mean_uniform(100_000, kappa) <= kappa**2 / 200_000
+    assert BOUNDS["directional"].id == "directional"
+
+
+@pytest.mark.parametrize("setting", [POPULATION, LEAVE_OUT, VIEWS])
+def test_statistics_by_loops(setting: dict[str, str]) -> None:
+    emb = list(sets(2, np.random.default_rng(2), 1))[-1]
+    evidence = dense_evidence(emb, Variant(betas=[], **setting).on(emb))
+    z, a = emb.z.reshape(-1, emb.d), np.arange(2 * emb.n)
+    label, instance = emb.y[a // 2], a // 2
+    for i in a:
+        if setting["positives"] == "augmentation":
+            mine = (instance == instance[i]) & (a != i)
+        else:
+            mine = (label == label[i]) & ((a != i) | (setting["self_pairs"] == "include"))
+        assert float(evidence.positive_similarity()[i]) == pytest.approx((z[mine] @ z[i]).mean())
+        assert float(evidence.alignment()[i]) == pytest.approx(np.square(z[mine] - z[i]).sum(1).mean(), abs=1e-9)
+        assert float(evidence.negative_similarity()[i]) == pytest.approx((z[instance != instance[i]] @ z[i]).mean())
+        spread = np.square(z[i] - z[label == label[i]].mean(0)).sum()
+        assert float(evidence.variance_within()[i]) == pytest.approx(spread)
+    np.testing.assert_allclose(evidence.class_means()[0], z[label == 0].mean(0))
+
+
+def test_means_have_the_error_of_instances() -> None:
+    rng = np.random.default_rng(0)
+    emb = bc.EmbeddingSet(rng.standard_normal((200, 2, 4)), np.arange(200) % 2)
+    losses = dense_evidence(emb, Variant(betas=[]).on(emb)).losses
+    losses = dataclasses.replace(losses, influence=torch.ones(200, len(losses.keys)))  # a sample, not the population
+    per_instance = rng.standard_normal(200)
+    estimate = mean(losses, torch.from_numpy(per_instance.repeat(2)))
+    assert estimate.value == pytest.approx(per_instance.mean())
+    assert estimate.se == pytest.approx(per_instance.std(ddof=1) / 200**0.5)
+    by_class = mean(losses, torch.tensor([1.0, 3.0]))
+    assert (by_class.value, by_class.se) == pytest.approx((2.0, 1.0))
+
+
+def test_a_conjecture_may_fail_without_failing_the_run() -> None:
+    @bc.claim(id="guess", source="a guess", kind="conjecture", statement="s_+ \\leq 0.1")
+    def guess(evidence: Evidence) -> Iterator[Finding]:
+        values = 0.1 - evidence.positive_similarity()
+        estimate = evidence.mean(values)
+        yield Finding(None, None, None, 0.1 - estimate.value, 0.1, estimate, values)
+
+    rng = np.random.default_rng(0)
+    z = np.eye(2, 4)[np.arange(40) % 2][:, None] + 0.1 * rng.standard_normal((40, 2, 4))
+    verification = bc.verify(bc.EmbeddingSet(z, np.arange(40) % 2), claims=[guess], betas=[])
+    assert verification.claims["guess"].verdict == "violated" and not verification.failed()
