@@ -64,8 +64,20 @@ def test_no_tilt_is_needed_where_the_other_class_is_nearer() -> None:
     assert judgement.verdict == "occurs" and "no tilt is needed" in judgement.reason
 
 
+def test_a_softer_tilt_decides_for_one_that_is_not_to_be_relied_on() -> None:
+    """H-SCL does not decrease in beta, so above UCL it stays there, however few instances a harder tilt leaves."""
+    evidence = evidence_of(shared_places(200), betas=[1, 80], temperature=1)
+    soft, hard = judged("hscl_ge_ucl", evidence)
+    assert (soft.verdict, soft.reliable) == ("occurs", True)
+    assert (hard.verdict, hard.reliable) == ("occurs", False)
+    assert hard.reason.startswith("At β = 1 H-SCL is above UCL, and H-SCL does not decrease in beta.")
+    assert hard.p_value == soft.p_value
+    (alone,) = judged("hscl_ge_ucl", evidence_of(shared_places(200), betas=[80], temperature=1))
+    assert alone.verdict == "undecided" and "effective instances" in alone.reason and math.isnan(alone.p_value)
+
+
 def test_no_tilt_suffices_at_neural_collapse() -> None:
-    z, y = collapsed(3, 4, 2)
+    z, y = collapsed(3, 8, 2)
     evidence = evidence_of(EmbeddingSet(z, y), crossing=True, betas=[1, 100])
     assert evidence.crossing == {1: math.inf}
     for judgement in judged("hscl_ge_ucl", evidence):

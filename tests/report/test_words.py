@@ -41,7 +41,7 @@ def all_met(run: Run, **verdicts: str) -> Run:
         ("theorem", "violated", 0.9, "premise fails, no contradiction"),
         ("theorem", "violated", 1.0, "contradicts the theorem"),
         ("theorem", "violated", math.nan, "contradicts the theorem"),
-        ("conjecture", "violated", math.nan, "contradicts the conjecture"),
+        ("conjecture", "violated", 0.5, "counterexample to the conjecture"),
         ("exact", "fails", math.nan, "error in the computation"),
         ("scenario", "does not occur", math.nan, ""),
         ("theorem", "holds", 0.1, ""),
@@ -93,6 +93,21 @@ def test_headline_when_a_theorem_is_contradicted(run: Run) -> None:
     assert "confirmed" not in said
 
 
+def test_a_violated_conjecture_is_contradicted_whatever_its_premise(run: Run) -> None:
+    kinds = run.claims["kind"].mask(run.claims["claim"] == "hscl_le_hucl", "conjecture")
+    verdicts = run.claims["verdict"].mask(run.claims["claim"] == "hscl_le_hucl", "violated")
+    conjectured = with_claims(run, kind=kinds, verdict=verdicts, premise_share=0.5)
+    said = headline(conjectured)
+    assert said.startswith("Of 2 theorem or conjectures tested at every hardness: 1 contradicted (H-SCL never exceeds")
+    assert {mark.style for mark in dict(overview(conjectured)[1])["H-SCL never exceeds H-UCL"] if mark} == {"violated"}
+
+
+def test_theorems_and_conjectures_that_stand_alike_are_all_named(run: Run) -> None:
+    kinds = run.claims["kind"].mask(run.claims["claim"] == "hscl_le_hucl", "conjecture")
+    said = headline(with_claims(all_met(run), kind=kinds))
+    assert "2 confirmed (no SCL below neural collapse; H-SCL never exceeds H-UCL)" in said
+
+
 def test_headline_when_only_premises_fail(factory: Factory) -> None:
     said = headline(factory(betas=[1.0, 5.0], premise=0.4))
     assert "1 violated where the premise fails, which contradicts nothing (H-SCL never exceeds H-UCL)" in said
@@ -114,9 +129,7 @@ def test_headline_of_a_scenario_that_occurs_once_the_tilt_is_hard(factory: Facto
 
 def test_headline_when_the_computation_is_in_error(run: Run) -> None:
     said = headline(all_met(run, exact="fails"))
-    assert said == (
-        "The computation is in error: tilting never lowers H-UCL. Nothing else here is to be relied on."
-    )
+    assert said == ("The computation is in error: tilting never lowers H-UCL. Nothing else here is to be relied on.")
 
 
 def test_headline_when_the_encoder_collapsed(run: Run) -> None:
