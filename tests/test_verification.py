@@ -20,7 +20,7 @@ from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
 from boundcheck.inference.multiplicity import holm
 from boundcheck.runs import ASSUMPTION_COLUMNS, CLAIM_COLUMNS, HARDEST_COLUMNS, LOSS_COLUMNS, load_run, save_run
-from tests.claims.designs import FAMILIES, clusters, shared_places
+from tests.claims.designs import FAMILIES, clusters, hub_and_rim
 from tests.oracles.closed_forms import collapsed
 from tests.strategies import embedding_sets
 
@@ -142,15 +142,14 @@ def test_a_frame_is_a_copy(three_families: bc.Verification) -> None:
 
 
 def test_a_violated_theorem_fails_the_run_and_says_its_premise_failed() -> None:
-    found = bc.verify(shared_places(200), betas=[1, 2], temperature=1)
+    found = bc.verify(hub_and_rim(), betas=[1, 2], temperature=1)
     assert found.claims["hscl_le_hucl"].verdict == "violated"
     assert "the premise fails" in found.claims["hscl_le_hucl"].frame.reason[0]
     assert found.failed() and found.failed("undecided") and not found.failed("never")
 
 
 def test_a_violated_scenario_never_fails_a_run() -> None:
-    z, y = collapsed(3, 6, 2)
-    found = bc.verify(EmbeddingSet(z, y), betas=[1])
+    found = bc.verify(clusters(per_class=40), betas=[1], claims="hscl_ge_ucl,hucl_ge_ucl")
     assert found.claims["hscl_ge_ucl"].verdict == "does not occur"
     assert not found.failed() and not found.failed("undecided")
 
