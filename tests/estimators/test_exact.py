@@ -20,7 +20,10 @@ from tests.oracles import literal
 from tests.oracles.bridge import eta_of, problem_of
 from tests.strategies import clouds, embedding_sets
 
-COLUMNS = "loss hardening beta q temperature positives estimator k estimate plugin se ci_low ci_high n_anchors"
+COLUMNS = (
+    "loss hardening beta q temperature positives estimator k estimate plugin se ci_low ci_high n_anchors ess design "
+    "reliable"
+)
 
 
 @pytest.fixture(scope="module")

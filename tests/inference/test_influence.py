@@ -38,7 +38,9 @@ def sample(n: int, views: int, seed: int = 0, imbalanced: bool = False) -> Embed
 
 
 def estimated(emb: EmbeddingSet, q: float, mode: str, prior: str) -> LossTable:
-    spec = Variant(TAU, hardening=tuple(Exponential(b) for b in BETAS if b), q=(q,), positives=mode, class_prior=prior)
+    """As of independent draws, whose class sizes vary: what the deletions and bootstraps here stand for."""
+    tilts = tuple(Exponential(b) for b in BETAS if b)
+    spec = Variant(TAU, hardening=tilts, q=(q,), positives=mode, class_prior=prior, design="iid")
     return estimate(emb, spec, device="cpu", precision="float64")
 
 
