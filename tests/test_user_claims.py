@@ -21,7 +21,7 @@ def mine(evidence: Evidence) -> Iterator[Finding]:
 
 
 def test_verified_reported_and_proved_wrong(tmp_path: Path) -> None:
-    verification = bc.verify(clusters(), betas=[1], claims=[mine, "hscl_le_hucl"])
+    verification = bc.verify(clusters(per_class=40), betas=[1], claims=[mine, "hscl_le_hucl"])
     assert verification.claims["mine"].verdict == "holds"
     place = verification.save(tmp_path / "run")
     page = (place / "report.html").read_text()

@@ -28,6 +28,7 @@ MOST_CORRECTED = 2.0  # standard errors
 MOST_BY_DUPLICATES = 1.0  # standard errors by which near-duplicates may move a number
 MOST_AT_NULL = 0.5  # standard errors by which the gap may miss zero when labels are permuted
 MOST_LONELY = 0.05  # of the weight of anchors: those with no other instance of their class
+MOST_TIMES = 1000.0  # as many instances that a remedy asks for
 FEWEST = 20  # instances: a sample of fewer is too small to see what its estimates rest on
 # Mean cosine of two embeddings above which there is next to nothing to tell apart.
 COLLAPSED = 0.99
@@ -130,7 +131,7 @@ def _few_effective(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None
 
 def _softer(losses: LossTable, key: LossKey, ess: float) -> str:
     """What would leave enough effective instances: more of them, a softer tilt or a higher temperature."""
-    more = f"about {_two_digits(losses.emb.n * LEAST_ESS / ess)} instances"
+    more = _about(losses.emb.n, LEAST_ESS / ess)
     if not isinstance(key.hardening, Exponential):
         return more
     beta = key.hardening.beta
@@ -151,11 +152,11 @@ def _softer(losses: LossTable, key: LossKey, ess: float) -> str:
 def _by_correction(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None:
     estimate = losses.contrast(keys)
     moved = abs(estimate.value - estimate.plugin)
-    if not moved > MOST_CORRECTED * estimate.se > 0:
+    if moved <= losses.rounding or not moved > MOST_CORRECTED * estimate.se > 0:
         return None
     return Doubt(
         f"The bias correction is {moved / estimate.se:.1f} standard errors: what it leaves cannot be told.",
-        f"about {_two_digits(losses.emb.n * (moved / estimate.se / MOST_CORRECTED) ** 2)} instances",
+        _about(losses.emb.n, (moved / estimate.se / MOST_CORRECTED) ** 2),
     )
 
 
@@ -175,13 +176,16 @@ def _by_duplicates(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None
     if losses.duplicates is None or losses.dropped is None:
         return None
     estimate = losses.contrast(keys)
-    moved = abs(estimate.plugin - float(losses.signs(keys) @ losses.dropped))
-    if moved <= MOST_BY_DUPLICATES * estimate.se:
+    moved = abs(estimate.plugin - _of(losses, keys, losses.dropped))
+    if moved <= max(MOST_BY_DUPLICATES * estimate.se, losses.rounding):
         return None
     found = losses.duplicates
+    without = f"the number moves by {moved:.2g} nats{_errors(moved, estimate.se)}"
+    if math.isnan(moved):
+        without = "too few are left to estimate it from"
     return Doubt(
         f"{found.instances:,} instances have a near-duplicate (cosine above {found.cosine:g}); without all but one of "
-        f"each cluster the number moves by {moved:.2g} nats, {moved / estimate.se:.1f} standard errors.",
+        f"each cluster {without}.",
         "duplicates=drop, which is about a population without them",
     )
 
@@ -191,11 +195,11 @@ def _not_null(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None:
     if len(keys) != 2 or {key.loss.pool for key in keys} != {ALL, DIFF} or keys[0].hardening != keys[1].hardening:
         return None
     null, se = losses.null.get(keys[0].hardening), losses.contrast(keys).se
-    if null is None or abs(null.mean) - 2 * null.se <= MOST_AT_NULL * se:
+    if null is None or abs(null.mean) - 2 * null.se <= max(MOST_AT_NULL * se, losses.rounding):
         return None
     return Doubt(
-        f"With labels permuted the gap is zero, and is estimated as {null.mean:.2g} nats on average, "
-        f"{abs(null.mean) / se:.1f} standard errors: near-duplicates or a heavy tail mislead the bias correction.",
+        f"With labels permuted the gap is zero, and is estimated as {null.mean:.2g} nats on average"
+        f"{_errors(abs(null.mean), se)}: near-duplicates or a heavy tail mislead the bias correction.",
         "more instances, a softer tilt, or duplicates=drop",
     )
 
@@ -205,23 +209,35 @@ def _moving(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None:
     if losses.by_parts is None:
         return None
     estimate, most = losses.contrast(keys), MOST_MOVED[losses.pieces]
-    differ = abs(estimate.value - float(losses.signs(keys) @ losses.by_parts))
+    differ = abs(estimate.value - _of(losses, keys, losses.by_parts))
     words = "halves" if losses.pieces == 2 else "quarters"
     if math.isnan(differ):
         return Doubt(f"The sample is too small to be estimated from {words} of it.", "more instances")
     if differ <= most * estimate.se or differ <= losses.rounding:
         return None
     # What is left falls at least as 1 / n, the standard error as its root.
-    factor = max((differ / (most * estimate.se)) ** 2, 1.5)
+    factor = max((differ / (most * estimate.se)) ** 2, 1.5) if estimate.se > 0 else math.inf
     return Doubt(
         f"Two corrections of the bias, leaving out one instance and taking {words} of them, differ by {differ:.2g} "
-        f"nats, {differ / estimate.se:.1f} standard errors: the estimate has not settled at this number of instances.",
-        f"about {_two_digits(losses.emb.n * factor)} instances, a softer tilt or a higher temperature",
+        f"nats{_errors(differ, estimate.se)}: the estimate has not settled at this number of instances.",
+        f"{_about(losses.emb.n, factor)}, a softer tilt or a higher temperature",
     )
 
 
-def _two_digits(count: float) -> str:
-    return f"{int(float(f'{count:.1e}')):,}"
+def _of(losses: LossTable, keys: tuple[LossKey, ...], means: Tensor) -> float:
+    """One loss, or the second less the first, of other means (f,); losses that play no part may be undefined."""
+    weight = losses.signs(keys)
+    return float(weight[weight != 0] @ means[weight != 0])
+
+
+def _errors(moved: float, se: float) -> str:
+    """How many standard errors that is; nothing where all instances agree."""
+    return f", {moved / se:.1f} standard errors" if se > 0 else ""
+
+
+def _about(n: int, factor: float) -> str:
+    """So many times as many instances, to two digits."""
+    return f"about {int(float(f'{n * factor:.1e}')):,} instances" if factor < MOST_TIMES else "far more instances"
 
 
 def combination(keys: tuple[LossKey, ...], every: tuple[LossKey, ...]) -> Tensor:

@@ -164,3 +164,36 @@ def test_grouped_errors_are_those_of_clusters():
     for key in once.keys:
         assert grouped.loss(key).se == pytest.approx(once.loss(key).se, rel=0.1)
         assert losses.loss(key).se < 0.8 * once.loss(key).se
+
+
+def test_instances_that_all_agree_are_doubted_in_words():
+    """Without a standard error there is nothing to divide by, and none too small to name an end of."""
+    losses = judged(sample(), betas=(1.0,))
+    still = dataclasses.replace(losses, influence=torch.zeros_like(losses.influence))
+    moved = dataclasses.replace(still, by_parts=losses.by_parts + torch.arange(4.0))
+    doubt = moved.doubt(keys(1.0))
+    assert "Two corrections" in doubt.reason and "standard errors" not in doubt.reason
+    assert doubt.remedy.startswith("far more instances")
+    assert still.doubt(keys(1.0)) is None or "nan" not in still.doubt(keys(1.0)).reason
+
+
+def test_a_loss_that_is_undefined_withholds_nothing_of_the_others():
+    """A threshold that no candidate of another class passes, in parts of the sample as in the whole."""
+    alone, beside = (
+        judged(sample(), betas=(1.0,), hardening=hardening) for hardening in ("exp", ("exp", "threshold:1"))
+    )
+    assert torch.isnan(beside.by_parts).any()
+    for key in alone.keys:
+        assert (alone.doubt((key,)) is None) == (beside.doubt((key,)) is None), key
+    assert alone.doubt(keys(1.0)) is None and beside.doubt(keys(1.0)) is None
+
+
+def test_what_near_duplicates_leave_too_little_of_is_doubted_in_words():
+    """Every class one place: without duplicates no class has two instances left."""
+    centres = np.eye(8)
+    y = np.arange(80) % 8
+    z = centres[y] + 1e-3 * np.random.default_rng(0).standard_normal((80, 8))
+    losses = judged(bc.EmbeddingSet(z, y), betas=(1.0,))
+    reasons = [losses.doubt((key,)).reason for key in losses.keys]
+    assert any("too few are left to estimate it from" in reason for reason in reasons)
+    assert not any("nan" in reason for reason in reasons)
