@@ -111,11 +111,13 @@ def _crossing(losses: LossTable, q: float, beta: float, confidence: float) -> di
     def finite(value: float) -> float | None:
         return value if math.isfinite(value) else None
 
-    return {"q": q, "beta": finite(beta), "low": finite(low), "high": finite(high), "note": _note(beta)}
+    return {"q": q, "beta": finite(beta), "ci_low": finite(low), "ci_high": finite(high), "note": _note(beta)}
 
 
 def _note(beta: float) -> str:
-    return "even the worst-case loss stays below UCL" if math.isinf(beta) else "averaged H-SCL reaches UCL (plug-in)"
+    if math.isinf(beta):
+        return "on the pairs of this sample even the worst-case loss stays below UCL"
+    return "averaged H-SCL reaches UCL (plug-in)"
 
 
 def hardware() -> dict[str, Any]:

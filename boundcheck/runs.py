@@ -29,8 +29,8 @@ CLAIM_COLUMNS = [
     "premise_high", "vacuous", "reliable", "verdict", "reason", "remedy",
 ]  # fmt: skip
 ASSUMPTION_COLUMNS = [
-    "hardening", "beta", "share_holding", "share_low", "share_high", "share_in_parts", "median_margin",
-    "min_margin", "median_ess", "n_anchors", "n_undefined",
+    "hardening", "beta", "share_holding", "share_low", "share_high", "share_in_parts", "reliable",
+    "median_margin", "min_margin", "median_ess", "n_anchors", "n_undefined",
 ]  # fmt: skip
 HARDEST_COLUMNS = [
     "rank", "id", "view", "label", "margin", "hardening", "beta", "same_id", "same_label", "same_cosine",

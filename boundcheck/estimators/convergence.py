@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from boundcheck.embeddings.duplicates import near_duplicates
+from boundcheck.embeddings.duplicates import COSINE, MOST_SEARCHED, near_duplicates
 from boundcheck.errors import InputError
 from boundcheck.estimators.exact import exact_losses, pair_plan
 from boundcheck.estimators.records import LossTable
@@ -67,7 +67,10 @@ def with_duplicates(losses: LossTable, execution: Execution, tally: Tally, group
         return losses
     nearest = np.full(emb.n, -np.inf)
     np.maximum.at(nearest, losses.table.anchors.numpy() // emb.v, losses.table.largest.amax(1).numpy())
-    found = near_duplicates(emb, nearest * losses.variant.temperature)
+    nearest *= losses.variant.temperature
+    if np.count_nonzero(nearest >= COSINE) > MOST_SEARCHED:
+        return losses
+    found = near_duplicates(emb, nearest)
     if found is None:
         return losses
     fewer = _of_part(losses, found.first, losses.table.anchors, replace(execution, progress=None), tally)

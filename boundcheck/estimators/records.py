@@ -24,6 +24,9 @@ from boundcheck.pairwise.cumulants import TOLERANCE, CumulantTable
 from boundcheck.pools import DIFF, SAME
 from boundcheck.spec import Variant
 
+# Of the width of a share's interval: what the share may move from parts of the instances to all and yet be taken for
+# the population's. It approaches that as slowly as the root of n, so that more than twice as much may be left.
+SHARE_MOVED = 0.1
 # Largest logits are no sums: they are as good as a float32 product, whatever the temperature.
 COSINE_TOLERANCE = 1e-6
 
@@ -272,6 +275,7 @@ class LossTable:
 
     def _row(self, summary: MarginSummary, confidence: float) -> dict[str, object]:
         low, high = summary.share.interval(confidence)
+        in_parts = self.shares_in_parts.get(summary.hardening, np.nan)
         finite = summary.margin[torch.isfinite(summary.margin)]
         return dict(
             hardening=summary.hardening.family,
@@ -281,7 +285,8 @@ class LossTable:
             share_high=high,
             median_margin=float(finite.median()) if len(finite) else np.nan,
             min_margin=float(finite.min()) if len(finite) else np.nan,
-            share_in_parts=self.shares_in_parts.get(summary.hardening, np.nan),
+            share_in_parts=in_parts,
+            reliable=not abs(summary.share.value - in_parts) > SHARE_MOVED * (high - low),
             median_ess=summary.median_ess,
             n_anchors=len(finite),
             n_undefined=len(summary.margin) - len(finite),
@@ -295,7 +300,7 @@ class LossTable:
         tolerance = COSINE_TOLERANCE * float(np.square(self.emb.z).sum(2).max()) / self.variant.temperature
         share = share_of(margin, self.weight, self.table.anchors, self.emb.v, self.exhaustive, tolerance)
         row = self._row(MarginSummary(constant, margin, share, None), confidence)
-        return row | dict(hardening="exp", beta=np.inf, median_ess=1.0, share_in_parts=np.nan)
+        return row | dict(hardening="exp", beta=np.inf, median_ess=1.0, share_in_parts=np.nan, reliable=False)
 
     @property
     def weight(self) -> Tensor:
