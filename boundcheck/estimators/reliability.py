@@ -160,7 +160,7 @@ def _by_correction(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None
 
 
 def _by_one(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None:
-    """Where influences have heavy tails the heaviest instances tend to be missing from the sample."""
+    """One instance is no sample, and what it carries cannot be told from what its like would."""
     estimate = losses.contrast(keys)
     if not estimate.heavy:
         return None
