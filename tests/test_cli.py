@@ -162,7 +162,7 @@ def test_json_is_one_strict_document(saved: str, capsys: pytest.CaptureFixture[s
     assert {row["q"] for row in document["claims"]} == {1.0, "inf"}
     assert document["out"] == "run" and document["manifest"]["command"][1:] == arguments
     saved_claims = pd.read_csv("run/claims.csv")
-    assert [row["margin"] for row in document["claims"]] == pytest.approx(saved_claims["margin"].tolist())
+    assert [row["gap"] for row in document["claims"]] == pytest.approx(saved_claims["gap"].tolist())
     assert {row["loss"] for row in document["losses"]} == {"ucl", "hucl", "scl", "hscl"}
 
 

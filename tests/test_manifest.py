@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
-import torch
 
 import boundcheck as bc
 from boundcheck.claims import CLAIMS
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.estimators import estimate
-from boundcheck.estimators.records import FAILING_ESS, LOW_ESS, TOO_LOW_ESS
 from boundcheck.manifest import hardware, peak_memory_gb, warnings_of
 from tests.claims.designs import clusters, confusable_few, polygon
 from tests.oracles.closed_forms import collapsed
@@ -51,7 +47,7 @@ def test_says_what_made_the_numbers() -> None:
             "data",
             "checkpoint",
         ),
-        *("cost", "crossing", "warnings", "catalogue", "choice"),
+        *("cost", "crossing", "duplicates", "null", "collapse", "warnings", "catalogue", "choice"),
     }
     assert manifest["config"] == {
         "temperature": 0.4,
@@ -61,6 +57,7 @@ def test_says_what_made_the_numbers() -> None:
         "positives": "augmentation",
         "self_pairs": "exclude",
         "class_prior": "empirical",
+        "design": "fixed",
         "losses": ["ucl", "hucl", "scl", "hscl"],
         "claims": ["scl_le_ucl"],
         "estimator": "exact",
@@ -68,6 +65,8 @@ def test_says_what_made_the_numbers() -> None:
         "anchors": None,
         "negatives": [],
         "confidence": 0.95,
+        "duplicates": "keep",
+        "null": True,
         "seed": 7,
         "device": "auto",
         "precision": "auto",
@@ -115,28 +114,26 @@ def test_few_instances() -> None:
     assert "asymptotic" not in warned(roomy().subset(np.arange(90)), self_pairs="include")
 
 
-def test_few_effective_negatives() -> None:
-    text = warned(roomy(), betas=[0.5, 60], temperature=0.5)
-    assert f"fewer than {LOW_ESS:.0f}" in text and text.startswith("β = 60: ") and "β = 0.5" not in text
+def test_a_loss_that_is_not_to_be_relied_on_is_named_with_its_reason_and_a_remedy() -> None:
+    table = estimate(roomy(), betas=[0.5, 60], temperature=0.5)
+    doubted = [key for key in table.keys if table.doubt((key,)) is not None]
+    assert {(key.loss.id, key.hardening.beta) for key in doubted} == {("hucl", 60), ("hscl", 60)}
+    said = [warning for warning in warnings_of(table) if warning.startswith("not to be relied on: ")]
+    text = "\n".join(said)
+    for key in doubted:
+        doubt = table.doubt((key,))
+        assert doubt is not None and "effective instances at an anchor" in doubt.reason
+        assert f"{key.loss.title} (β = 60, Q = 1)" in text
+        assert f"{doubt.reason} What would help: {doubt.remedy}." in text
+        assert "instances" in doubt.remedy and "beta at most 0.5" in doubt.remedy
+    assert "β = 0.5, Q" not in text
 
 
-def test_each_warning_of_few_effective_negatives_says_what_is_known() -> None:
-    """The tiers, and that the study behind them says so: intervals may fail up to 16 and hold from there on."""
-    table = estimate(roomy(), betas=[1.0])
-    (h, summary), *_ = reversed(table.margins.items())
-
-    def said(ess: float) -> str:
-        few = replace(summary, ess=torch.full_like(summary.margin, ess))
-        return "\n".join(w for w in warnings_of(replace(table, margins={h: few})) if "effective" in w)
-
-    assert "miss the limit far more often" in said(FAILING_ESS - 1) and "no verdict" not in said(FAILING_ESS - 1)
-    assert "no verdict is given below 20" in said(FAILING_ESS + 1)
-    assert f"fail below {FAILING_ESS:.0f}" in said(FAILING_ESS + 1)
-    assert "approximate" in said(TOO_LOW_ESS + 1) and said(LOW_ESS + 1) == ""
-    study = pd.read_csv(Path(__file__).parents[1] / "results" / "validation" / "coverage.csv")
-    losses = study[study.quantity != "share"]
-    assert losses[losses.ess < FAILING_ESS].coverage.median() < 0.5
-    assert losses[losses.ess >= FAILING_ESS].coverage.min() > 0.92
+def test_losses_doubted_for_one_reason_share_a_warning() -> None:
+    z = 1 + 1e-3 * np.random.default_rng(0).standard_normal((100, 1, 4))
+    said = [w for w in warnings_of(estimate(EmbeddingSet(z, np.arange(100) % 2), betas=[1])) if "relied on" in w]
+    assert len(said) == 1 and "The encoder has collapsed" in said[0]
+    assert all(name in said[0] for name in ("UCL (η = 1", "SCL (η = 1", "H-UCL (β = 1", "H-SCL (β = 1"))
 
 
 def test_anchors_without_partner() -> None:
@@ -158,7 +155,7 @@ def test_imbalance_unless_the_prior_is_balanced() -> None:
 def test_duplicates_are_counted() -> None:
     z = roomy().z.copy()
     z[5] = z[9] = z[3]
-    assert "2 instances have the embedding of another instance" in warned(EmbeddingSet(z, roomy().y))
+    assert "2 inputs have duplicate embeddings; they were kept" in warned(EmbeddingSet(z, roomy().y))
 
 
 def test_norms_finite_k_and_self_pairs() -> None:
@@ -175,8 +172,9 @@ def test_a_tilt_out_of_reach_is_said() -> None:
     )
 
 
-def test_without_intervals_nothing_is_said_of_effective_negatives() -> None:
-    assert "effective" not in "\n".join(warnings_of(estimate(clusters(), betas=[60], intervals=False)))
+def test_without_intervals_nothing_is_doubted() -> None:
+    assert "relied on" in warned(clusters(), betas=[60])
+    assert "relied on" not in warned(clusters(), betas=[60], intervals=False)
 
 
 @pytest.mark.parametrize("key", ["system", "cpu", "cores", "ram_gb", "gpu"])

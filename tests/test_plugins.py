@@ -77,7 +77,7 @@ def test_a_claim_a_loss_and_a_hardening_from_a_file_to_the_report(
     row = losses[(losses.loss == "sib") & (losses.hardening == "clip:0.1")].iloc[0]
     assert row.plugin == pytest.approx(by_hand(emb, 0.1, 0.5), abs=1e-5)
     assert set(claims.claim) == {"sib_le_ucl"} and set(claims.hardening) == {"exp", "clip:0.1"}
-    assert claims.margin.notna().all() and claims.verdict.isin(["holds", "violated", "undecided"]).all()
+    assert claims.gap.notna().all() and claims.verdict.isin(["holds", "violated", "undecided"]).all()
     page = Path("run/report.html").read_text(encoding="utf-8")
     assert "The hardened loss over siblings is at most UCL." in page and "clip:0.1" in page
     assert "--plugin" in json.loads(Path("run/run.json").read_text())["command"]

@@ -22,7 +22,7 @@ def table(name: str, **values: object) -> pd.DataFrame:
 def run() -> Run:
     return Run(
         losses=table("losses", hardening="exp", beta=1 / 3, q=math.inf, k=math.nan, estimate=-0.1 - 0.2),
-        claims=table("claims", claim="", reason='a "quoted", reason', p_value=1e-300, margin=math.nan),
+        claims=table("claims", claim="", reason='a "quoted", reason', p_value=1e-300, gap=math.nan),
         assumption=table("assumption", beta=math.inf),
         hardest=table("hardest", id="007", label="NA", same_label="nan", diff_label="Größe, µ"),
         anchors=pd.DataFrame({"id": ["007", "8"], "view": [0, 1], "label": ["NA", "b"], "beta_star": [math.nan, 2.0]}),

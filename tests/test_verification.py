@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import boundcheck as bc
 from boundcheck.claims import CLAIMS, Evidence, Finding
+from boundcheck.claims.verdicts import is_met, is_unmet
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
 from boundcheck.inference.multiplicity import holm
@@ -24,13 +25,17 @@ from tests.oracles.closed_forms import collapsed
 from tests.strategies import embedding_sets
 
 # interface.md, "Files": the columns that scripts depend on.
-LOSSES = "loss hardening beta q temperature positives estimator k estimate plugin se ci_low ci_high n_anchors"
+LOSSES = (
+    "loss hardening beta q temperature positives estimator k estimate plugin se ci_low ci_high n_anchors ess design "
+    "reliable"
+)
 CLAIM = (
-    "claim kind hardening beta q lhs rhs margin se ci_low ci_high p_value p_holm share_holding share_low share_high "
-    "n_anchors premise_share verdict reason"
+    "claim kind hardening beta q lhs rhs gap se ci_low ci_high p_value p_holm share_holding share_low share_high "
+    "n_anchors premise_share premise_low premise_high vacuous reliable verdict reason remedy"
 )
 ASSUMPTION = (
-    "hardening beta share_holding share_low share_high median_margin min_margin median_ess n_anchors n_undefined"
+    "hardening beta share_holding share_low share_high share_in_parts median_margin min_margin median_ess n_anchors "
+    "n_undefined"
 )
 
 
@@ -44,10 +49,10 @@ def three_families() -> bc.Verification:
 
 
 def violated(verification: bc.Verification) -> pd.DataFrame:
-    """The rows that would be an error of the program: exact claims violated, or theorems against their premise."""
+    """The rows that would be an error of the program: exact claims that fail, or theorems against their premise."""
     frame = verification.to_frame()
     contradiction = (frame.kind == "theorem") & ~(frame.premise_share < 1)
-    return frame[(frame.verdict == "violated") & ((frame.kind == "exact") | contradiction)]
+    return frame[frame.verdict.map(is_unmet) & ((frame.kind == "exact") | contradiction)]
 
 
 def test_columns_are_the_contract_s(three_families: bc.Verification, tmp_path: Path) -> None:
@@ -119,7 +124,7 @@ def test_every_claim_has_a_result(three_families: bc.Verification) -> None:
     assert list(three_families.claims) == list(CLAIMS)
     result = three_families.claims["hscl_le_hucl"]
     assert result.verdict == "holds" and len(result.frame) == 8
-    assert (result.margin > 0).all() and (result.interval.ci_low < result.margin).all()
+    assert (result.gap > 0).all() and (result.interval.ci_low < result.gap).all()
     assert ((result.share > 0) & (result.share <= 1)).all()
 
 
@@ -146,7 +151,7 @@ def test_a_violated_theorem_fails_the_run_and_says_its_premise_failed() -> None:
 def test_a_violated_scenario_never_fails_a_run() -> None:
     z, y = collapsed(3, 6, 2)
     found = bc.verify(EmbeddingSet(z, y), betas=[1])
-    assert found.claims["hscl_ge_ucl"].verdict == "violated"
+    assert found.claims["hscl_ge_ucl"].verdict == "does not occur"
     assert not found.failed() and not found.failed("undecided")
 
 
@@ -182,11 +187,15 @@ def test_a_claim_of_one_s_own_is_verified_saved_and_reported_like_the_rest(tmp_p
 
 
 def test_p_values_are_adjusted_over_all_tested_rows(three_families: bc.Verification) -> None:
+    """One-sided as they stand, two-sided once adjusted: a gap may lie on either side of zero."""
     frame = three_families.to_frame()
-    assert np.allclose(frame.p_holm, holm(frame.p_value.to_numpy()), equal_nan=True)
+    either = 2 * np.minimum(frame.p_value, 1 - frame.p_value)
+    assert np.allclose(frame.p_holm, holm(either.to_numpy()), equal_nan=True)
     tested = frame.p_value.notna()
     assert (frame.kind[tested] != "exact").all() and tested.sum() > 10
-    assert (frame.p_holm[tested] >= frame.p_value[tested]).all() and (frame.p_holm[tested] <= 1).all()
+    assert (frame.p_holm[tested] >= either[tested]).all() and (frame.p_holm[tested] <= 1).all()
+    decided = tested & (frame.verdict != "undecided")
+    assert (frame.p_holm[decided] <= 0.05).all() and decided.sum() > 5
 
 
 def test_same_call_same_numbers() -> None:
@@ -273,8 +282,8 @@ def test_awkward_data_get_honest_answers(name: str, tmp_path: Path) -> None:
     assert set(found.claims) == set(CLAIMS)
     assert violated(found).empty
     assert frame.reason[frame.verdict == "inapplicable"].str.len().gt(0).all()
-    decided = frame.verdict.isin(["holds", "violated"])
-    assert frame.margin[decided].notna().all() and not frame.reason.str.contains("nan").any()
+    decided = frame.verdict.map(is_met) | frame.verdict.map(is_unmet)
+    assert frame.gap[decided].notna().all() and not frame.reason.str.contains("nan").any()
     save_run(found.run, tmp_path / "run")
     assert len(load_run(tmp_path / "run").claims) == len(frame)
 
@@ -291,8 +300,8 @@ def test_equality_at_neural_collapse_passes_every_claim_but_the_scenario() -> No
         z, y = collapsed(4, 5, 2)
         found = bc.verify(EmbeddingSet(z.astype(dtype), y), temperature=0.05, q=[0.1, 1, 10, math.inf])
         verdicts = {name: result.verdict for name, result in found.claims.items()}
-        assert verdicts.pop("hscl_ge_ucl") == "violated"
-        assert {verdict for name, verdict in verdicts.items() if name not in POPULATION} == {"holds"}
+        assert verdicts.pop("hscl_ge_ucl") == "does not occur"
+        assert {name: v for name, v in verdicts.items() if not is_met(v) and name not in POPULATION} == {}
 
 
 @pytest.mark.study
@@ -320,9 +329,9 @@ def test_no_false_alarm_on_any_data(
     )
     frame = found.to_frame()
     assert violated(found).empty
-    assert frame.margin[frame.verdict.isin(["holds", "violated"])].notna().all()
+    assert frame.gap[frame.verdict.map(is_met) | frame.verdict.map(is_unmet)].notna().all()
     exact = frame[(frame.kind == "exact") & frame.hardening.isin(["exp", ""])]
-    assert set(exact.verdict) <= {"holds", "inapplicable"}
+    assert set(exact.verdict) <= {"passes", "inapplicable"}
     assert (exact.reason[exact.verdict == "inapplicable"].str.startswith("is about")).all()
 
 

@@ -19,7 +19,7 @@ from boundcheck.claims.remedies import to_decide
 from boundcheck.claims.verdicts import MET, UNMET, Verdict
 from boundcheck.errors import InputError
 from boundcheck.estimators.records import LossTable
-from boundcheck.inference.multiplicity import holm
+from boundcheck.inference.multiplicity import holm, two_sided
 from boundcheck.pairwise.cumulants import TOLERANCE
 
 
@@ -61,7 +61,7 @@ def judge_all(claims: Sequence[Claim], evidence: Evidence, confidence: float) ->
         InputError: a claim of kind "exact" has a finding without per-anchor slack.
     """
     alone = [judgement for claim in claims for judgement in judge(claim, evidence, confidence)]
-    adjusted = holm(np.array([_both_sides(judgement.p_value) for judgement in alone]))
+    adjusted = holm(two_sided(np.array([judgement.p_value for judgement in alone])))
     return [_in_family(j, float(p), evidence, confidence) for j, p in zip(alone, adjusted, strict=True)]
 
 
@@ -131,12 +131,9 @@ def _in_family(judgement: Judgement, p_holm: float, evidence: Evidence, confiden
         f"Its own interval leaves out 0, but not once all that is tested together is allowed for: p (Holm) = "
         f"{p_holm:.2g}."
     )
-    remedy = to_decide(finding.gap, evidence.losses.emb.n, confidence, share=finding.gap.two_sided / p_holm)
+    share = float(two_sided(np.array(judgement.p_value))) / p_holm
+    remedy = to_decide(finding.gap, evidence.losses.emb.n, confidence, share)
     return replace(judgement, verdict="undecided", reason=_words(reason, judgement.reason), remedy=remedy)
-
-
-def _both_sides(p_value: float) -> float:
-    return 2 * min(p_value, 1 - p_value) if not math.isnan(p_value) else math.nan
 
 
 def _by_correction_alone(finding: Finding, rounding: float) -> bool:

@@ -17,3 +17,8 @@ def holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
     steps = p_values[order] * (len(order) - np.arange(len(order)))
     adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0) if len(order) else steps
     return adjusted
+
+
+def two_sided(one_sided: NDArray[np.float64]) -> NDArray[np.float64]:
+    """p-values for either direction, of one-sided ones; NaN stays NaN."""
+    return 2 * np.minimum(one_sided, 1 - one_sided)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from boundcheck.claims.verdicts import GRAVEST_FIRST, is_met, is_unmet
-from boundcheck.report.words import SYMBOL, hardening_label, reading, title
+from boundcheck.report.words import SYMBOL, contradicts, hardening_label, reading, title
 from boundcheck.runs import Run, records
 
 
@@ -24,17 +24,17 @@ class Mark:
 def mark(kind: str, verdict: str, premise_share: float) -> Mark:
     """The mark of one row; a violation that contradicts nothing has a style of its own."""
     said = reading(kind, verdict, premise_share)
-    style = _style(verdict, said)
+    style = _style(verdict, contradicts(kind, verdict, premise_share))
     symbol = f"({SYMBOL[verdict]})" if verdict == "violated" and style == "harmless" else SYMBOL[verdict]
     return Mark(verdict, symbol, said, style)
 
 
-def _style(verdict: str, said: str) -> str:
+def _style(verdict: str, contradiction: bool) -> str:
     """The class that colours it: what is met, what is not and contradicts something or nothing, what is neither."""
     if is_met(verdict):
         return "holds"
     if is_unmet(verdict):
-        return "violated" if verdict == "fails" or "contradicts" in said else "harmless"
+        return "violated" if verdict == "fails" or contradiction else "harmless"
     return verdict
 
 

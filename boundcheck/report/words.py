@@ -70,9 +70,14 @@ def reading(kind: str, verdict: str, premise_share: float) -> str:
         return "error in the computation"
     if verdict != "violated":
         return ""
-    if kind == "conjecture":
-        return "counterexample to the conjecture"
-    return "premise fails, no contradiction" if premise_share < 1 else f"contradicts the {kind}"
+    if not contradicts(kind, verdict, premise_share):
+        return "premise fails, no contradiction"
+    return "counterexample to the conjecture" if kind == "conjecture" else f"contradicts the {kind}"
+
+
+def contradicts(kind: str, verdict: str, premise_share: float) -> bool:
+    """Whether a violated inequality speaks against the statement: a theorem says nothing where its premise fails."""
+    return verdict == "violated" and (kind == "conjecture" or not premise_share < 1)
 
 
 def claim_standing(rows: pd.DataFrame) -> str:
@@ -83,8 +88,8 @@ def claim_standing(rows: pd.DataFrame) -> str:
     """
     word = gravest(rows["verdict"])
     if word == "violated":
-        said = {reading(r.kind, r.verdict, r.premise_share) for r in records(rows)}
-        return "contradicted" if any("contradicts" in words for words in said) else "violated"
+        against = (contradicts(r.kind, r.verdict, r.premise_share) for r in records(rows))
+        return "contradicted" if any(against) else "violated"
     if word == "does not occur" and (rows["verdict"] == "occurs").any():
         return "sometimes occurs"
     if word == "holds" and rows.loc[rows["verdict"] == "holds", "vacuous"].astype(bool).all():
@@ -103,8 +108,7 @@ def headline(run: Run) -> str:
         of_kind.setdefault(claim_standing(rows), []).append(title(run, str(claim)))
     if failing := standings.get("exact", {}).get("fails"):
         return f"The computation is in error: {'; '.join(failing)}. Nothing else here is to be relied on."
-    proved = {word: names for kind in ("theorem", "conjecture") for word, names in standings.get(kind, {}).items()}
-    said = [_theorems(proved), _scenarios(standings.get("scenario", {})), _assumption_sentence(run)]
+    said = [_theorems(standings), _scenarios(standings.get("scenario", {})), _assumption_sentence(run)]
     return " ".join(sentence for sentence in said if sentence)
 
 
@@ -157,17 +161,16 @@ _STANDS = {
 }  # fmt: skip
 
 
-def _theorems(standings: Mapping[str, list[str]]) -> str:
-    """How many theorems could have failed, and what became of them."""
-    tested = sum(len(names) for word, names in standings.items() if word != "inapplicable")
+def _theorems(standings: Mapping[str, Mapping[str, list[str]]]) -> str:
+    """How many theorems and conjectures could have failed, and what became of them."""
+    kinds = [kind for kind in ("theorem", "conjecture") if standings.get(kind, {}).keys() - {"inapplicable"}]
+    names = {word: [name for kind in kinds for name in standings[kind].get(word, [])] for word in _STANDS}
+    tested = sum(map(len, names.values()))
     if tested == 0:
         return "No theorem about a population applies to these data."
-    parts = [
-        f"{len(standings[word])} {said} ({'; '.join(standings[word])})"
-        for word, said in _STANDS.items()
-        if word in standings
-    ]
-    return f"Of {plural(tested, 'theorem')} tested at every hardness: {', '.join(parts)}."
+    parts = [f"{len(names[word])} {said} ({'; '.join(names[word])})" for word, said in _STANDS.items() if names[word]]
+    what = plural(tested, kinds[0]) if len(kinds) == 1 else f"{tested} theorems and conjectures"
+    return f"Of {what} tested at every hardness: {', '.join(parts)}."
 
 
 def _scenarios(standings: Mapping[str, list[str]]) -> str:

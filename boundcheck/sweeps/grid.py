@@ -17,7 +17,7 @@ from boundcheck._places import check_writable
 from boundcheck.claims import Claim, choose_claims
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError, unknown_name
-from boundcheck.inference.multiplicity import holm
+from boundcheck.inference.multiplicity import holm, two_sided
 from boundcheck.manifest import catalogue, environment, peak_memory_gb
 from boundcheck.ranks import Ranks
 from boundcheck.runs import Run
@@ -206,7 +206,7 @@ def _labelled(progress: Progress, where: str) -> Progress:
 def _record(cells: Sequence[Cell], claims: Sequence[Claim], config: Mapping[str, Any], notes: list[str]) -> SweepRecord:
     """The cells in one table, with p-values adjusted over all of them."""
     tables = {name: pd.concat([_placed(cell, name) for cell in cells], ignore_index=True) for name in SWEEP_COLUMNS}
-    tables["claims"]["p_holm"] = holm(tables["claims"]["p_value"].to_numpy(float))
+    tables["claims"]["p_holm"] = holm(two_sided(tables["claims"]["p_value"].to_numpy(float)))
     fresh = [cell for cell in cells if not cell.reused]
     manifest = {
         **environment(),

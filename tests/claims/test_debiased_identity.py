@@ -25,7 +25,7 @@ def test_holds_on_every_data_set(emb: EmbeddingSet, temperature: float, prior: s
     evidence = evidence_of(
         emb, intervals=False, temperature=temperature, betas=[1], class_prior=prior, self_pairs=self_pairs
     )
-    assert verdicts("debiased_identity", evidence) == {"holds"}
+    assert verdicts("debiased_identity", evidence) == {"passes"}
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.1, 0.01])
@@ -33,7 +33,7 @@ def test_cancellation_at_collapsed_classes_is_not_a_violation(temperature: float
     """The same-class part makes up all but e^{-C / ((C - 1) tau)} of the sum: subtracted, nothing would be left."""
     z, y = collapsed(3, 20, 2)
     (judgement,) = judged("debiased_identity", evidence_of(EmbeddingSet(z, y), temperature=temperature, betas=[1]))
-    assert judgement.verdict == "holds"
+    assert judgement.verdict == "passes"
     assert judgement.finding is not None and judgement.finding.slack is not None
     assert judgement.finding.lhs == pytest.approx(judgement.finding.rhs, abs=1e-9)
     assert len(judgement.finding.slack) == 120 and not torch.isnan(judgement.finding.slack).any()
@@ -49,13 +49,13 @@ def test_a_sum_over_all_that_is_not_the_sum_of_its_parts_is_caught(monkeypatch: 
         return right(self, pool, term)
 
     monkeypatch.setattr(CumulantTable, "log_sum", greater_part)
-    assert verdicts("debiased_identity", evidence) == {"violated"}
+    assert verdicts("debiased_identity", evidence) == {"fails"}
 
 
 def test_trivial_where_no_instance_has_a_partner() -> None:
-    assert verdicts("debiased_identity", evidence_of(clusters(per_class=1, classes=4), betas=[1])) == {"holds"}
+    assert verdicts("debiased_identity", evidence_of(clusters(per_class=1, classes=4), betas=[1])) == {"passes"}
 
 
 @pytest.mark.parametrize("options", [{"anchors": 10}, {"negatives": 3}])
 def test_is_about_log_sums_and_so_holds_for_sampled_anchors_and_finite_k(options: dict[str, int]) -> None:
-    assert verdicts("debiased_identity", evidence_of(clusters(), betas=[1], **options)) == {"holds"}
+    assert verdicts("debiased_identity", evidence_of(clusters(), betas=[1], **options)) == {"passes"}

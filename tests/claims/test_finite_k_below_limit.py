@@ -17,7 +17,7 @@ def test_holds_at_every_anchor_and_hardness(positives: str) -> None:
     judgements = judged(
         "finite_k_below_limit", evidence_of(confusable_few(), betas=[1, 20], q=[1, 5], positives=positives)
     )
-    assert len(judgements) == 6 and {j.verdict for j in judgements} == {"holds"}
+    assert len(judgements) == 6 and {j.verdict for j in judgements} == {"passes"}
     for judgement in judgements:
         finding = judgement.finding
         assert finding is not None and finding.slack is not None and finding.rhs > finding.lhs - 5e-6
@@ -45,7 +45,7 @@ def test_a_limit_that_is_too_low_is_caught() -> None:
         return dataclasses.replace(finite, limit=dataclasses.replace(finite.limit, losses=losses))
 
     judgements = judged("finite_k_below_limit", dataclasses.replace(evidence, finite=broken))
-    assert {j.verdict for j in judgements} == {"violated"}
+    assert {j.verdict for j in judgements} == {"fails"}
 
 
 def test_needs_the_limit() -> None:

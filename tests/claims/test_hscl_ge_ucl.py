@@ -47,7 +47,7 @@ def test_crosses_where_it_must() -> None:
     stars = critical_betas_of(evidence)
     torch.testing.assert_close(stars, torch.full_like(stars, known), atol=2e-3, rtol=0)
     below, above = judged("hscl_ge_ucl", evidence)[:2]
-    assert (below.verdict, above.verdict) == ("violated", "holds")
+    assert (below.verdict, above.verdict) == ("does not occur", "occurs")
     assert f"cross at beta = {known:.3g}" in below.reason
     assert "at 0.00% of anchors; the premise fails, so this does not contradict the scenario." in below.reason
     assert above.finding is not None and above.finding.premise_share == 1
@@ -61,15 +61,27 @@ def test_the_crossing_does_not_depend_on_the_tilts_asked_for(betas: list[float])
 
 def test_no_tilt_is_needed_where_the_other_class_is_nearer() -> None:
     (judgement,) = judged("hscl_ge_ucl", evidence_of(shared_places(200), crossing=True, betas=[1], temperature=1))
-    assert judgement.verdict == "holds" and "no tilt is needed" in judgement.reason
+    assert judgement.verdict == "occurs" and "no tilt is needed" in judgement.reason
+
+
+def test_a_softer_tilt_decides_for_one_that_is_not_to_be_relied_on() -> None:
+    """H-SCL does not decrease in beta, so above UCL it stays there, however few instances a harder tilt leaves."""
+    evidence = evidence_of(shared_places(200), betas=[1, 80], temperature=1)
+    soft, hard = judged("hscl_ge_ucl", evidence)
+    assert (soft.verdict, soft.reliable) == ("occurs", True)
+    assert (hard.verdict, hard.reliable) == ("occurs", False)
+    assert hard.reason.startswith("At β = 1 H-SCL is above UCL, and H-SCL does not decrease in beta.")
+    assert hard.p_value == soft.p_value
+    (alone,) = judged("hscl_ge_ucl", evidence_of(shared_places(200), betas=[80], temperature=1))
+    assert alone.verdict == "undecided" and "effective instances" in alone.reason and math.isnan(alone.p_value)
 
 
 def test_no_tilt_suffices_at_neural_collapse() -> None:
-    z, y = collapsed(3, 4, 2)
+    z, y = collapsed(3, 8, 2)
     evidence = evidence_of(EmbeddingSet(z, y), crossing=True, betas=[1, 100])
     assert evidence.crossing == {1: math.inf}
     for judgement in judged("hscl_ge_ucl", evidence):
-        assert judgement.verdict == "violated"
+        assert judgement.verdict == "does not occur"
         assert "No exponential tilt makes the averaged losses cross." in judgement.reason
 
 

@@ -33,8 +33,8 @@ def test_holds_on_every_data_set(emb: EmbeddingSet, temperature: float, prior: s
     judgements = judged("hucl_ge_ucl", evidence)
     assert len(judgements) == 8
     for judgement in judgements:
-        assert judgement.verdict in ("holds", "inapplicable")
-        assert judgement.verdict == "holds" or judgement.reason == "undefined at every anchor"
+        assert judgement.verdict in ("passes", "inapplicable")
+        assert judgement.verdict == "passes" or judgement.reason == "undefined at every anchor"
 
 
 @pytest.mark.parametrize("family", ["exp", "poly:2"])
@@ -43,7 +43,7 @@ def test_one_wrong_anchor_is_caught(family: str) -> None:
     (h,) = evidence.tilts
     wrong = with_loss(evidence, evidence.key("hucl", h, 1.0), -5.0, anchor=7)
     (judgement,) = judged("hucl_ge_ucl", wrong)
-    assert judgement.verdict == "violated"
+    assert judgement.verdict == "fails"
     assert "error in the program or its precision" in judgement.reason
 
 
@@ -51,7 +51,7 @@ def test_rounding_is_not_a_violation() -> None:
     evidence = evidence_of(clusters(spread=0.0), betas=[1])  # collapsed classes: SCL meets H-SCL
     (h,) = evidence.tilts
     nudged = with_loss(evidence, evidence.key("ucl", h, 1.0), 2e-5)
-    assert verdicts("hucl_ge_ucl", nudged) == {"holds"}
+    assert verdicts("hucl_ge_ucl", nudged) == {"passes"}
 
 
 def test_not_about_finitely_many_negatives() -> None:
@@ -60,4 +60,4 @@ def test_not_about_finitely_many_negatives() -> None:
 
 
 def test_holds_for_sampled_anchors() -> None:
-    assert verdicts("hucl_ge_ucl", evidence_of(clusters(), betas=[1, 5], anchors=20)) == {"holds"}
+    assert verdicts("hucl_ge_ucl", evidence_of(clusters(), betas=[1, 5], anchors=20)) == {"passes"}

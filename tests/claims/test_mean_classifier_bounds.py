@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 
-from boundcheck.claims import Evidence
+from boundcheck.claims import CLAIMS, Evidence
 from boundcheck.claims.contrastive_bounds import KS, collision_loss, log_coverage, log_no_collision
+from boundcheck.claims.verdicts import MET, UNMET, is_unmet
 from boundcheck.embeddings import EmbeddingSet
 from tests.claims.designs import clusters, evidence_of, judged
 from tests.oracles.closed_forms import collapsed
@@ -28,7 +29,7 @@ def population() -> Evidence:
 @pytest.mark.parametrize("claim", IDS)
 def test_holds_on_data_taken_as_the_population(population: Evidence, claim: str) -> None:
     judgements = judged(claim, population)
-    assert {j.verdict for j in judgements} == {"holds"}
+    assert {j.verdict for j in judgements} == {MET[CLAIMS[claim].kind]}
     # K = 1 cannot show three classes; (1 - t_K)^-1 = 1.5^K passes 1e43 at K = 256
     rows = {"arora_mean_classifier": 1, "arora_upper": 3, "nozawa_sato_upper": len(KS) - 1, "ash_upper": 4}
     assert len(judgements) == rows.get(claim, len(KS))
@@ -84,7 +85,7 @@ def test_both_sides_against_literal_sums() -> None:
 def test_a_contrastive_loss_that_is_too_low_is_caught(population: Evidence) -> None:
     broken = dataclasses.replace(population, summed=lambda ks: population.summed(ks) - 2)
     for claim in ("arora_mean_classifier", "nozawa_sato_upper", "ash_upper"):
-        assert "violated" in {j.verdict for j in judged(claim, broken)}
+        assert UNMET[CLAIMS[claim].kind] in {j.verdict for j in judged(claim, broken)}
     far = dataclasses.replace(population, summed=lambda ks: population.summed(ks) - 20)
     assert {j.verdict for j in judged("bao_upper", far)} == {"violated"}
     far = dataclasses.replace(population, summed=lambda ks: population.summed(ks) + 20)
@@ -97,7 +98,7 @@ def test_arora_is_an_equality_at_collapse() -> None:
         "arora_mean_classifier", evidence_of(EmbeddingSet(*collapsed(4, 3, 2)), betas=[], **POPULATION)
     )
     assert judgement.finding is not None and judgement.finding.slack is not None
-    assert judgement.verdict == "holds" and float(judgement.finding.slack.abs().max()) < 3e-6
+    assert judgement.verdict == "passes" and float(judgement.finding.slack.abs().max()) < 3e-6
 
 
 @pytest.mark.parametrize("classes", [2, 3, 4])
@@ -123,4 +124,4 @@ def test_factors_that_magnify_rounding_do_not_violate(claim: str) -> None:
     """At collapse L_cont meets its least value, and the older bounds multiply whatever the quadrature errs by."""
     emb = EmbeddingSet(*collapsed(20, 4, 2))
     judgements = judged(claim, evidence_of(emb, betas=[], temperature=0.03, **POPULATION))
-    assert "violated" not in {j.verdict for j in judgements}
+    assert not any(is_unmet(j.verdict) for j in judgements)

@@ -24,7 +24,7 @@ def test_holds_on_every_data_set(emb: EmbeddingSet, temperature: float, prior: s
     )
     judgements = judged("monotone_in_beta", evidence)
     assert [j.finding.beta for j in judgements if j.finding] == [0.5, 10, 100, math.inf] * 2
-    assert {judgement.verdict for judgement in judgements} == {"holds"}
+    assert {judgement.verdict for judgement in judgements} == {"passes"}
 
 
 def test_a_loss_that_dips_is_caught_in_the_row_of_the_dip() -> None:
@@ -32,26 +32,26 @@ def test_a_loss_that_dips_is_caught_in_the_row_of_the_dip() -> None:
     for loss in ("hucl", "hscl"):
         key = evidence.key(loss, evidence.exponentials[2], 1.0)
         found = judged("monotone_in_beta", with_loss(evidence, key, -3.0, anchor=3))
-        assert [judgement.verdict for judgement in found] == ["holds", "violated", "holds"]
+        assert [judgement.verdict for judgement in found] == ["passes", "fails", "passes"]
 
 
 def test_a_loss_above_the_worst_case_is_caught() -> None:
     evidence = evidence_of(clusters(), betas=[1])
     low = {key: values - 2 for key, values in evidence.worst_case.items()}
     found = judged("monotone_in_beta", dataclasses.replace(evidence, worst_case=low))
-    assert [judgement.verdict for judgement in found] == ["holds", "violated"]
+    assert [judgement.verdict for judgement in found] == ["passes", "fails"]
 
 
 def test_without_exponential_tilts_the_untilted_loss_is_below_the_worst_case() -> None:
     (judgement,) = judged("monotone_in_beta", evidence_of(clusters(), hardening=["threshold:0.2", "poly:2"]))
     assert judgement.finding is not None
     assert (judgement.finding.hardening, judgement.finding.beta) == ("exp", math.inf)
-    assert judgement.verdict == "holds"
+    assert judgement.verdict == "passes"
 
 
 def test_holds_with_equality_where_all_logits_agree() -> None:
     emb = EmbeddingSet(torch.ones(6, 2, 3).double(), [0, 0, 0, 1, 1, 1])
-    assert verdicts("monotone_in_beta", evidence_of(emb, betas=[1, 50], temperature=0.05)) == {"holds"}
+    assert verdicts("monotone_in_beta", evidence_of(emb, betas=[1, 50], temperature=0.05)) == {"passes"}
 
 
 def test_not_about_finitely_many_negatives() -> None:

@@ -65,7 +65,7 @@ def differs_from_the_definitions(found: Evidence) -> bool:
 
 def broken_claims(found: Evidence) -> set[str]:
     exact = [entry for entry in CLAIMS.values() if entry.kind == "exact"]
-    return {entry.id for entry in exact if "violated" in verdicts(entry, found)}
+    return {entry.id for entry in exact if "fails" in verdicts(entry, found)}
 
 
 def patch_log_sum(wrong: Callable[[CumulantTable, Pool, LogTerm], Tensor]) -> Callable[[MonkeyPatch], None]:

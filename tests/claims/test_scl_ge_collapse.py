@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from boundcheck.claims.scl_ge_collapse import collapse_loss
+from boundcheck.claims.verdicts import is_unmet
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.pools import DIFF
 from tests.claims.designs import FAMILIES, clusters, evidence_of, judged, verdicts, with_loss
@@ -37,14 +38,18 @@ def test_bound_neither_overflows_nor_vanishes_where_it_should_not() -> None:
 @pytest.mark.parametrize("temperature", [0.05, 0.5])
 @pytest.mark.parametrize("classes", [2, 3, 10])
 def test_equality_at_neural_collapse_is_not_a_violation(classes: int, temperature: float, dtype: str) -> None:
-    z, y = collapsed(classes, 4, 2)
-    evidence = evidence_of(EmbeddingSet(z.astype(dtype), y), temperature=temperature, betas=[1, 10], q=QS)
-    judgements = judged("scl_ge_collapse", evidence)
-    assert len(judgements) == 3 * len(QS)
-    for judgement in judgements:
-        assert judgement.finding is not None
-        assert judgement.finding.gap.value == pytest.approx(0, abs=4e-5)
-        assert judgement.verdict == "holds"
+    """Nothing is violated in a sample of it, and the bound holds where the data are the population."""
+    z, y = collapsed(classes, 12, 2)
+    for self_pairs in ("exclude", "include"):
+        evidence = evidence_of(
+            EmbeddingSet(z.astype(dtype), y), temperature=temperature, betas=[1, 10], q=QS, self_pairs=self_pairs
+        )
+        judgements = judged("scl_ge_collapse", evidence)
+        assert len(judgements) == 3 * len(QS)
+        for judgement in judgements:
+            assert judgement.finding is not None
+            assert judgement.finding.gap.value == pytest.approx(0, abs=4e-5)
+            assert judgement.verdict == "holds" if self_pairs == "include" else not is_unmet(judgement.verdict)
 
 
 @settings(max_examples=25)
@@ -68,7 +73,7 @@ def test_never_below_the_bound_on_balanced_data(
 
 def test_a_loss_below_the_bound_is_caught() -> None:
     z, y = collapsed(4, 5, 2)
-    evidence = evidence_of(EmbeddingSet(z, y), betas=[1])
+    evidence = evidence_of(EmbeddingSet(z, y), betas=[1], self_pairs="include")
     (h,) = evidence.tilts
     moved = with_loss(evidence, evidence.key("hscl", h, 1.0), -1e-3)
     scl, hscl = judged("scl_ge_collapse", moved)

@@ -29,8 +29,8 @@ def test_one_row_for_each_q_and_none_for_tilts() -> None:
     assert [judgement.finding.q for judgement in judgements if judgement.finding] == [1, 4]
 
 
-def test_holds_with_equality_when_every_class_has_one_instance() -> None:
-    evidence = evidence_of(clusters(per_class=1, classes=5), betas=[1])
+def test_an_equality_by_construction_says_nothing_where_every_class_has_one_instance() -> None:
+    evidence = evidence_of(clusters(per_class=1, classes=25), betas=[1])
     (judgement,) = judged("scl_le_ucl", evidence)
-    assert judgement.verdict == "holds"
+    assert judgement.verdict == "undecided" and "Every instance is a class of its own" in judgement.reason
     assert judgement.finding is not None and judgement.finding.gap.value == 0

@@ -20,7 +20,7 @@ from tests.strategies import embedding_sets
 @given(embedding_sets(), st.sampled_from([0.01, 0.1, 1.0]))
 def test_holds_on_every_data_set(emb: EmbeddingSet, temperature: float) -> None:
     (judgement,) = judged("ucl_minus_nscl", evidence_of(emb, intervals=False, temperature=temperature, betas=[1]))
-    assert judgement.verdict == "holds"
+    assert judgement.verdict == "passes"
     assert judgement.finding is not None
     assert 0 <= judgement.finding.lhs <= judgement.finding.rhs < math.inf
 
@@ -34,7 +34,7 @@ def test_near_its_bound_on_antipodal_classes(temperature: float) -> None:
     evidence = evidence_of(EmbeddingSet(z, y), temperature=temperature, betas=[1])
     (judgement,) = judged("ucl_minus_nscl", evidence)
     finding = judgement.finding
-    assert judgement.verdict == "holds" and finding is not None and finding.slack is not None
+    assert judgement.verdict == "passes" and finding is not None and finding.slack is not None
     assert finding.rhs == pytest.approx(np.logaddexp(0, math.log(largest / rest) + 2 / temperature))
     expected = finding.rhs - np.logaddexp(0, math.log((largest - 1) / rest) + 2 / temperature)
     assert float(finding.slack[0]) == pytest.approx(expected, abs=1e-6)
@@ -43,13 +43,13 @@ def test_near_its_bound_on_antipodal_classes(temperature: float) -> None:
 
 def test_zero_where_no_instance_has_a_partner() -> None:
     (judgement,) = judged("ucl_minus_nscl", evidence_of(clusters(per_class=1, classes=4), betas=[1]))
-    assert judgement.verdict == "holds"
+    assert judgement.verdict == "passes"
     assert judgement.finding is not None and judgement.finding.lhs == 0
 
 
 def test_a_same_class_sum_too_large_is_caught() -> None:
     evidence = evidence_of(clusters(), betas=[1])
-    assert verdicts("ucl_minus_nscl", with_log_sums(evidence, part=0, change=10.0, anchor=5)) == {"violated"}
+    assert verdicts("ucl_minus_nscl", with_log_sums(evidence, part=0, change=10.0, anchor=5)) == {"fails"}
 
 
 def test_a_sum_over_all_below_its_part_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,7 +59,7 @@ def test_a_sum_over_all_below_its_part_is_caught(monkeypatch: pytest.MonkeyPatch
         CumulantTable, "log_sum", lambda self, pool, term: right(self, pool, term) - (2.0 if pool is ALL else 0.0)
     )
     (judgement,) = judged("ucl_minus_nscl", evidence)
-    assert judgement.verdict == "violated"
+    assert judgement.verdict == "fails"
     assert judgement.finding is not None and judgement.finding.slack is not None
     assert torch.isfinite(judgement.finding.slack).all()
 
@@ -81,4 +81,4 @@ def test_needs_unit_norm() -> None:
 
 @pytest.mark.parametrize("options", [{"anchors": 10}, {"negatives": 3}])
 def test_is_about_log_sums_and_so_holds_for_sampled_anchors_and_finite_k(options: dict[str, int]) -> None:
-    assert verdicts("ucl_minus_nscl", evidence_of(clusters(), betas=[1], **options)) == {"holds"}
+    assert verdicts("ucl_minus_nscl", evidence_of(clusters(), betas=[1], **options)) == {"passes"}

@@ -21,7 +21,7 @@ from tests.distributed.commands import PIECE
 from tests.distributed.launch import each_by_itself, torchrun
 
 QUICK = ["--claims", "hscl_le_hucl,ucl_minus_nscl", "--betas", "1", "--quiet"]
-NUMBERS = ["lhs", "rhs", "margin", "se", "p_value", "share_holding"]
+NUMBERS = ["lhs", "rhs", "gap", "se", "p_value", "share_holding"]
 
 
 def commands(out: Path, embeddings: Path) -> list[list[str]]:

@@ -86,7 +86,7 @@ def test_slack_that_does_not_average_to_the_margin_is_not_followed() -> None:
     @bc.claim(id="misleading", source="here")
     def misleading(evidence: Evidence) -> Iterator[Finding]:
         (finding,) = by_floats().evaluate(evidence)
-        yield Finding(*(getattr(finding, name) for name in ("hardening", "beta", "q", "lhs", "rhs", "margin")),
+        yield Finding(*(getattr(finding, name) for name in ("hardening", "beta", "q", "lhs", "rhs", "gap")),
                       slack=-evidence.losses.table.largest_logit(ALL))  # fmt: skip
 
     _, expected = looked_at(problem(by_floats()))

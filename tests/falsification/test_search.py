@@ -207,7 +207,7 @@ def test_a_violated_exact_claim_is_an_error_of_the_program(monkeypatch: pytest.M
     monkeypatch.setattr(CumulantTable, "rho", wrong)
     result = bc.falsify("hucl_ge_ucl", classes=2, points=6, dim=3, seconds=ENOUGH)
     assert result is not None and not result.certificate.confirmed
-    assert result.judgement.verdict == "violated" and "error in the program" in result.judgement.reason
+    assert result.judgement.verdict == "fails" and "error in the program" in result.judgement.reason
     assert "NOT CONFIRMED" in repr(result)
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -101,14 +102,29 @@ def test_inapplicable_is_a_dash_and_never_nan(factory: Factory) -> None:
 
 
 def test_terminal_summary_is_aligned(any_run: Run) -> None:
+    """One row for each verdict about a population; exact statements and what does not apply are lines below."""
     lines = summary_text(any_run).splitlines()
     rule = next(line for line in lines if line.startswith("---"))
     start = lines.index(rule) + 1
-    rows = lines[start : start + len(any_run.claims)]
+    tested = any_run.claims[(any_run.claims["kind"] != "exact") & (any_run.claims["verdict"] != "inapplicable")]
+    rows = lines[start : start + len(tested)]
     verdict = rule.rindex("  ") + 2
-    verdicts = [row[verdict:].split(" ")[0] for row in rows]
-    assert verdicts == list(any_run.claims["verdict"])
-    assert lines[-1].startswith("warning: the median effective sample size")
+    assert [row[verdict:].split(" (")[0] for row in rows] == list(tested["verdict"])
+    assert lines[start + len(tested)] == ""
+    assert "self-checks: 1 of 1 exact statements pass" in lines
+    assert sum(line.startswith("not tested: ") for line in lines) == int(len(tested) < 0.75 * len(any_run.claims))
+    assert lines[-1].startswith("warning: not to be relied on: H-SCL")
+
+
+def test_what_is_not_to_be_relied_on_is_marked(run: Run) -> None:
+    for name, column in (("claims", "Gap (nats)"), ("losses", "Estimate (nats)")):
+        marked = TABLES[name](run)[column].str.startswith("~ ")
+        assert list(marked) == list(~getattr(run, name)["reliable"].astype(bool)) and 0 < marked.sum() < len(marked)
+    text = summary_text(run)
+    assert "~ an interval that is not to be relied on" in text.splitlines()
+    assert "to decide hscl_le_hucl (β = 10): about 4,000 instances" in text.splitlines()
+    sure = replace(run, claims=run.claims.assign(reliable=True))
+    assert "~" not in summary_text(sure)
 
 
 def test_limits_are_shown_where_they_are_known(run: Run, factory: Factory, tmp_path: Path) -> None:

@@ -37,18 +37,21 @@ def make_sweep(contradiction: bool = False, qs: tuple[float, ...] = (1.0,), unde
             premise_share = 1.0 if contradiction else premise
             row = dict(
                 encoder=name, temperature=tau, claim="hscl_le_hucl", kind="theorem", hardening="exp", beta=beta, q=q,
-                lhs=1.0, rhs=1.0 + gap, margin=gap, se=0.01, ci_low=gap - 0.02, ci_high=gap + 0.02, p_value=0.01,
-                p_holm=0.5, share_holding=0.9, n_anchors=80, premise_share=premise_share, verdict=verdict, reason="",
+                lhs=1.0, rhs=1.0 + gap, gap=gap, se=0.01, ci_low=gap - 0.02, ci_high=gap + 0.02, p_value=0.01,
+                p_holm=0.5, share_holding=0.9, n_anchors=80, premise_share=premise_share, vacuous=False, reliable=True,
+                verdict=verdict, reason="", remedy="",
             )  # fmt: skip
             if undefined and name == "bad" and beta == 5:
-                row |= dict(margin=math.nan, ci_low=math.nan, ci_high=math.nan, verdict="inapplicable")
-            claims += [row, row | dict(claim="hucl_ge_ucl", kind="exact", verdict="holds", premise_share=math.nan)]
-            losses.append(dict(encoder=name, temperature=tau, loss="hscl", hardening="exp", beta=beta, q=q))
+                row |= dict(gap=math.nan, ci_low=math.nan, ci_high=math.nan, verdict="inapplicable")
+            claims += [row, row | dict(claim="hucl_ge_ucl", kind="exact", verdict="passes", premise_share=math.nan)]
+            losses.append(
+                dict(encoder=name, temperature=tau, loss="hscl", hardening="exp", beta=beta, q=q, reliable=beta < 5)
+            )
         for beta in (1.0, 5.0, math.inf):
             share = math.nan if undefined and name == "bad" else premise - 0.01 * min(beta, 10)
             assumption.append(
                 dict(encoder=name, temperature=tau, hardening="exp", beta=beta, share_holding=share,
-                     share_low=share - 0.05, share_high=share + 0.01, median_ess=10.0 if beta == 5 else 300.0)
+                     share_low=share - 0.05, share_high=share + 0.01, median_ess=300.0)
             )  # fmt: skip
     manifest = {
         "boundcheck": "0.1.0", "command": ["boundcheck", "sweep"], "created": "2025-01-02T03:04:05+00:00",
@@ -80,10 +83,10 @@ def texts(figure) -> list[str]:
 def test_the_gap_is_written_in_every_cell(record):
     figure, data = draw_gap(record)
     shown = texts(figure)
-    assert shown.count("0.40") == shown.count("0.40*") == 2  # an asterisk at beta = 5: ten effective negatives
+    assert shown.count("0.40") == shown.count("0.40*") == 2  # an asterisk at beta = 5: not to be relied on
     assert shown.count("0.001?") == shown.count("0.001?*") == 2
     assert shown.count("−0.30") == shown.count("−0.30*") == 2
-    pd.testing.assert_series_equal(data["margin"], record.claims.loc[data.index, "margin"])
+    pd.testing.assert_series_equal(data["gap"], record.claims.loc[data.index, "gap"])
 
 
 def test_the_colours_of_the_gap_are_centred_at_zero(record):
@@ -114,7 +117,7 @@ def test_every_verdict_has_a_symbol_of_its_own(record):
     assert set(data["reading"]) == {"", "premise fails, no contradiction"}
     assert "✗" not in shown
     contradicted, data = draw_verdicts(make_sweep(contradiction=True))
-    assert texts(contradicted).count("✗") == 4 and "contradicts the claim" in set(data["reading"])
+    assert texts(contradicted).count("✗") == 4 and "contradicts the theorem" in set(data["reading"])
     faces = [c for ax in contradicted.axes for coll in ax.collections for c in coll.get_facecolor()]
     assert sum(mpl.colors.to_hex(face) == FAILS for face in faces) == 4
 
@@ -156,10 +159,34 @@ def test_tables_hold_the_intervals(record):
 
 def test_the_headline_tells_a_contradiction_from_a_failed_premise(record):
     said = sweep_headline(record)
-    assert said.startswith("3 encoders at 2 temperatures. Nothing here contradicts the theory: 1 of the 2 claims")
+    assert said.startswith(
+        "3 encoders at 2 temperatures. Violated in some cells, where the premise fails and nothing is contradicted: "
+        "H-SCL never exceeds H-UCL."
+    )
+    assert "tilting never lowers H-UCL" not in said  # exact, and so no finding
     assert "Assumption 1 holds at 75 to 99 % of the anchors, least on bad at temperature 0.1." in said
-    assert said.endswith("In 6 of 12 cells the tilt rests on fewer than 30 effective negatives.")
+    assert said.endswith("6 of 12 losses are not to be relied on.")
     assert "Contradicted in some cells: H-SCL never exceeds H-UCL." in sweep_headline(make_sweep(contradiction=True))
+
+
+def test_the_headline_says_where_the_computation_is_in_error(record):
+    verdicts = record.claims["verdict"].where(record.claims["verdict"] != "passes", "fails")
+    said = sweep_headline(replace(record, claims=record.claims.assign(verdict=verdicts)))
+    assert "The computation is in error: tilting never lowers H-UCL." in said
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "said"),
+    [
+        (("occurs", "occurs", "occurs"), "Occurs in every cell"),
+        (("occurs", "undecided", "does not occur"), "Occurs in some cells"),
+        (("does not occur", "does not occur", "does not occur"), "Occurs in no cell"),
+    ],
+)
+def test_the_headline_tells_how_often_a_scenario_occurs(record, verdicts, said):
+    words = record.claims["encoder"].map(dict(zip(CASES, verdicts, strict=True)))
+    scenario = replace(record, claims=record.claims.assign(kind="scenario", verdict=words))
+    assert f"{said}: H-SCL never exceeds H-UCL; tilting never lowers H-UCL." in sweep_headline(scenario)
 
 
 def test_the_terminal_gets_a_line_for_each_cell(record):
@@ -197,9 +224,9 @@ def test_a_sweep_is_rendered_again(record, tmp_path):
     assert render(place) == place / "report.html"
     assert (place / "figures/verdicts.svg").is_file()
     before = np.genfromtxt(place / "figures/gap.csv", delimiter=",", names=True, dtype=None, encoding="utf-8")
-    assert before["margin"].tolist() == record.claims[record.claims["claim"] == "hscl_le_hucl"]["margin"].tolist()
+    assert before["gap"].tolist() == record.claims[record.claims["claim"] == "hscl_le_hucl"]["gap"].tolist()
 
 
 def test_a_notebook_gets_a_fragment(record):
     html = sweep_html(record)
-    assert "Nothing here contradicts" in html and "<table" in html and "(✗)" in html
+    assert "where the premise fails and nothing is contradicted" in html and "<table" in html and "(✗)" in html

@@ -2,29 +2,48 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
+from boundcheck.claims.verdicts import MET
 from boundcheck.report.overview import overview
-from boundcheck.report.words import hardening_label, headline, q_label, reading
+from boundcheck.report.words import (
+    claim_standing,
+    hardening_label,
+    headline,
+    not_tested,
+    q_label,
+    reading,
+    self_checks,
+    to_decide,
+)
 from boundcheck.runs import Run
+from tests.report.conftest import CATALOGUE
 
 Factory = Callable[..., Run]
 
 
 def with_claims(run: Run, **columns: object) -> Run:
-    return Run(run.losses, run.claims.assign(**columns), run.assumption, run.anchors, run.hardest, run.manifest)
+    return replace(run, claims=run.claims.assign(**columns))
+
+
+def all_met(run: Run, **verdicts: str) -> Run:
+    """Every claim met, but for the kinds given."""
+    words = {**MET, **verdicts}
+    return with_claims(run, verdict=run.claims["kind"].map(words), premise_share=1.0)
 
 
 @pytest.mark.parametrize(
     ("kind", "verdict", "premise", "said"),
     [
         ("theorem", "violated", 0.9, "premise fails, no contradiction"),
-        ("theorem", "violated", 1.0, "contradicts the claim"),
-        ("theorem", "violated", math.nan, "contradicts the claim"),
-        ("exact", "violated", math.nan, "contradicts the claim"),
-        ("scenario", "violated", math.nan, "scenario does not occur"),
+        ("theorem", "violated", 1.0, "contradicts the theorem"),
+        ("theorem", "violated", math.nan, "contradicts the theorem"),
+        ("conjecture", "violated", 0.5, "counterexample to the conjecture"),
+        ("exact", "fails", math.nan, "error in the computation"),
+        ("scenario", "does not occur", math.nan, ""),
         ("theorem", "holds", 0.1, ""),
         ("theorem", "inapplicable", math.nan, ""),
     ],
@@ -33,49 +52,152 @@ def test_a_violation_says_whether_it_contradicts(kind: str, verdict: str, premis
     assert reading(kind, verdict, premise) == said
 
 
+@pytest.mark.parametrize(
+    ("verdicts", "standing"),
+    [
+        (["holds", "holds"], "holds"),
+        (["holds", "undecided"], "undecided"),
+        (["holds", "inapplicable"], "holds"),
+        (["undecided", "violated"], "violated"),
+        (["occurs", "does not occur"], "sometimes occurs"),
+        (["undecided", "does not occur"], "does not occur"),
+        (["passes", "fails"], "fails"),
+        (["inapplicable", "inapplicable"], "inapplicable"),
+    ],
+)
+def test_a_claim_stands_as_the_gravest_of_its_rows(run: Run, verdicts: list[str], standing: str) -> None:
+    rows = run.claims.head(2).assign(verdict=verdicts, premise_share=0.9, kind="theorem")
+    assert claim_standing(rows) == standing
+
+
+def test_a_bound_that_could_not_fail_is_vacuous_only_where_all_of_it_is(run: Run) -> None:
+    rows = run.claims.head(2).assign(verdict="holds", vacuous=[True, True])
+    assert claim_standing(rows) == "vacuous"
+    assert claim_standing(rows.assign(vacuous=[True, False])) == "holds"
+    assert claim_standing(rows.assign(vacuous=[True, False], verdict=["holds", "undecided"])) == "undecided"
+
+
 def test_headline_when_all_hold(run: Run) -> None:
-    said = headline(with_claims(run, verdict="holds"))
-    assert said.startswith("The theory holds on this encoder: all 4 claims tested hold")
+    said = headline(all_met(run))
+    assert said.startswith(
+        "Of 2 theorems tested at every hardness: 2 confirmed (H-SCL never exceeds H-UCL; no SCL below neural collapse)."
+    )
+    assert "“hard enough H-SCL bounds UCL” occurs at every hardness tested." in said
+    assert "tilting never lowers H-UCL" not in said  # an exact statement is no finding
     assert "Assumption 1" in said
 
 
 def test_headline_when_a_theorem_is_contradicted(run: Run) -> None:
-    said = headline(with_claims(run, verdict="violated", premise_share=1.0))
-    assert said.startswith("3 of the 4 claims tested on this encoder are contradicted: H-SCL never exceeds H-UCL;")
+    said = headline(all_met(run, theorem="violated"))
+    assert "2 contradicted (H-SCL never exceeds H-UCL; no SCL below neural collapse)" in said
+    assert "confirmed" not in said
+
+
+def test_a_violated_conjecture_is_contradicted_whatever_its_premise(run: Run) -> None:
+    kinds = run.claims["kind"].mask(run.claims["claim"] == "hscl_le_hucl", "conjecture")
+    verdicts = run.claims["verdict"].mask(run.claims["claim"] == "hscl_le_hucl", "violated")
+    conjectured = with_claims(run, kind=kinds, verdict=verdicts, premise_share=0.5)
+    said = headline(conjectured)
+    assert said.startswith("Of 2 theorem or conjectures tested at every hardness: 1 contradicted (H-SCL never exceeds")
+    assert {mark.style for mark in dict(overview(conjectured)[1])["H-SCL never exceeds H-UCL"] if mark} == {"violated"}
+
+
+def test_theorems_and_conjectures_that_stand_alike_are_all_named(run: Run) -> None:
+    kinds = run.claims["kind"].mask(run.claims["claim"] == "hscl_le_hucl", "conjecture")
+    said = headline(with_claims(all_met(run), kind=kinds))
+    assert "2 confirmed (no SCL below neural collapse; H-SCL never exceeds H-UCL)" in said
 
 
 def test_headline_when_only_premises_fail(factory: Factory) -> None:
-    said = headline(factory(premise=0.4))
-    assert said.startswith("Nothing here contradicts the theory: 2 of the 4 claims tested hold")
-    assert "2 fail at some (H-SCL never exceeds H-UCL; hard enough H-SCL bounds UCL)" in said
+    said = headline(factory(betas=[1.0, 5.0], premise=0.4))
+    assert "1 violated where the premise fails, which contradicts nothing (H-SCL never exceeds H-UCL)" in said
+    assert "1 confirmed (no SCL below neural collapse)" in said
+    assert " contradicted" not in said
 
 
 def test_headline_when_nothing_is_decided(run: Run) -> None:
-    assert "4 cannot be decided from this sample" in headline(with_claims(run, verdict="undecided"))
+    said = headline(with_claims(run, verdict=run.claims["verdict"].where(run.claims["kind"] == "exact", "undecided")))
+    assert "2 undecided (H-SCL never exceeds H-UCL; no SCL below neural collapse)" in said
+    assert "“hard enough H-SCL bounds UCL” is undecided at some hardness." in said
+
+
+def test_headline_of_a_scenario_that_occurs_once_the_tilt_is_hard(factory: Factory) -> None:
+    run = factory(betas=[0.5, 5.0])
+    assert set(run.claims[run.claims["kind"] == "scenario"]["verdict"]) == {"does not occur", "occurs"}
+    assert "“hard enough H-SCL bounds UCL” occurs at some hardness, not at all." in headline(run)
+
+
+def test_headline_when_the_computation_is_in_error(run: Run) -> None:
+    said = headline(all_met(run, exact="fails"))
+    assert said == ("The computation is in error: tilting never lowers H-UCL. Nothing else here is to be relied on.")
+
+
+def test_headline_when_the_encoder_collapsed(run: Run) -> None:
+    collapsed = replace(run, manifest={**run.manifest, "collapse": "The encoder has collapsed."})
+    assert headline(collapsed) == "The encoder has collapsed. Nothing is concluded."
+
+
+def test_headline_when_a_theorem_is_vacuous(run: Run) -> None:
+    said = headline(with_claims(all_met(run), vacuous=run.claims["claim"] == "scl_ge_collapse"))
+    assert "1 vacuous here (no SCL below neural collapse)" in said
+    assert "1 confirmed (H-SCL never exceeds H-UCL)" in said
 
 
 def test_headline_when_nothing_applies(run: Run) -> None:
-    assert headline(with_claims(run, verdict="inapplicable")).startswith("No claim of the theory applies")
+    said = headline(with_claims(run, verdict="inapplicable"))
+    assert said.startswith("No theorem about a population applies to these data.")
+
+
+def test_self_checks_are_one_line(run: Run) -> None:
+    assert self_checks(run) == ["self-checks: 1 of 1 exact statements pass"]
+    at_one = run.claims["verdict"].mask((run.claims["kind"] == "exact") & (run.claims["beta"] == 2), "fails")
+    assert self_checks(with_claims(run, verdict=at_one)) == [
+        "self-checks: 0 of 1 exact statements pass; failing: tilting never lowers H-UCL"
+    ]
+    assert self_checks(with_claims(run, verdict="inapplicable")) == []
+    assert self_checks(replace(run, claims=run.claims[run.claims["kind"] != "exact"])) == []
+
+
+def test_what_was_not_tested_is_said_once_a_reason_with_the_flag_that_would_help(factory: Factory) -> None:
+    assert not_tested(factory(inapplicable=True)) == [
+        "not tested: scl_ge_collapse: needs balanced classes: the class counts differ; use --class-prior balanced"
+    ]
+    everything = with_claims(factory(), verdict="inapplicable", reason="is about a population")
+    assert not_tested(everything) == [f"not tested: {', '.join(CATALOGUE)}: is about a population"]
+    assert not_tested(factory()) == []
+
+
+def test_what_would_decide_the_undecided_is_named(factory: Factory) -> None:
+    run = factory(betas=[5.0, 10.0])
+    assert to_decide(run) == [
+        (f"{claim} (β = 10)", "about 4,000 instances") for claim in ("hscl_le_hucl", "hscl_ge_ucl", "scl_ge_collapse")
+    ]
+    assert to_decide(with_claims(run, remedy="")) == []
 
 
 def test_overview_takes_the_gravest_over_q(factory: Factory) -> None:
     run = factory(betas=[1.0, 5.0], qs=[1.0, 2.0])
     columns, lines = overview(with_claims(run, verdict=["holds", "holds", "undecided", "violated"] * 4))
     assert columns == ["β = 1", "β = 5"]
-    assert [[mark.verdict for mark in marks if mark] for _, marks in lines] == [["undecided", "violated"]] * 4
+    assert [[mark.verdict for mark in marks if mark] for _, marks in lines] == [["undecided", "violated"]] * 3
 
 
 def test_overview_leaves_untested_cells_empty(run: Run) -> None:
-    kept = run.claims[(run.claims["claim"] != "hucl_ge_ucl") | (run.claims["beta"] == 5)]
-    _, lines = overview(Run(run.losses, kept, run.assumption, run.anchors, run.hardest, run.manifest))
-    assert [mark is not None for mark in dict(lines)["tilting never lowers H-UCL"]] == [False] * 3 + [True, False]
+    kept = run.claims[(run.claims["claim"] != "scl_ge_collapse") | (run.claims["beta"] == 5)]
+    _, lines = overview(replace(run, claims=kept))
+    assert [mark is not None for mark in dict(lines)["no SCL below neural collapse"]] == [False] * 3 + [True, False]
+
+
+def test_overview_leaves_out_what_is_exact_or_does_not_apply(factory: Factory) -> None:
+    titles = [name for name, _ in overview(factory(inapplicable=True))[1]]
+    assert titles == ["H-SCL never exceeds H-UCL", "hard enough H-SCL bounds UCL"]
 
 
 def test_overview_orders_hardenings(factory: Factory) -> None:
     run = factory(betas=[10.0, 2.0], others=["threshold:0.5"])
     extra = run.claims.head(3).assign(hardening=["exp", "", "constant"], beta=[math.inf, math.nan, math.nan])
     claims = pd.concat([run.claims, extra])
-    columns, _ = overview(Run(run.losses, claims, run.assumption, run.anchors, run.hardest, run.manifest))
+    columns, _ = overview(replace(run, claims=claims))
     assert columns == ["η = 1", "β = 2", "β = 10", "β = ∞", "threshold 0.5", "overall"]
 
 

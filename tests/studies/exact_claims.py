@@ -78,7 +78,7 @@ def exact_claims(cases: int) -> pd.DataFrame:
                 tested = True
                 row["rows"] += 1
                 row["anchors"] += len(slack)
-                row["violated"] += judgement.verdict == "violated"
+                row["violated"] += judgement.verdict == "fails"
                 row["least_slack"] = min(row["least_slack"], float(slack.min()))
             row["cases"] += tested
 

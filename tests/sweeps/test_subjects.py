@@ -65,7 +65,7 @@ def test_a_checkpoint_and_its_embeddings_agree(trained, tmp_path, monkeypatch):
     torch.save({"z": torch.from_numpy(clusters(1.0).z), "y": torch.arange(60) % 3}, tmp_path / "tensors.pt")
     table = bc.sweep([trained, path, tmp_path / "tensors.pt"], temperatures=[0.5], **FAST).to_frame()
     mine, emb, tensors = (table[table["encoder"] == name].reset_index() for name in ("mine", "emb", "tensors"))
-    assert mine["margin"].tolist() == emb["margin"].tolist() != tensors["margin"].tolist()
+    assert mine["gap"].tolist() == emb["gap"].tolist() != tensors["gap"].tolist()
 
 
 def test_finished_cells_need_no_embeddings(trained, tmp_path, monkeypatch):
