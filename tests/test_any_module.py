@@ -97,7 +97,7 @@ def test_what_gives_no_rows_is_named(encoder, message, digits):
 
 
 def test_what_cannot_be_called_is_named():
-    with pytest.raises(InputError, match="must be a checkpoint, an nn.Module or a callable, received a int"):
+    with pytest.raises(InputError, match=r"must be a checkpoint, an nn.Module or a callable, received a int"):
         adapt(3)
 
 

@@ -27,8 +27,8 @@ def adapt(
     """A module or callable as a checkpoint without a head: what it returns is both feature and embedding.
 
     Args:
-        module: an `nn.Module`, put in evaluation mode, or a callable: takes a batch, preprocessed, and returns a row per
-            sample, or maps or tokens, which are averaged over positions.
+        module: an `nn.Module`, put in evaluation mode, or a callable: takes a batch, preprocessed, and returns a row
+            per sample, or maps or tokens, which are averaged over positions.
         preprocess: applied to the batch first.
         name: in tables; None for the module's own.
         identity: what decides its outputs beside its weights, such as the source that made it; "" where nothing tells,

@@ -81,7 +81,7 @@ def test_a_folder_as_on_the_hub(tmp_path: Path) -> None:
     assert set(images.groups) == {"animal"}
     np.testing.assert_array_equal(images.images[4], pixels(4))
     assert len(load_dataset(str(tmp_path / "set"), "train")) == 9
-    with pytest.raises(InputError, match="expected one of test, train.*received 'dev'"):
+    with pytest.raises(InputError, match=r"expected one of test, train.*received 'dev'"):
         load_dataset(str(tmp_path / "set"), "dev")
 
 
