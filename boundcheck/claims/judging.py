@@ -9,7 +9,7 @@ import torch
 
 from boundcheck.claims.base import Claim, Evidence, Finding, Verdict
 from boundcheck.errors import InputError
-from boundcheck.estimators.records import TOLERANCE, TOO_LOW_ESS, LossTable
+from boundcheck.estimators.records import TOLERANCE, TOO_LOW_ESS, LossNotComputed, LossTable
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,11 @@ def judge(claim: Claim, evidence: Evidence, confidence: float) -> list[Judgement
     reasons = [reason for r in claim.requirements if (reason := r.unmet(evidence.losses)) is not None]
     if reasons:
         return [Judgement(claim, None, "inapplicable", "; ".join(reasons))]
-    findings = list(claim.evaluate(evidence))
+    try:
+        findings = list(claim.evaluate(evidence))
+    except LossNotComputed as error:
+        why = "" if evidence.losses.emb.labelled else ": the data have no labels"
+        return [Judgement(claim, None, "inapplicable", f"{error}{why}")]
     if not findings:
         return [Judgement(claim, None, "inapplicable", "no hardening or Q among those asked for concerns this claim")]
     return [
