@@ -136,8 +136,8 @@ class Variant:
         """The variant for data without labels: positives are other views, and pools hold all other instances."""
         if views < 2 or self.positives == "class":
             raise InputError(
-                f"positives: data without labels need two or more views of each instance, received {views} and positives "
-                f"'{self.positives}'; encode several views, or add labels y"
+                f"positives: data without labels need two or more views of each instance, received {views} and "
+                f"positives '{self.positives}'; encode several views, or add labels y"
             )
         losses = tuple(loss for loss in self.losses if loss.pool.relations == ALL.relations)
         if not losses:

@@ -50,10 +50,11 @@ def samples_of(name: str, split: str, columns: Columns, names_of: Mapping[str, S
     if source is None:
         have = ", ".join(columns) or "nothing"
         raise InputError(f"dataset: '{name}' needs a column image or text, has {have}; rename the column")
-    if found["label"] is None:
+    if found["label"] is None and found["image"] is None:
         have = ", ".join(columns)
         raise InputError(
-            f"dataset: '{name}' needs a column label, one class for each row, has {have}; rename or add it"
+            f"dataset: '{name}' needs a column label, one class for each row, has {have}; rename or add it: without "
+            "labels positives are views of an instance, and texts have one"
         )
     n = len(columns[source])
     if n == 0:
