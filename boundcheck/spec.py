@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from boundcheck.errors import InputError, unknown_name
 from boundcheck.hardening import CONSTANT, Hardening, parse_hardening
 from boundcheck.losses import LOSSES, Loss, LossKey, choose_losses, keys_of
-from boundcheck.pools import Partition, partition_for
+from boundcheck.pools import ALL, Partition, partition_for
 
 if TYPE_CHECKING:
     from boundcheck.embeddings import EmbeddingSet
@@ -144,16 +144,31 @@ class Variant:
             )
         return self.but(positives=positives)
 
+    def _without_labels(self, views: int) -> Variant:
+        """The variant for data without labels: positives are other views, and pools hold all other instances."""
+        if views < 2 or self.positives == "class":
+            raise InputError(
+                f"positives: data without labels need two or more views of each instance, received {views} and "
+                f"positives '{self.positives}'; encode several views, or add labels y"
+            )
+        losses = tuple(loss for loss in self.losses if loss.pool.relations == ALL.relations)
+        if not losses:
+            raise InputError(
+                f"losses: without labels only those over all other instances are defined, received "
+                f"{','.join(loss.id for loss in self.losses)}; take ucl,hucl, or add labels y"
+            )
+        return self.but(losses=losses).with_views(views)
+
     def on(self, emb: EmbeddingSet) -> Variant:
         """The variant for these embeddings: what "auto" stands for.
 
         Raises:
             InputError: they lack what it needs.
         """
-        variant = self.with_views(emb.v)
+        variant = self.with_views(emb.v) if emb.labelled else self._without_labels(emb.v)
         if variant.design == "auto":
             counts = emb.class_counts
-            variant = variant.but(design="fixed" if counts.min() == counts.max() > 1 else "iid")
+            variant = variant.but(design="fixed" if counts.min() == counts.max() > 1 and emb.labelled else "iid")
         if variant.positives == "class" and emb.v == 1 and self.self_pairs == "exclude" and emb.class_counts.max() < 2:
             raise InputError("positives: class needs a class with two or more instances, received one in each")
         lacking = [loss for loss in self.losses if loss.pool.needs_groups and loss.pool.groups is None]

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.embeddings.duplicates import Duplicates
+from boundcheck.errors import InputError
 from boundcheck.estimators.anchor_losses import AnchorLosses, instance_weights, weighted_mean
 from boundcheck.estimators.reliability import Doubt, Null, combination, doubt, effective
 from boundcheck.hardening import Constant, Hardening
@@ -65,6 +66,10 @@ class MarginSummary:
         """Over the anchors at which the tilted pool is not empty; NaN without intervals."""
         finite = self.ess[torch.isfinite(self.ess)] if self.ess is not None else torch.empty(0)
         return float(finite.median()) if len(finite) else math.nan
+
+
+class LossNotComputed(InputError):
+    """A loss was asked for that the variant leaves out."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +148,14 @@ class LossTable:
 
     def per_anchor(self, key: LossKey) -> Tensor:
         """(a,) plug-in losses of one key, nats."""
-        return self.losses.value[:, self.keys.index(key)]
+        return self.losses.value[:, self._place(key)]
+
+    def _place(self, key: LossKey) -> int:
+        """The column of a loss."""
+        try:
+            return self.keys.index(key)
+        except ValueError:
+            raise LossNotComputed(f"losses: {key.loss.title} is not among those computed") from None
 
     def loss(self, key: LossKey) -> Estimate:
         """One averaged loss, nats."""
@@ -192,7 +204,7 @@ class LossTable:
     def most_influential(self, key: LossKey) -> str:
         """Id of the instance that carries most of the variance of a loss."""
         assert self.influence is not None, "without intervals there are no influences"
-        return str(self.emb.ids[int(self.influence[:, self.keys.index(key)].abs().argmax())])
+        return str(self.emb.ids[int(self.influence[:, self._place(key)].abs().argmax())])
 
     def average(self, value: Tensor) -> Estimate:
         """The weighted mean over anchors of (a,) numbers, where the data are the population: all that is left to chance
@@ -226,12 +238,12 @@ class LossTable:
         """The weights (f,) of all keys, and which are not zero."""
         w = torch.zeros(len(self.keys), dtype=torch.float64)
         for key, weight in weights.items():
-            w[self.keys.index(key)] += weight
+            w[self._place(key)] += weight
         return w, w != 0
 
     def anchors_used(self, key: LossKey) -> int:
         """Anchors at which the loss is defined."""
-        return int((self.losses.weight[:, self.keys.index(key)] > 0).sum())
+        return int((self.losses.weight[:, self._place(key)] > 0).sum())
 
     def to_frame(self, confidence: float = 0.95) -> pd.DataFrame:
         """One row per loss with the columns of losses.csv; nats; `beta` and `k` are NaN where they do not apply."""

@@ -38,12 +38,12 @@ class Estimate:
 
     @property
     def heavy(self) -> bool:
-        """Whether so few instances carry the variance that the normal interval covers less than it says."""
+        """Whether so few instances carry the variance that no interval covers what it says."""
         return self.top_share > HEAVY_INFLUENCE
 
     def interval(self, confidence: float) -> tuple[float, float]:
-        """Two-sided normal interval, docs/theory.md, eq. (56)."""
-        half = float(ndtri((1 + confidence) / 2)) * self.se
+        """Two-sided interval by Student's t, see `freedom`; docs/theory.md, eq. (56)."""
+        half = float(stdtrit(self.freedom, (1 + confidence) / 2)) * self.se
         return self.value - half, self.value + half
 
     def p_value(self) -> float:
