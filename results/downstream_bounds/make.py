@@ -2,8 +2,9 @@
 
 python results/downstream_bounds/make.py
 
-Writes bounds.csv, measured.csv, cross_entropy.csv, diagnostics.csv and shots.png. The contrastive encoder is trained when
-runs/downstream_bounds/ucl/encoder.pt is not there (2 epochs of UCL, seed 0); the others take seconds.
+Writes bounds.csv, measured.csv, cross_entropy.csv, diagnostics.csv and shots.png. The contrastive encoder is trained
+where runs/downstream_bounds/ucl/encoder.pt is missing: briefly, 3 epochs of UCL on 6,000 images, seed 0. The linear maps
+are fitted to the 10,000 images of which those are the first.
 """
 
 from pathlib import Path
@@ -21,6 +22,7 @@ from boundcheck.report.style import PAGE, paper
 HERE = Path(__file__).parent
 ENCODER = Path("runs/downstream_bounds/ucl/encoder.pt")
 FITTED = 10_000  # training images that the linear maps are fitted to
+TRAINED = 6_000
 TWO = ("Sandal", "Sneaker")
 
 
@@ -33,7 +35,7 @@ def encoders() -> dict[str, bc.EmbeddingSet]:
     reduced, reduced_held = pca.transform(pixels), pca.transform(held)
     supervised = LinearDiscriminantAnalysis().fit(reduced, some.labels)
     if not ENCODER.exists():
-        bc.train("ucl", train, out=ENCODER.parent, epochs=2, seed=0)
+        bc.train(some.subset(slice(TRAINED)), objective="ucl", out=ENCODER.parent, epochs=3, seed=0)
     contrastive = bc.extract(bc.load_checkpoint(ENCODER), test, views=2, seed=0)
     linear = {
         "principal components": reduced_held,
