@@ -3,7 +3,7 @@
 python results/downstream_bounds/make.py
 
 Writes bounds.csv, measured.csv, cross_entropy.csv, diagnostics.csv and shots.png. The contrastive encoder is trained
-where runs/downstream_bounds/ucl/encoder.pt is missing: briefly, 3 epochs of UCL on 6,000 images, seed 0. The linear maps
+where runs/downstream_bounds/ucl/encoder.pt is missing: 3 epochs of UCL on 6,000 images, seed 0. The linear maps
 are fitted to the 10,000 images of which those are the first.
 """
 
