@@ -4,7 +4,7 @@ python -m benchmarks.gpu --out results/benchmarks [--n 1281167] [--only fused,fl
 python -m benchmarks.gpu --out somewhere --size smoke     # a tiny run, through Triton's interpreter without a GPU
 
 Writes gpu.csv. `error_nats` is the largest difference of a log-sum from the float64 tiles on a sample, so a recipe's
-speed and its worth stand in one row; what it recommends goes into `population.gpu.choice.RECIPES`.
+speed and its worth stand in one row; what it recommends goes into `pairwise.cuda.choice.RECIPES`.
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ import torch
 
 from benchmarks.cases import BETAS, SEED, Case
 from benchmarks.measure import environment
-from boundcheck.hardening import CONSTANT, Exponential, LogTerm
+from boundcheck.hardening import CONSTANT, Exponential, LogTerm, terms_for
 from boundcheck.pairwise.cuda.choice import RECIPES, sampled_error
 from boundcheck.pairwise.cuda.sums import Recipe, fused_sums
-from boundcheck.pairwise.cumulants import terms_for
-from boundcheck.pairwise.plan import PairPlan, choose_dtype, plan_pairs
-from boundcheck.pairwise.running_sums import running_sums
+from boundcheck.pairwise.cumulants import CumulantTable, LogSumsOf
+from boundcheck.pairwise.passes import ask
+from boundcheck.pairwise.plan import PairPlan, plan_pairs
+from boundcheck.spec import Progress
 
 IMAGENET = 1_281_167
 Terms: TypeAlias = tuple[LogTerm, ...]
@@ -83,12 +84,29 @@ def methods(dtype: torch.dtype) -> dict[str, Entry]:
 
 
 def _fused(recipe: Recipe) -> Entry:
-    return Entry(lambda plan, terms: fused_sums(plan, terms, None, recipe), recipe)
+    return Entry(lambda plan, terms: fused_sums(plan, terms, precision_of(plan, terms), recipe), recipe)
+
+
+class TileSums(LogSumsOf):
+    """The same request, served neither by the fused kernel nor by compiled loops."""
+
+    def mirrors(self, plan: PairPlan) -> bool:
+        """Running maxima belong to one side."""
+        return False
+
+    def beside_tiles(self, plan: PairPlan, progress: Progress | None) -> CumulantTable | None:
+        """Nothing but tiles."""
+        return None
 
 
 def tiles(plan: PairPlan, terms: Terms) -> object:
     """The torch path that every device runs."""
-    return running_sums(plan, terms, None)
+    return ask(plan, TileSums(terms))
+
+
+def precision_of(plan: PairPlan, terms: Terms) -> torch.dtype:
+    """Of the logits, as the sums of these terms need it."""
+    return LogSumsOf(terms).dtype(plan)
 
 
 def products(plan: PairPlan, dtype: torch.dtype, times: int = 1, tf32: bool = False) -> None:
@@ -131,11 +149,10 @@ def keops(plan: PairPlan, terms: Terms) -> object:
 
 
 def plan_of(case: Case, device: torch.device) -> PairPlan:
-    """The plan of a case, in the precision that 1e-5 nats need."""
+    """The plan of a case, whose logits have the precision that 1e-5 nats need."""
     z, y = case.data()
-    dtype = choose_dtype("auto", (1 + max(case.betas)) / case.temperature)
     rows = (64, 64) if device.type == "cpu" else None
-    return plan_pairs(z[:, None], y, temperature=case.temperature, dtype=dtype, mixed=True, device=device, rows=rows)
+    return plan_pairs(z[:, None], y, temperature=case.temperature, precision="auto", device=device, rows=rows)
 
 
 def terms_of(case: Case) -> Terms:
@@ -146,12 +163,13 @@ def terms_of(case: Case) -> Terms:
 def measure(case: Case, plan: PairPlan, entry: Entry, repeats: int) -> dict[str, object]:
     """A row: warm on a small plan, then the median of some repeats."""
     terms = terms_of(case)
+    dtype = precision_of(plan, terms)
     betas = " ".join(f"{beta:g}" for beta in case.betas)
-    row: dict[str, object] = {**asdict(case), "betas": betas, "precision": str(plan.dtype).removeprefix("torch.")}
+    row: dict[str, object] = {**asdict(case), "betas": betas, "precision": str(dtype).removeprefix("torch.")}
     try:
         # A first, short run compiles; the sample is one for fused methods.
         if entry.recipe is not None:
-            row["error_nats"] = sampled_error(plan, terms, entry.recipe)
+            row["error_nats"] = sampled_error(plan, terms, dtype, entry.recipe)
         else:
             entry.work(plan_of(replace(case, n=min(case.n, 4_000)), plan.device), terms)
         seconds = [_timed(lambda: entry.work(plan, terms), plan.device) for _ in range(repeats)]
@@ -213,12 +231,13 @@ def main() -> None:
     rows: list[dict[str, object]] = []
     options.out.mkdir(parents=True, exist_ok=True)
     for betas in ((5.0,), BETAS):
-        plan = plan_of(replace(base, betas=betas), device)
-        for name, entry in methods(plan.dtype).items():
+        case = replace(base, betas=betas)
+        plan = plan_of(case, device)
+        for name, entry in methods(precision_of(plan, terms_of(case))).items():
             wide = entry.recipe is not None and not name.endswith("64x64")  # one shape is enough for an interpreter
             if (smoke and wide) or not any(part in name for part in chosen):
                 continue
-            rows.append(measure(replace(base, method=name, betas=betas), plan, entry, options.repeats))
+            rows.append(measure(replace(case, method=name), plan, entry, options.repeats))
             shown = ("method", "betas", "seconds", "ns_per_pair", "error_nats", "failed")
             print({key: rows[-1][key] for key in shown if key in rows[-1]}, flush=True)
             # After each, since a run may be cut short.

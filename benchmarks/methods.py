@@ -25,6 +25,7 @@ from boundcheck.hardening import Exponential, terms_for
 from boundcheck.pairwise import plain_sums
 from boundcheck.pairwise.cumulants import CumulantTable, LogSumsOf
 from boundcheck.pairwise.passes import ask
+from boundcheck.pools import ALL, DIFF
 from boundcheck.spec import Execution, Variant
 
 Method: TypeAlias = Callable[[Tensor, Tensor, float, tuple[float, ...]], Tensor | None]
@@ -72,7 +73,7 @@ def without_numba(method: Method) -> Method:
 
 def _rho(table: CumulantTable, betas: tuple[float, ...]) -> Tensor:
     return torch.stack(
-        [torch.stack([table.rho(pool, Exponential(beta)) for pool in ("diff", "all")], 1) for beta in betas], 1
+        [torch.stack([table.rho(pool, Exponential(beta)) for pool in (DIFF, ALL)], 1) for beta in betas], 1
     )
 
 

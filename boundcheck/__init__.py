@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from boundcheck.bounds import references as references
     from boundcheck.bounds import translate as translate
+    from boundcheck.checkpoints import load_encoder as load_encoder
     from boundcheck.claims import CLAIMS as CLAIMS
     from boundcheck.claims.base import claim as claim
     from boundcheck.data import load_dataset as load_dataset
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from boundcheck.embeddings import EmbeddingSet as EmbeddingSet
     from boundcheck.embeddings import load_embeddings as load_embeddings
     from boundcheck.embeddings import save_embeddings as save_embeddings
-    from boundcheck.encoders import load_checkpoint as load_checkpoint
     from boundcheck.encoders import shipped_checkpoint as shipped_checkpoint
     from boundcheck.errors import BoundcheckError as BoundcheckError
     from boundcheck.estimators import estimate as estimate
@@ -49,7 +49,7 @@ _HOME = {
     "EmbeddingSet": "embeddings",
     "load_embeddings": "embeddings",
     "save_embeddings": "embeddings",
-    "load_checkpoint": "encoders",
+    "load_encoder": "checkpoints",
     "shipped_checkpoint": "encoders",
     "BoundcheckError": "errors",
     "estimate": "estimators",
@@ -58,7 +58,7 @@ _HOME = {
     "falsify": "falsification",
     "render": "report",
     "sweep": "sweeps",
-    "train": "training",
+    "train": "lab.training",
     "Verification": "verification",
     "verify": "verification",
 }

@@ -17,7 +17,7 @@ import torch
 
 from boundcheck._device import resolve_device
 from boundcheck._files import source_digest
-from boundcheck.data import ImageSet, Progress
+from boundcheck.data import Progress, Samples
 from boundcheck.data.base import user_cache
 from boundcheck.embeddings import EmbeddingSet, load_embeddings, save_embeddings
 from boundcheck.encoders import Checkpoint
@@ -30,25 +30,26 @@ _MADE_BY = ("augment.py", "extraction.py", "encoders", "embeddings/set.py")
 
 def extraction_key(
     checkpoint: Checkpoint,
-    image_set: ImageSet,
+    samples: Samples,
     *,
     views: int = 2,
     seed: int = 0,
     device: str = "auto",
     output: str = "embedding",
+    layer: str | None = None,
 ) -> str:
     """SHA-256 (hex) of all that decides the embeddings: weights, images, views, the code that makes them, the device.
 
     Args:
-        checkpoint, image_set, views, seed, device, output: as `extract` takes them.
+        checkpoint, samples, views, seed, device, output, layer: as `extract` takes them.
 
     Raises:
         InputError: as `extract` raises them.
     """
     decides = {
-        "provenance": provenance(checkpoint, image_set, views=views, seed=seed, output=output),
+        "provenance": provenance(checkpoint, samples, views=views, seed=seed, output=output, layer=layer),
         "views": views,
-        "ids": hashlib.sha256("\0".join(map(str, image_set.ids)).encode()).hexdigest(),
+        "ids": hashlib.sha256("\0".join(map(str, samples.ids)).encode()).hexdigest(),
         "device": resolve_device(device).type,
         "code": source_digest(*_MADE_BY),
         "torch": torch.__version__,
@@ -58,13 +59,14 @@ def extraction_key(
 
 def cached_extract(
     checkpoint: Checkpoint,
-    image_set: ImageSet,
+    samples: Samples,
     *,
     views: int = 2,
     seed: int = 0,
     batch_size: int | None = None,
     device: str = "auto",
     output: str = "embedding",
+    layer: str | None = None,
     progress: Progress | None = None,
     extractor: Callable[..., EmbeddingSet] = extract,
 ) -> tuple[EmbeddingSet, Path | None]:
@@ -73,7 +75,7 @@ def cached_extract(
     A damaged file is made anew, and a cache that cannot be written is done without.
 
     Args:
-        checkpoint, image_set, views, seed, batch_size, device, output, progress: as `extract` takes them.
+        checkpoint, samples, views, seed, batch_size, device, output, layer, progress: as `extract` takes them.
         extractor: makes them; takes what `extract` takes.
 
     Returns:
@@ -82,22 +84,23 @@ def cached_extract(
     Raises:
         InputError: as `extract` raises them.
     """
-    key = extraction_key(checkpoint, image_set, views=views, seed=seed, device=device, output=output)
+    key = extraction_key(checkpoint, samples, views=views, seed=seed, device=device, output=output, layer=layer)
     path = kept_at(key)
-    kept = _read(path, checkpoint.config.normalize)
+    kept = _read(path, checkpoint.config.normalize) if checkpoint.sha256 else None
     if kept is not None:
         return kept, path
     emb = extractor(
         checkpoint,
-        image_set,
+        samples,
         views=views,
         seed=seed,
         batch_size=batch_size,
         device=device,
         output=output,
+        layer=layer,
         progress=progress,
     )
-    if emb.z.nbytes < LIMIT:
+    if emb.z.nbytes < LIMIT and checkpoint.sha256:
         with suppress(FileError):
             save_embeddings(emb, path)
             shrink()

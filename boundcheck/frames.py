@@ -8,34 +8,36 @@ import torch
 
 from boundcheck.claims import Judgement
 from boundcheck.estimators import LossTable
-from boundcheck.inference.multiplicity import holm
+from boundcheck.inference.intervals import Share
 from boundcheck.runs import CLAIM_COLUMNS, hardening_key
 
 
 def claims_frame(judgements: list[Judgement], losses: LossTable, confidence: float) -> pd.DataFrame:
-    """One row per claim, hardening and Q with the columns of claims.csv; p-values adjusted over all of them."""
-    adjusted = holm(np.array([judgement.p_value for judgement in judgements]))
-    rows = [_claim_row(j, p_holm, losses, confidence) for j, p_holm in zip(judgements, adjusted, strict=True)]
-    return pd.DataFrame(rows, columns=CLAIM_COLUMNS)
+    """One row per claim, hardening and Q with the columns of claims.csv."""
+    return pd.DataFrame([_claim_row(j, losses, confidence) for j in judgements], columns=CLAIM_COLUMNS)
 
 
-def _claim_row(judgement: Judgement, p_holm: float, losses: LossTable, confidence: float) -> dict[str, object]:
+def _claim_row(judgement: Judgement, losses: LossTable, confidence: float) -> dict[str, object]:
     row: dict[str, object] = {"claim": judgement.claim.id, "kind": judgement.claim.kind, "hardening": ""}
     finding = judgement.finding
     if finding is not None:
-        low, high = finding.margin.interval(confidence)
+        low, high = finding.gap.interval(confidence)
         row |= {
             "hardening": finding.hardening or "",
             "beta": finding.beta,
             "q": finding.q,
             "lhs": finding.lhs,
             "rhs": finding.rhs,
-            "margin": finding.margin.value,
-            "se": finding.margin.se,
+            "gap": finding.gap.value,
+            "se": finding.gap.se,
             "ci_low": low,
             "ci_high": high,
             "premise_share": finding.premise_share,
+            "vacuous": bool(finding.vacuous),
+            "reliable": judgement.reliable,
         }
+        if isinstance(finding.premise, Share):
+            row["premise_low"], row["premise_high"] = finding.premise.interval(confidence)
         if finding.share is not None:
             share_low, share_high = finding.share.interval(confidence)
             row |= {"share_holding": finding.share.value, "share_low": share_low, "share_high": share_high}
@@ -43,9 +45,10 @@ def _claim_row(judgement: Judgement, p_holm: float, losses: LossTable, confidenc
         row["n_anchors"] = len(losses.table.anchors) if slack is None else int((~torch.isnan(slack)).sum())
     return row | {
         "p_value": judgement.p_value,
-        "p_holm": p_holm,
+        "p_holm": judgement.p_holm,
         "verdict": judgement.verdict,
-        "reason": judgement.reason,
+        "reason": " ".join(part for part in (finding.vacuous if finding else "", judgement.reason) if part),
+        "remedy": judgement.remedy,
     }
 
 

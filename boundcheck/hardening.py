@@ -1,5 +1,7 @@
 """Hardening functions eta(t) in log form (Jiang 2022, Sec. III): eta >= 0, non-decreasing in the logit t.
 
+docs/theory.md, eq. (5).
+
 One of one's own is a small frozen dataclass with `family` and `log_eta`; put into `HARDENINGS` it is reachable by name:
 
     @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """The losses in the large-negative limit: each is a pool of negatives and whether a hardening tilts it.
 
-    l(a, p) = log(1 + Q exp(rho_P(a; eta) - t_ap)),   averaged over the positives p of a, then over anchors      (1)
+docs/theory.md, eq. (7) and eq. (9):
+
+    l(a, p) = log(1 + Q exp(rho_P(a; eta) - t_ap)),   averaged over the positives p of a, then over anchors
 
 | loss | pool of negatives | eta |
 |---|---|---|

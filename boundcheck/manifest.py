@@ -9,6 +9,7 @@ import platform
 import resource
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
@@ -18,7 +19,10 @@ import numpy as np
 import torch
 
 from boundcheck.claims import Claim
-from boundcheck.estimators.records import FAILING_ESS, LOW_ESS, TOO_LOW_ESS, LossTable
+from boundcheck.estimators.critical_beta import crossing_interval
+from boundcheck.estimators.permutation import PERMUTATIONS
+from boundcheck.estimators.records import LossTable
+from boundcheck.estimators.reliability import collapse
 from boundcheck.inference.intervals import HEAVY_INFLUENCE
 from boundcheck.pairwise.plan import Tally
 from boundcheck.pairwise.ring.shards import ShardedEmbeddings
@@ -64,7 +68,13 @@ def manifest_of(
             "ns_per_pair": losses.cost.ns_per_pair,
             "peak_memory_gb": peak_memory_gb(),
         },
-        "crossing": [{"q": q, "beta": None if math.isinf(b) else b, "note": _note(b)} for q, b in crossing.items()],
+        "crossing": [_crossing(losses, q, beta, config["confidence"]) for q, beta in crossing.items()],
+        "duplicates": _duplicates(losses),
+        "null": [
+            {"hardening": h.label, "mean": null.mean, "se": null.se, "permutations": PERMUTATIONS}
+            for h, null in losses.null.items()
+        ],
+        "collapse": collapse(losses),
         "warnings": warnings_of(losses),
         "catalogue": catalogue(claims),
     }
@@ -92,6 +102,16 @@ def _checkpoint(meta: Mapping[str, Any]) -> dict[str, Any] | None:
     if "checkpoint" not in meta:
         return None
     return {"path": meta["checkpoint"], "sha256": meta.get("checkpoint_sha256")}
+
+
+def _crossing(losses: LossTable, q: float, beta: float, confidence: float) -> dict[str, Any]:
+    """Where the averaged losses cross: on these data, and the interval for the population."""
+    low, high = crossing_interval(losses, q, beta, confidence)
+
+    def finite(value: float) -> float | None:
+        return value if math.isfinite(value) else None
+
+    return {"q": q, "beta": finite(beta), "low": finite(low), "high": finite(high), "note": _note(beta)}
 
 
 def _note(beta: float) -> str:
@@ -128,6 +148,44 @@ def _without_partner(losses: LossTable) -> int:
     return int((losses.table.largest_logit(SAME) == -torch.inf).sum())
 
 
+def _duplicates(losses: LossTable) -> dict[str, Any] | None:
+    """Near-duplicates, with what dropping all but one of each and grouping them does to each loss."""
+    found = losses.duplicates
+    if found is None or losses.dropped is None:
+        return None
+    alone, grouped = replace(losses, clusters=None), replace(losses, clusters=torch.from_numpy(found.cluster))
+    effects = [
+        {
+            "loss": key.loss.id,
+            "hardening": key.hardening.label,
+            "q": key.q,
+            "plugin": losses.loss(key).plugin,
+            "plugin_dropped": float(losses.dropped[f]),
+            "se": alone.loss(key).se,
+            "se_grouped": grouped.loss(key).se,
+        }
+        for f, key in enumerate(losses.keys)
+    ]
+    sizes = found.sizes
+    return {
+        "cosine": found.cosine,
+        "instances": found.instances,
+        "clusters": len(sizes),
+        "largest": int(sizes.max()),
+        "effects": effects,
+    }
+
+
+def _doubts(losses: LossTable) -> list[str]:
+    """The losses that are not to be relied on, and why: one warning a reason."""
+    said: dict[str, list[str]] = {}
+    for key in losses.keys:
+        if (doubt := losses.doubt((key,))) is not None:
+            name = f"{key.loss.title} ({key.hardening.label}, Q = {key.q:g})"
+            said.setdefault(f"{doubt.reason} What would help: {doubt.remedy}.", []).append(name)
+    return [f"not to be relied on: {', '.join(names)}. {reason}" for reason, names in said.items()]
+
+
 def _heavy_influences(losses: LossTable) -> list[str]:
     """The losses whose variance rests on one instance: one warning an instance."""
     resting: dict[str, list[str]] = {}
@@ -141,18 +199,6 @@ def _heavy_influences(losses: LossTable) -> list[str]:
         "the intervals may cover less than they say"
         for instance, names in resting.items()
     ]
-
-
-def _means(ess: float) -> str:
-    """What a low median number of effective negatives is known to do to the intervals."""
-    if ess < FAILING_ESS:
-        return f"below {FAILING_ESS:.0f} intervals may miss the limit far more often than they say"
-    if ess < TOO_LOW_ESS:
-        return (
-            f"intervals may fail below {FAILING_ESS:.0f}, and held where they were tried above; "
-            f"no verdict is given below {TOO_LOW_ESS:.0f}"
-        )
-    return "bias correction and intervals are approximate there"
 
 
 def warnings_of(losses: LossTable) -> list[str]:
@@ -169,14 +215,7 @@ def warnings_of(losses: LossTable) -> list[str]:
                 f"{name}: no other-class candidate passes at {empty} of {len(summary.margin)} anchors; "
                 "H-SCL is averaged over the rest"
             )
-        if summary.ess is None:
-            continue
-        median = summary.median_ess
-        if median < LOW_ESS:
-            warnings.append(
-                f"{name}: the tilt rests on a median of {median:.1f} effective negatives (fewer than {LOW_ESS:.0f}); "
-                + _means(median)
-            )
+    warnings += _doubts(losses)
     warnings += _heavy_influences(losses)
     if lonely := _without_partner(losses):
         warnings.append(
@@ -190,7 +229,14 @@ def warnings_of(losses: LossTable) -> list[str]:
             "class_prior='balanced' gives each the same weight"
         )
     if copies := emb.n - len({blake2b(row, digest_size=16).digest() for row in np.asarray(emb.z)}):
-        warnings.append(f"{copies} instances have the embedding of another instance; they count as instances")
+        warnings.append(f"{copies} inputs have duplicate embeddings; they were kept")
+    if losses.duplicates is not None:
+        found = losses.duplicates
+        warnings.append(
+            f"{found.instances} instances have a near-duplicate (cosine above {found.cosine:g}), in {len(found.sizes)} "
+            f"clusters of up to {found.sizes.max()}; duplicates='drop' leaves one of each, 'group' takes a cluster for "
+            "one draw"
+        )
     if not emb.unit_norm:
         warnings.append("embeddings are not of unit norm: logits are inner products, not cosines")
     if losses.k is not None:

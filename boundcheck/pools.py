@@ -1,7 +1,8 @@
 """Pools: which candidates an anchor is compared with, as a union of relations between two instances' labels.
 
 Candidates are views of other instances (of every instance, with self pairs included). Two instances are related by
-their classes and, where the data have a second label array `groups` (super-classes), by those:
+their classes and, where the data have a second label array `groups` (super-classes), by those
+(docs/theory.md, eq. (2)):
 
 | relation | classes | groups |
 |---|---|---|

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,20 +15,22 @@ import pandas as pd
 
 from boundcheck._places import Place, atomic_path, reserve_folder
 from boundcheck.errors import FileError
+from boundcheck.ingest import is_regular, read_arrays, read_csv, read_json, read_parquet, reading, sha256_of
 
 T = TypeVar("T")
 
 LOSS_COLUMNS = [
     "loss", "hardening", "beta", "q", "temperature", "positives", "estimator", "k", "estimate", "plugin", "se",
-    "ci_low", "ci_high", "n_anchors",
+    "ci_low", "ci_high", "n_anchors", "ess", "design", "reliable",
 ]  # fmt: skip
 CLAIM_COLUMNS = [
-    "claim", "kind", "hardening", "beta", "q", "lhs", "rhs", "margin", "se", "ci_low", "ci_high", "p_value",
-    "p_holm", "share_holding", "share_low", "share_high", "n_anchors", "premise_share", "verdict", "reason",
+    "claim", "kind", "hardening", "beta", "q", "lhs", "rhs", "gap", "se", "ci_low", "ci_high", "p_value",
+    "p_holm", "share_holding", "share_low", "share_high", "n_anchors", "premise_share", "premise_low",
+    "premise_high", "vacuous", "reliable", "verdict", "reason", "remedy",
 ]  # fmt: skip
 ASSUMPTION_COLUMNS = [
-    "hardening", "beta", "share_holding", "share_low", "share_high", "median_margin", "min_margin",
-    "median_ess", "n_anchors", "n_undefined",
+    "hardening", "beta", "share_holding", "share_low", "share_high", "share_in_parts", "median_margin",
+    "min_margin", "median_ess", "n_anchors", "n_undefined",
 ]  # fmt: skip
 HARDEST_COLUMNS = [
     "rank", "id", "view", "label", "margin", "hardening", "beta", "same_id", "same_label", "same_cosine",
@@ -59,8 +60,8 @@ OPTIONAL_COLUMNS = {
 }
 # Identifiers and labels stay text, so that a class called "NA" or "007" survives the round trip.
 TEXT_COLUMNS = frozenset([
-    "loss", "hardening", "positives", "estimator", "claim", "kind", "verdict", "reason", "id", "label",
-    "same_id", "same_label", "diff_id", "diff_label", "quantity", "encoder",
+    "loss", "hardening", "positives", "estimator", "claim", "kind", "verdict", "reason", "remedy", "design", "id",
+    "label", "same_id", "same_label", "diff_id", "diff_label", "quantity", "encoder",
 ])  # fmt: skip
 
 
@@ -181,19 +182,17 @@ def load_run(directory: str | os.PathLike[str]) -> Run:
     source = Path(directory)
     manifest = read_manifest(source)
     there = {name: columns for name, columns in OPTIONAL_COLUMNS.items() if (source / f"{name}.csv").exists()}
-    tables = {name: read_table(source / f"{name}.csv", columns) for name, columns in (CSV_COLUMNS | there).items()}
-    anchors = _reading(source / "anchors.parquet", _read_anchors)
+    tables = {
+        name: read_table(source / f"{name}.csv", columns, manifest) for name, columns in (CSV_COLUMNS | there).items()
+    }
     images = source / "pictures.npz"
+    pictures = _read_pictures(images, manifest) if images.exists() else None
     return Run(
-        **tables,
-        anchors=anchors,
-        manifest=manifest,
-        pictures=_reading(images, _read_pictures) if images.exists() else None,
+        **tables, anchors=_read_anchors(source / "anchors.parquet", manifest), manifest=manifest, pictures=pictures
     )
 
 
 def _write_numbers(run: Run, directory: Path) -> None:
-    write_manifest(run.manifest, directory)
     for name in (*CSV_COLUMNS, *OPTIONAL_COLUMNS):
         table = getattr(run, name)
         if len(table) or name in CSV_COLUMNS:
@@ -201,11 +200,13 @@ def _write_numbers(run: Run, directory: Path) -> None:
     run.anchors.to_parquet(directory / "anchors.parquet", index=False)
     if run.pictures is not None:
         np.savez_compressed(directory / "pictures.npz", pictures=run.pictures)
+    write_manifest(run.manifest, directory)
 
 
 def write_manifest(manifest: Mapping[str, Any], directory: Path) -> None:
-    """Write run.json in strict JSON: NaN becomes null, infinities "inf" and "-inf"."""
-    text = json.dumps(_plain(manifest), indent=2, ensure_ascii=False, allow_nan=False)
+    """Write run.json in strict JSON, with the hashes of the files beside it: NaN becomes null, infinities "inf"."""
+    hashes = {path.name: sha256_of(path) for path in sorted(directory.iterdir()) if path.name != "run.json"}
+    text = json.dumps(_plain({**manifest, "sha256": hashes}), indent=2, ensure_ascii=False, allow_nan=False)
     (directory / "run.json").write_text(text + "\n", encoding="utf-8")
 
 
@@ -224,17 +225,6 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def _reading(path: Path, read: Callable[[Path], T]) -> T:
-    """What `read` makes of a file; any failure becomes one line that names the file."""
-    try:
-        return read(path)
-    except FileNotFoundError as error:
-        raise FileError(f"run: '{path}' is missing; run the verification again") from error
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        why = " ".join(str(error).split())
-        raise FileError(f"run: '{path}' is damaged ({why}); run the verification again") from error
-
-
 def read_manifest(directory: Path) -> dict[str, Any]:
     """The content of a run's run.json.
 
@@ -242,52 +232,66 @@ def read_manifest(directory: Path) -> dict[str, Any]:
         FileError: It is not there, or damaged.
     """
     path = directory / "run.json"
-    if not path.is_file():
+    if not is_regular(path):
         raise FileError(f"run: expected a directory with run.json, received '{directory}'; name a saved run")
-    return _reading(path, _read_manifest)
-
-
-def _read_manifest(path: Path) -> dict[str, Any]:
-    manifest = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(manifest, dict) or "boundcheck" not in manifest:
-        raise ValueError("not the manifest of a run")
+    manifest = read_json(path, "the manifest of a run")
+    with reading(path, "the manifest of a run", "run the verification again"):
+        if "boundcheck" not in manifest:
+            raise ValueError("not the manifest of a run")
     return manifest
 
 
-def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+def read_table(path: Path, columns: Sequence[str], manifest: Mapping[str, Any]) -> pd.DataFrame:
     """A table of a saved run with its exact numbers.
+
+    Args:
+        path: The table.
+        columns: Those it must have.
+        manifest: Of the run; where it has the table's hash, the table must be the one that was saved.
 
     Raises:
         FileError: The file is missing or damaged, or a column is not there.
     """
-    return _reading(path, lambda path: _read_csv(path, columns))
+    frame = read_csv(path, columns, _hash_of(path, manifest))
+    with reading(path, "a table of a run", "run the verification again"):
+        for name in columns:
+            if name not in TEXT_COLUMNS:
+                frame[name] = pd.Series([_number(cell) for cell in frame[name]], dtype=None if len(frame) else float)
+        return typed(frame, columns)
 
 
-def _read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """Every cell is read as text, so that nothing is guessed or rounded."""
-    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
-    _require(frame, columns)
-    for name in columns:
-        if name not in TEXT_COLUMNS:
-            frame[name] = pd.Series([_number(cell) for cell in frame[name]], dtype=None if len(frame) else float)
-    return typed(frame, columns)
+def _hash_of(path: Path, manifest: Mapping[str, Any]) -> str | None:
+    """SHA-256 (hex) of a file as it was saved; None where the run is older than such hashes."""
+    hashes = manifest.get("sha256")
+    if hashes is None:
+        return None
+    if not isinstance(hashes, dict) or not isinstance(hashes.get(path.name), str):
+        raise FileError(f"{path}: not among the files of the run, whose hashes are in run.json; run it again")
+    return str(hashes[path.name])
 
 
 def _number(cell: str) -> float:
-    return int(cell) if cell.isdigit() else float(cell or "nan")
+    if not cell.isascii() or "_" in cell:  # which Python's numbers may be written with
+        raise ValueError(f"'{cell}' is no number")
+    return int(cell) if cell.isdigit() and len(cell) < 19 else float(cell or "nan")
 
 
-def _read_anchors(path: Path) -> pd.DataFrame:
-    frame = pd.read_parquet(path)
-    _require(frame, ANCHOR_COLUMNS)
-    return frame
+def _read_anchors(path: Path, manifest: Mapping[str, Any]) -> pd.DataFrame:
+    frame = read_parquet(path, ("id", "label"), "the anchors of a run", _hash_of(path, manifest)).to_pandas()
+    with reading(path, "the anchors of a run", "run the verification again"):
+        if missing := [name for name in ANCHOR_COLUMNS if name not in frame.columns]:
+            raise ValueError(f"no column '{missing[0]}'")
+        numbers = [name for name in frame.columns if name not in ("id", "label")]
+        typed: pd.DataFrame = frame.astype({**dict.fromkeys(numbers, float), "view": "int64", "id": str, "label": str})
+    return typed
 
 
-def _read_pictures(path: Path) -> np.ndarray:
-    with np.load(path, allow_pickle=False) as archive:
-        pictures = np.asarray(archive["pictures"])
-    if pictures.ndim != 5 or pictures.shape[1] != 3 or pictures.dtype != np.uint8:
-        raise ValueError(f"expected (rows, 3, ch, h, w) uint8, received {pictures.shape} {pictures.dtype}")
+def _read_pictures(path: Path, manifest: Mapping[str, Any]) -> np.ndarray:
+    arrays = read_arrays(path, ("pictures",), "the pictures of a run", _hash_of(path, manifest))
+    with reading(path, "the pictures of a run", "run the verification again"):
+        pictures = arrays["pictures"]
+        if pictures.ndim != 5 or pictures.shape[1] != 3 or pictures.dtype != np.uint8:
+            raise ValueError(f"expected (rows, 3, ch, h, w) uint8, received {pictures.shape} {pictures.dtype}")
     return pictures
 
 
@@ -301,10 +305,3 @@ def typed(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
             for name in columns
         }
     )
-
-
-def _require(frame: pd.DataFrame, columns: Sequence[str]) -> None:
-    """Name the first column that is not there."""
-    for column in columns:
-        if column not in frame.columns:
-            raise ValueError(f"no column '{column}'")

@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from boundcheck._places import atomic_path
 from boundcheck.cache import extraction_key, kept_at, shrink
-from boundcheck.data import ImageSet, Progress
+from boundcheck.data import Progress, Samples
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.encoders import Checkpoint
 from boundcheck.errors import FileError, InputError
@@ -25,7 +25,7 @@ PIECE = 8192
 def extract_sharded(
     ranks: Ranks,
     checkpoint: Checkpoint,
-    image_set: ImageSet,
+    samples: Samples,
     *,
     key: str,
     keep: bool,
@@ -34,16 +34,17 @@ def extract_sharded(
     batch_size: int | None,
     device: str,
     output: str,
+    layer: str | None = None,
     progress: Progress | None,
 ) -> EmbeddingSet | None:
     """What `extract` gives, by all ranks together; each of them calls this.
 
     Args:
         ranks: the ranks.
-        checkpoint, image_set: as each rank read them.
+        checkpoint, samples: as each rank read them.
         key: the first rank's `extraction_key`.
         keep: whether finished pieces are kept in the cache until all are there, and taken from it.
-        views, seed, batch_size, device, output: as `extract` takes them.
+        views, seed, batch_size, device, output, layer: as `extract` takes them.
         progress: called with this rank's share.
 
     Returns:
@@ -52,12 +53,12 @@ def extract_sharded(
     Raises:
         InputError: this rank reads another encoder or other images than the first.
     """
-    if extraction_key(checkpoint, image_set, views=views, seed=seed, device=device, output=output) != key:
+    if extraction_key(checkpoint, samples, views=views, seed=seed, device=device, output=output, layer=layer) != key:
         raise InputError(
             f"checkpoint, dataset: must be the same on every machine, received others on rank {ranks.rank}; "
             "copy them, and the same versions of boundcheck and torch"
         )
-    n = len(image_set)
+    n = len(samples)
     own: dict[tuple[int, int], np.ndarray] = {}
     for start in range(ranks.rank * PIECE, n, ranks.size * PIECE):
         span = start, min(start + PIECE, n)
@@ -66,13 +67,14 @@ def extract_sharded(
         if piece is None:
             piece = encode_span(
                 checkpoint,
-                image_set,
+                samples,
                 span,
                 views=views,
                 seed=seed,
                 batch_size=batch_size,
                 device=device,
                 output=output,
+                layer=layer,
                 progress=progress,
             )
             if keep:
@@ -87,8 +89,8 @@ def extract_sharded(
         kept_at(key, f"-{start}-{stop}").unlink(missing_ok=True)
     if z is None:
         return None
-    meta = provenance(checkpoint, image_set, views=views, seed=seed, output=output)
-    return embedding_set(checkpoint, image_set, z, meta)
+    meta = provenance(checkpoint, samples, views=views, seed=seed, output=output, layer=layer)
+    return embedding_set(checkpoint, samples, z, meta)
 
 
 def _read(path: Path) -> Float[np.ndarray, "m v d"] | None:

@@ -23,6 +23,7 @@ TEMPERATURE, BETAS = 0.5, (0.5, 1.0, 2.0, 5.0, 10.0)
 POSITIVES = ("auto", "augmentation", "class")
 SELF_PAIRS = ("exclude", "include")
 CLASS_PRIORS = ("empirical", "balanced")
+DESIGNS = ("auto", "iid", "fixed")
 ESTIMATORS = ("auto", "exact", "montecarlo", "closed")
 PRECISIONS = ("auto", "float32", "float64")
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -41,6 +42,8 @@ class Variant:
         self_pairs: "exclude" the anchor's own instance from the pools, or "include" it: the data are the population.
         class_prior: "empirical", or "balanced": weights proportional to 1 / n_y.
         losses: in the order of the papers.
+        design: how the instances were drawn, for the step to the population: "iid", labels with them; "fixed" numbers
+            of each class, which are then the population's shares; "auto": fixed where all classes are of one size.
     """
 
     temperature: float
@@ -50,6 +53,7 @@ class Variant:
     self_pairs: str
     class_prior: str
     losses: tuple[Loss, ...]
+    design: str
 
     def __init__(
         self,
@@ -62,6 +66,7 @@ class Variant:
         self_pairs: str = "exclude",
         class_prior: str = "empirical",
         losses: str | Sequence[str | Loss] = tuple(LOSSES),
+        design: str = "auto",
     ) -> None:
         """Checks what it is given.
 
@@ -72,6 +77,7 @@ class Variant:
                 several of them.
             q, positives, self_pairs, class_prior: as the attributes.
             losses: ids or `Loss` objects.
+            design: as the attribute.
 
         Raises:
             InputError: a value is unknown or out of range.
@@ -86,6 +92,7 @@ class Variant:
             "self_pairs": one_of("self_pairs", self_pairs, SELF_PAIRS),
             "class_prior": one_of("class_prior", class_prior, CLASS_PRIORS),
             "losses": choose_losses(losses),
+            "design": one_of("design", design, DESIGNS),
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
@@ -111,6 +118,11 @@ class Variant:
     def keys(self) -> tuple[LossKey, ...]:
         """Every loss of the variant, in reporting order."""
         return keys_of(self.losses, self.tilts, self.q)
+
+    @property
+    def stratified(self) -> bool:
+        """Whether the classes' shares are known: only instances within a class are left to chance."""
+        return self.class_prior == "balanced" or self.design == "fixed"
 
     @property
     def partition(self) -> Partition:
@@ -139,6 +151,9 @@ class Variant:
             InputError: they lack what it needs.
         """
         variant = self.with_views(emb.v)
+        if variant.design == "auto":
+            counts = emb.class_counts
+            variant = variant.but(design="fixed" if counts.min() == counts.max() > 1 else "iid")
         if variant.positives == "class" and emb.v == 1 and self.self_pairs == "exclude" and emb.class_counts.max() < 2:
             raise InputError("positives: class needs a class with two or more instances, received one in each")
         lacking = [loss for loss in self.losses if loss.pool.needs_groups and loss.pool.groups is None]
@@ -195,6 +210,7 @@ class Options(TypedDict, total=False):
     self_pairs: str
     class_prior: str
     losses: str | Sequence[str | Loss]
+    design: str
     device: str
     precision: str
     seed: int

@@ -61,9 +61,9 @@ def save_sweep(
     """Save a sweep as one directory that appears whole or not at all; arguments and errors as of `save_run`."""
 
     def write_all(folder: Path) -> None:
-        write_manifest(record.manifest, folder)
         for name, file in _FILES.items():
             getattr(record, name).to_csv(folder / file, index=False)
+        write_manifest(record.manifest, folder)
         for write in also:
             write(record, folder)
 
@@ -83,5 +83,5 @@ def load_sweep(directory: str | os.PathLike[str]) -> SweepRecord:
     """
     source = Path(directory)
     manifest = read_manifest(source)
-    tables = {name: read_table(source / file, SWEEP_COLUMNS[name]) for name, file in _FILES.items()}
+    tables = {name: read_table(source / file, SWEEP_COLUMNS[name], manifest) for name, file in _FILES.items()}
     return SweepRecord(**tables, manifest=manifest)

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import pandas as pd
 
-from boundcheck.claims import Claim, choose_claims, judge
+from boundcheck.claims import Claim, choose_claims, judge_all
 from boundcheck.claims.evidence import gather
+from boundcheck.claims.verdicts import gravest, is_unmet
 from boundcheck.embeddings import EmbeddingSet
+from boundcheck.embeddings.duplicates import near_duplicates
 from boundcheck.errors import InputError, unknown_name
 from boundcheck.estimators import (
     FiniteLosses,
@@ -26,9 +28,11 @@ from boundcheck.estimators import (
     refuse_negatives,
 )
 from boundcheck.estimators.closed import population_limits
+from boundcheck.estimators.convergence import with_duplicates, with_parts
 from boundcheck.estimators.measured import Measured, measure, measure_critical, measure_population
 from boundcheck.estimators.minibatch import minibatch_frame, undefined_batches
 from boundcheck.estimators.montecarlo import DEFAULT_ANCHORS, sampled_anchors
+from boundcheck.estimators.permutation import with_permutations
 from boundcheck.frames import anchors_frame, claims_frame, limits_frame
 from boundcheck.hardest import hardest_anchors, pictures_of
 from boundcheck.manifest import manifest_of
@@ -36,11 +40,12 @@ from boundcheck.pairwise.passes import run_one
 from boundcheck.pairwise.plan import PairPlan, Tally
 from boundcheck.runs import HARDEST_COLUMNS, Run, save_run
 from boundcheck.sequential import until_decided as sample_until_decided
-from boundcheck.spec import Execution, Options, Variant, understood
+from boundcheck.spec import Execution, Options, Variant, one_of, understood
 
 if TYPE_CHECKING:
     from boundcheck.data import ImageSet
 
+DUPLICATES = ("keep", "group", "drop")
 FAIL_ON = ("violated", "undecided", "never")
 
 
@@ -48,7 +53,7 @@ FAIL_ON = ("violated", "undecided", "never")
 class ClaimResult:
     """One claim's verdicts; rows of `frame` are hardenings and Q, with the columns of claims.csv.
 
-    `verdict` is the worst of the rows': violated, then undecided, then holds, then inapplicable.
+    `verdict` is the gravest of the rows', see `claims.verdicts`.
     """
 
     id: str
@@ -56,18 +61,17 @@ class ClaimResult:
 
     @property
     def verdict(self) -> str:
-        """The worst verdict."""
-        found = set(self.frame.verdict)
-        return next(v for v in ("violated", "undecided", "holds", "inapplicable") if v in found)
+        """The gravest verdict."""
+        return gravest(self.frame.verdict)
 
     @property
-    def margin(self) -> pd.Series:
+    def gap(self) -> pd.Series:
         """rhs - lhs of each row, nats."""
-        return self.frame.margin
+        return self.frame.gap
 
     @property
     def interval(self) -> pd.DataFrame:
-        """Confidence interval of the margin of each row, nats."""
+        """Confidence interval of the gap of each row, nats."""
         return self.frame[["ci_low", "ci_high"]]
 
     @property
@@ -143,6 +147,8 @@ def verify(
     until_decided: int | bool = False,
     confidence: float = 0.95,
     population: Population | None = None,
+    duplicates: str = "keep",
+    null: bool = True,
     **options: Unpack[Options],
 ) -> Verification:
     """Estimate the losses, check Assumption 1 and the claims, with intervals.
@@ -158,6 +164,9 @@ def verify(
             number is the budget.
         confidence: of every interval, in (0, 1).
         population: what the embeddings are a sample of, where that is known: its exact limits go beside the estimates.
+        duplicates: what becomes of near-duplicates (cosine above 0.98): "keep", and say what they do; "group": a
+            cluster is one draw for standard errors; "drop" all but one of each cluster.
+        null: whether gaps are looked at with labels permuted, up to some 250,000 anchors.
         **options: fields of `Variant` and `Execution`, in their place or to change them.
 
     Returns:
@@ -171,6 +180,9 @@ def verify(
     emb = parse_population(emb) if isinstance(emb, str) else emb
     variant, execution = understood(variant, execution, options)
     _check(emb, execution, ks, until_decided, confidence)
+    one_of("duplicates", duplicates, DUPLICATES)
+    if isinstance(emb, EmbeddingSet) and duplicates == "drop" and (found := near_duplicates(emb)) is not None:
+        emb = emb.subset(found.first)
     variant = variant.on(emb) if isinstance(emb, EmbeddingSet) else variant.with_views(emb.v)
     # First, as it refuses what has no closed form.
     limits = None if population is None else population_limits(population, variant)
@@ -191,18 +203,25 @@ def verify(
             measured = run_one(plan, measure_critical(measured, plan), execution.progress)
         else:
             measured, plan = _measured(emb, variant, execution, plan)
+    if plan is not None:
+        losses = with_parts(measured.losses, execution, tally)
+        losses = with_permutations(losses, execution.seed) if null else losses
+        losses = with_duplicates(losses, execution, tally, group=duplicates == "group")
+        measured = replace(measured, losses=losses)
     losses = measured.losses
     finite = None
     if ks and plan is not None and isinstance(emb, EmbeddingSet):
         whole = plan.of(finite_anchors(emb, execution))
         finite = finite_losses(emb, variant, ks, execution, plan=whole)
     evidence = gather(measured, execution, plan)
-    judgements = [judgement for claim in chosen for judgement in judge(claim, evidence, confidence)]
+    judgements = judge_all(chosen, evidence, confidence)
     config = _config(losses, execution) | {
         "claims": [claim.id for claim in chosen],
         "negatives": list(ks),
         "until_decided": until_decided,
         "confidence": confidence,
+        "duplicates": duplicates,
+        "null": null,
     }
     choice = {"estimator": losses.estimator, "reason": losses.reason, "looks": [list(look) for look in looks]}
     hardest = pd.DataFrame() if plan is None else hardest_anchors(losses)
@@ -270,6 +289,7 @@ def _config(losses: LossTable, execution: Execution) -> dict[str, Any]:
         "positives": variant.positives,
         "self_pairs": variant.self_pairs,
         "class_prior": variant.class_prior,
+        "design": variant.design,
         "losses": [loss.id for loss in variant.losses],
         "estimator": losses.estimator,
         "anchors": execution.anchors,
@@ -295,5 +315,7 @@ def failed(claims: pd.DataFrame, on: str) -> bool:
     """Whether, in a table of verdicts, an exact claim or theorem ended as badly as `on`, see `FAIL_ON`."""
     if on not in FAIL_ON:
         raise unknown_name("fail_on", on, FAIL_ON)
-    bad = {"violated": {"violated"}, "undecided": {"violated", "undecided"}, "never": set()}[on]
-    return bool(claims.verdict[~claims.kind.isin(["scenario", "conjecture"])].isin(bad).any())
+    if on == "never":
+        return False
+    judged = claims.verdict[~claims.kind.isin(["scenario", "conjecture"])]
+    return bool(judged.map(is_unmet).any() or (on == "undecided" and (judged == "undecided").any()))

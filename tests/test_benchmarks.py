@@ -27,7 +27,7 @@ def test_cases_cover_every_method_and_study():
     torch.testing.assert_close(Case("x", n=50).data()[0].norm(dim=1), torch.ones(50))
 
 
-@pytest.mark.slow
+@pytest.mark.study
 def test_the_command_writes_its_tables_and_pictures(tmp_path):
     run = [sys.executable, "-m", "benchmarks", "all", "--out", str(tmp_path), "--size", "smoke", "--repeats", "1"]
     subprocess.run(run, check=True, cwd=Path(__file__).parents[1])

@@ -10,8 +10,9 @@ import pytest
 
 import boundcheck.cache
 from boundcheck.cache import cached_extract, extraction_key
+from boundcheck.checkpoints import load_encoder
 from boundcheck.data import ImageSet, load_dataset
-from boundcheck.encoders import Checkpoint, load_checkpoint, shipped_checkpoint
+from boundcheck.encoders import Checkpoint, shipped_checkpoint
 from boundcheck.extraction import extract
 
 
@@ -22,7 +23,7 @@ def digits() -> ImageSet:
 
 @pytest.fixture(scope="module")
 def checkpoint() -> Checkpoint:
-    return load_checkpoint(shipped_checkpoint())
+    return load_encoder(shipped_checkpoint())
 
 
 @pytest.fixture(autouse=True)

@@ -247,8 +247,9 @@ def test_options_reach_the_verification(saved: str, monkeypatch: pytest.MonkeyPa
     save_embeddings(EmbeddingSet(clusters().z * 2, clusters().y, normalize=False), "raw.npz")
     arguments = (
         "--embeddings raw.npz --no-normalize --temperature 0.1 --betas 0,3 --hardening exp,threshold:0.5 --q 2,inf "
-        "--positives class --self-pairs include --class-prior balanced --claims hscl_le_hucl --estimator montecarlo "
-        "--anchors 7 --negatives 9 --confidence 0.9 --seed 4 --device cpu --precision float64 --quiet"
+        "--losses scl,hscl --positives class --self-pairs include --class-prior balanced --claims hscl_le_hucl "
+        "--estimator montecarlo --anchors 7 --negatives 9 --confidence 0.9 --seed 4 --device cpu --precision float64 "
+        "--quiet"
     )
     assert main(["verify", *arguments.split()]) == 70  # Stop is no error a user can make
     assert given == {
@@ -259,13 +260,13 @@ def test_options_reach_the_verification(saved: str, monkeypatch: pytest.MonkeyPa
         "positives": "class",
         "self_pairs": "include",
         "class_prior": "balanced",
+        "losses": ("scl", "hscl"),
         "claims": ("hscl_le_hucl",),
         "estimator": "montecarlo",
         "anchors": 7,
         "negatives": (9,),
         "population": None,
         "until_decided": False,
-        "max_anchors": None,
         "confidence": 0.9,
         "seed": 4,
         "device": "cpu",
@@ -388,7 +389,10 @@ def test_datasets(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ("verify --population vmf --hardening poly:2", "limits are known for exp alone"),
         ("verify --estimator closed", "--estimator: closed needs --population"),
         ("verify --population vmf --estimator closed --negatives 3", "closed forms in the limit alone, received [3]"),
-        ("verify --embeddings emb.npz --max-anchors 50", "max_anchors: is the budget of until_decided"),
+        (
+            "verify --embeddings emb.npz --max-anchors 50",
+            "--max-anchors: is the budget of --until-decided, received 50",
+        ),
         ("verify --embeddings emb.npz --until-decided --anchors 50", "until_decided: samples anchors"),
         ("verify --embeddings emb.npz --max-anchors 0 --until-decided", "--max-anchors: expected a whole number >= 1"),
         (

@@ -87,8 +87,8 @@ def test_options_reach_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(boundcheck.sweeps, "sweep", record)
     arguments = (
         "tight.npz --embeddings noise.npz --no-normalize --no-cache --temperatures 0.1,1 --betas 0,3 --q 2,inf "
-        "--hardening exp,threshold:0.5 --positives class --self-pairs include --class-prior balanced --claims "
-        "hscl_le_hucl --estimator montecarlo --anchors 7 --negatives 9 --confidence 0.9 --seed 4 --device cpu "
+        "--hardening exp,threshold:0.5 --positives class --self-pairs include --class-prior balanced --losses scl,hscl "
+        "--claims hscl_le_hucl --estimator montecarlo --anchors 7 --negatives 9 --confidence 0.9 --seed 4 --device cpu "
         "--precision float64 --dataset digits --split train --views 3 --data-dir d --arch convnet --cells c --quiet"
     )
     assert main(["sweep", *arguments.split()]) == 70  # Stop is no error a user can make
@@ -97,9 +97,9 @@ def test_options_reach_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
         "encoders": [Path("tight.npz"), Path("noise.npz")], "normalize": False, "cache": False,
         "temperatures": (0.1, 1.0), "betas": (0.0, 3.0), "q": (2.0, float("inf")),
         "hardening": ("exp", "threshold:0.5"), "positives": "class", "self_pairs": "include",
-        "class_prior": "balanced", "claims": ("hscl_le_hucl",), "estimator": "montecarlo", "anchors": 7,
-        "negatives": (9,), "until_decided": False,
-        "max_anchors": None, "confidence": 0.9, "seed": 4, "device": "cpu", "precision": "float64", "dataset": "digits",
+        "class_prior": "balanced", "losses": ("scl", "hscl"), "claims": ("hscl_le_hucl",),
+        "estimator": "montecarlo", "anchors": 7, "negatives": (9,), "until_decided": False,
+        "confidence": 0.9, "seed": 4, "device": "cpu", "precision": "float64", "dataset": "digits",
         "split": "train", "views": 3, "data_dir": Path("d"), "arch": "convnet", "cells": Path("c"), "progress": None,
     }  # fmt: skip
 

@@ -14,7 +14,7 @@ def row(table: pd.DataFrame, quantity: str, beta: float) -> pd.Series:
     return table[(table.quantity == quantity) & (table.beta == beta)].iloc[0]
 
 
-@pytest.mark.slow
+@pytest.mark.study
 def test_small_samples_are_corrected_and_covered():
     table = study("moderate", 400, REPLICATES, processes=2)
     assert len(table) == 4 * 4 + 3
@@ -29,7 +29,7 @@ def test_small_samples_are_corrected_and_covered():
     assert table[table.quantity == "hucl-hscl"].violated.notna().sum() == len(BETAS)
 
 
-@pytest.mark.slow
+@pytest.mark.study
 def test_larger_samples_are_covered_as_promised():
     table = study("moderate", 1000, FEWER, processes=2)
     for _, found in table[(table.quantity != "share") & (table.beta < 10)].iterrows():

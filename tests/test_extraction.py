@@ -9,8 +9,9 @@ import torch
 
 from boundcheck._device import resolve_device
 from boundcheck.augment import IDENTITY
+from boundcheck.checkpoints import load_encoder
 from boundcheck.data import ImageSet, load_dataset
-from boundcheck.encoders import Checkpoint, load_checkpoint, shipped_checkpoint
+from boundcheck.encoders import Checkpoint, shipped_checkpoint
 from boundcheck.errors import InputError
 from boundcheck.extraction import extract
 
@@ -22,7 +23,7 @@ def digits() -> ImageSet:
 
 @pytest.fixture(scope="module")
 def checkpoint() -> Checkpoint:
-    return load_checkpoint(shipped_checkpoint())
+    return load_encoder(shipped_checkpoint())
 
 
 def test_views_labels_and_provenance_come_along(checkpoint, digits):

@@ -61,10 +61,10 @@ def test_says_what_made_the_numbers() -> None:
         "positives": "augmentation",
         "self_pairs": "exclude",
         "class_prior": "empirical",
+        "losses": ["ucl", "hucl", "scl", "hscl"],
         "claims": ["scl_le_ucl"],
         "estimator": "exact",
         "until_decided": False,
-        "max_anchors": None,
         "anchors": None,
         "negatives": [],
         "confidence": 0.95,
@@ -80,6 +80,7 @@ def test_says_what_made_the_numbers() -> None:
     assert manifest["checkpoint"]["path"] == "runs/a/encoder.pt"
     assert {"python", "torch", "numpy", "scipy", "pandas"} <= set(manifest["versions"])
     cost = manifest["cost"]
+    assert cost["plans"] == 1 and cost["passes"] >= 2
     assert cost["pairs"] >= 72**2 and cost["wall_seconds"] > 0 and cost["ns_per_pair"] > 0
     assert datetime.fromisoformat(manifest["created"]).tzinfo is not None
     assert set(manifest["catalogue"]) == {"scl_le_ucl"}
@@ -116,7 +117,7 @@ def test_few_instances() -> None:
 
 def test_few_effective_negatives() -> None:
     text = warned(roomy(), betas=[0.5, 60], temperature=0.5)
-    assert f"fewer than {LOW_ESS:.0f}" in text and text.startswith("beta = 60: ") and "beta = 0.5" not in text
+    assert f"fewer than {LOW_ESS:.0f}" in text and text.startswith("β = 60: ") and "β = 0.5" not in text
 
 
 def test_each_warning_of_few_effective_negatives_says_what_is_known() -> None:
@@ -193,5 +194,5 @@ def test_a_variance_that_rests_on_one_instance_names_it() -> None:
     assert "of the variance" not in warned(emb, betas=[1])
     z[7] = emb.z[y == 1].mean(0)  # amid another class
     text = warned(EmbeddingSet(z, y), betas=[1, 10])
-    assert "one instance, 7, carries more than 20% of the variance of hscl (beta = 1, Q = 1: " in text
-    assert "ucl (constant" not in text
+    assert "one instance, 7, carries more than 20% of the variance of H-SCL (β = 1, Q = 1: " in text
+    assert "UCL (η = 1" not in text

@@ -8,11 +8,11 @@ from boundcheck.claims import choose_claims, judge
 from boundcheck.claims.evidence import gather
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
-from boundcheck.estimators import LossTable, parse_population
+from boundcheck.estimators import LossTable, pair_plan, parse_population
 from boundcheck.hardening import CONSTANT
 from boundcheck.losses import SCL, UCL, LossKey
 from boundcheck.sequential import until_decided
-from boundcheck.spec import Variant
+from boundcheck.spec import Execution, Variant
 
 
 @pytest.fixture(scope="module")
@@ -40,18 +40,22 @@ def test_what_cannot_be_decided_spends_the_budget():
     emb = EmbeddingSet(rng.standard_normal((700, 2, 8)), rng.permutation(np.arange(700) % 2))
     spec = Variant(betas=[]).on(emb)
     claims = [bc.CLAIMS["scl_le_ucl"]]
-    few, stop = until_decided(emb, spec, claims, max_anchors=900, device="cpu")
+    execution = Execution(device="cpu")
+    plan = pair_plan(emb, spec, execution)
+    few, _, stop = until_decided(emb, spec, claims, execution, plan, max_anchors=900)
     assert [look[0] for look in stop.looks] == [500, 900]
     assert "one verdict is undecided; the budget of 900 anchors is spent" in stop.reason
-    assert len(few.table.anchors) == 900
-    _, stop = until_decided(emb, spec, claims, device="cpu")
+    assert len(few.losses.table.anchors) == 900
+    _, _, stop = until_decided(emb, spec, claims, execution, plan)
     assert [look[0] for look in stop.looks] == [500, 1000, 1400]
     assert stop.reason.endswith("undecided; all anchors are in")
 
 
 def test_intervals_are_wider_than_at_a_fixed_number_and_samples_are_nested(sample):
     spec = Variant(betas=[]).on(sample)
-    looks = [until_decided(sample, spec, [], max_anchors=m, device="cpu")[0] for m in (250, 500)]
+    execution = Execution(device="cpu")
+    plan = pair_plan(sample, spec, execution)
+    looks = [until_decided(sample, spec, [], execution, plan, max_anchors=m)[0].losses for m in (250, 500)]
     fixed = bc.estimate(sample, betas=[], anchors=500, device="cpu")
     value, low, high = gap(looks[1])
     plain, plain_low, plain_high = gap(fixed)
@@ -85,7 +89,8 @@ def test_it_does_not_wait_for_what_anchors_cannot_decide(sample):
     """A tilt that leaves a handful of negatives leaves them at any number of anchors."""
     claims = choose_claims("hscl_le_hucl")
     spec = Variant(betas=[1.0, 80.0]).on(sample)
-    losses, stopping = until_decided(sample, spec, claims, device="cpu")
-    verdicts = {j.finding.beta: j.verdict for j in judge(claims[0], gather(losses, device="cpu"), 0.95)}
+    execution = Execution(device="cpu")
+    measured, plan, stopping = until_decided(sample, spec, claims, execution, pair_plan(sample, spec, execution))
+    verdicts = {j.finding.beta: j.verdict for j in judge(claims[0], gather(measured, execution, plan), 0.95)}
     assert verdicts == {1.0: "holds", 80.0: "undecided"}
-    assert stopping.looks[-1][1] == 0 and len(losses.table.anchors) < sample.n * sample.v
+    assert stopping.looks[-1][1] == 0 and len(measured.losses.table.anchors) < sample.n * sample.v

@@ -44,7 +44,7 @@ class FewShotBound:
 
     def pairs(self, moments: ClassMoments, m: float) -> Float[np.ndarray, "c c"]:
         """The bound of every ordered pair; 0 on the diagonal."""
-        total = np.sum(list(self.terms(moments, m).values()), axis=0)
+        total: np.ndarray = np.sum(list(self.terms(moments, m).values()), axis=0)
         np.fill_diagonal(total, 0.0)
         return total
 

@@ -108,7 +108,8 @@ def translate(
     scale = 1.0 if base.base_temperature is None else tau / base.base_temperature
     views = 2 * batch
     negatives = queue if base.queue and queue is not None else views - 2
-    others, positives, vertices = negatives, 1.0, batch
+    others: float = negatives
+    positives, vertices = 1.0, batch
     if base.supervised and classes is not None:
         positives, vertices = views / classes - 1, classes
         others = views - 1 - positives

@@ -33,7 +33,9 @@ def _terms(moments: ClassMoments, m: float) -> Terms:
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     """Infinite where the expected gap is not positive, and so nothing is said."""
     valid = np.isfinite(numerator) & (denominator > 0)
-    return np.divide(numerator, denominator, out=np.full(numerator.shape, np.inf), where=valid)
+    out = np.full(numerator.shape, np.inf)
+    np.divide(numerator, denominator, out=out, where=valid)
+    return out
 
 
 directional = FewShotBound(

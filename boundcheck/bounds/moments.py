@@ -95,4 +95,6 @@ def class_moments(x: Float[np.ndarray, "n d"], y: Int[np.ndarray, " n"]) -> Clas
 
 def per_distance(values: Float[np.ndarray, "c c"], distance: Float[np.ndarray, "c c"]) -> Float[np.ndarray, "c c"]:
     """values / distance, infinite where classes share their mean."""
-    return np.divide(values, distance, out=np.full(values.shape, np.inf), where=distance > 0)
+    out = np.full(values.shape, np.inf)
+    np.divide(values, distance, out=out, where=distance > 0)
+    return out

@@ -31,7 +31,7 @@ from boundcheck.claims.hscl_ge_ucl import hscl_ge_ucl
 from boundcheck.claims.hscl_le_hucl import hscl_le_hucl
 from boundcheck.claims.hucl_ge_ucl import hucl_ge_ucl
 from boundcheck.claims.infonce_information import infonce_information
-from boundcheck.claims.judging import Judgement, judge
+from boundcheck.claims.judging import Judgement, judge, judge_all
 from boundcheck.claims.mean_classifier_by_variance import wang_lower, wang_upper
 from boundcheck.claims.mean_classifier_error import mean_classifier_error
 from boundcheck.claims.monotone_in_beta import monotone_in_beta
@@ -111,4 +111,4 @@ def _by_id(name: str) -> Claim:
     return CLAIMS[name]
 
 
-__all__ = ["CLAIMS", "Claim", "Evidence", "Finding", "Judgement", "Requirement", "choose_claims", "judge"]
+__all__ = ["CLAIMS", "Claim", "Evidence", "Finding", "Judgement", "Requirement", "choose_claims", "judge", "judge_all"]

@@ -1,4 +1,7 @@
-"""One negative bounds the mean classifier: Arora et al. 2019, Lemma 4.3."""
+"""One negative bounds the mean classifier: Arora et al. 2019, Lemma 4.3.
+
+docs/theory.md, eq. (37).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Iterator
 from torch.nn.functional import softplus
 
 from boundcheck.claims.base import Evidence, Finding, claim
+from boundcheck.claims.contrastive_bounds import QUADRATURE
 from boundcheck.claims.requirements import CLASS_POSITIVES, LIMIT, SAMPLE, SELF_INCLUDED
 from boundcheck.estimators.mean_classifier import anchor_labels, class_logits, class_prior
 
@@ -31,5 +35,5 @@ def arora_mean_classifier(evidence: Evidence) -> Iterator[Finding]:
     lhs = softplus(logits - own) @ class_prior(losses)  # the anchor's own class gives log 2
     slack = evidence.summed((1,))[:, 0] - lhs
     low = losses.average(lhs).value
-    margin = losses.average(slack)
-    yield Finding(None, None, 1.0, low, low + margin.value, margin, slack, evidence.share(slack))
+    gap = losses.average(slack)
+    yield Finding(None, None, 1.0, low, low + gap.value, gap, slack, evidence.share(slack), error=QUADRATURE)

@@ -1,4 +1,7 @@
-"""Arora et al. 2019, carried to K negatives: infinite while K + 1 draws cannot show every class."""
+"""Arora et al. 2019, carried to K negatives: infinite while K + 1 draws cannot show every class.
+
+docs/theory.md, eq. (40).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Ash et al. 2022: no coverage needed, but collisions still make the bound grow with K."""
+"""Ash et al. 2022: no coverage needed, but collisions still make the bound grow with K.
+
+docs/theory.md, eq. (42).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Bao, Nagano, Nozawa 2022: the mean classifier below by the contrastive loss and a constant, for any K."""
+"""Bao, Nagano, Nozawa 2022: the mean classifier below by the contrastive loss and a constant, for any K.
+
+docs/theory.md, eq. (44).
+"""
 
 from __future__ import annotations
 

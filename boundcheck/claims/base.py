@@ -8,22 +8,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from boundcheck.claims import statistics
+from boundcheck.claims.verdicts import Kind
 from boundcheck.errors import unknown_name
 from boundcheck.estimators.finite import FiniteLosses
 from boundcheck.estimators.records import LossTable, share_of
 from boundcheck.hardening import CONSTANT, Constant, Exponential, Hardening
 from boundcheck.inference.intervals import Estimate, Share
 from boundcheck.losses import LOSSES, Loss, LossKey
-
-Kind = Literal["exact", "theorem", "scenario", "conjecture"]
-Verdict = Literal["holds", "violated", "undecided", "inapplicable"]
 
 
 @dataclass(frozen=True)
@@ -79,14 +77,14 @@ class Evidence:
         plain = next(other for other in LOSSES.values() if other.pool == chosen.pool and not other.hardened)
         return LossKey(plain, CONSTANT, q)
 
-    def premise(self, hardening: Hardening) -> float:
+    def premise(self, hardening: Hardening) -> Share:
         """The share of anchors at which Assumption 1 holds."""
-        return self.losses.margins[hardening].share.value
+        return self.losses.margins[hardening].share
 
     def share(self, slack: Tensor, losses: LossTable | None = None) -> Share:
         """The share of anchors, those of `losses`, with slack >= 0 up to rounding; NaN slack is left out."""
         losses = losses or self.losses
-        return share_of(slack, losses.weight, losses.table.anchors, losses.emb.v, losses.exhaustive)
+        return share_of(slack, losses.weight, losses.table.anchors, losses.emb.v, losses.exhaustive, losses.rounding)
 
     def mean(self, values: Tensor) -> Estimate:
         """The mean of any statistic of anchors (a,) or of classes (c,), with its standard error.
@@ -129,7 +127,7 @@ class Evidence:
         rhs: LossKey,
         *,
         plus: float = 0.0,
-        premise_share: float | None = None,
+        premise: Share | None = None,
     ) -> Finding:
         """The finding for lhs <= rhs + plus between two losses, paired, with its per-anchor slack.
 
@@ -153,11 +151,12 @@ class Evidence:
             q=q,
             lhs=paired.loss(lhs).value,
             rhs=paired.loss(rhs).value + plus,
-            margin=less_constant(paired.gap(rhs, lhs), -plus) if comparable else Estimate(math.nan, math.nan, math.nan),
+            gap=less_constant(paired.gap(rhs, lhs), -plus) if comparable else Estimate(math.nan, math.nan, math.nan),
             slack=slack,
             share=self.share(slack),
-            premise_share=premise_share,
+            premise=premise,
             note=note,
+            between=(lhs, rhs),
         )
 
 
@@ -168,14 +167,20 @@ class Finding:
     Attributes:
         hardening, beta, q: where; None where the statement does not depend on it.
         lhs, rhs: nats.
-        margin: rhs - lhs with its standard error.
+        gap: rhs - lhs with its standard error.
         slack: (a,) rhs - lhs of every anchor, NaN where undefined; what an exact claim is judged by, and whose gradient
-            a search follows where its mean is the margin. None where the margin is no such mean.
+            a search follows where its mean is the gap. None where the gap is no such mean.
         share: share of anchors with slack >= 0; None where the statement is about averages alone.
-        premise_share: share of anchors at which the premise holds; None for a claim without one.
+        premise: share of anchors at which the premise holds, with its interval or as a number; None for a claim
+            without one.
         premise_slack: (a,) how far the premise is met at every anchor, NaN where undefined: it holds where >= 0. A
             search for counterexamples follows its gradient; None leaves it the share alone.
         note: what a reader must know beside the numbers.
+        between: the two losses that are compared, for what their estimates rest on; empty where other averages are.
+        error: nats, what the numbers may be off by beyond the rounding of log-sums.
+        at_least: another gap that this one is never below, with the losses it is between and the reason: what decides
+            where this one is not to be relied on. None without one.
+        vacuous: why the inequality could not have come out otherwise; empty where it could.
     """
 
     hardening: str | None
@@ -183,12 +188,21 @@ class Finding:
     q: float | None
     lhs: float
     rhs: float
-    margin: Estimate
+    gap: Estimate
     slack: Tensor | None = None
     share: Share | None = None
-    premise_share: float | None = None
+    premise: Share | float | None = None
     note: str = ""
     premise_slack: Tensor | None = None
+    between: tuple[LossKey, ...] = ()
+    error: float = 0.0
+    at_least: tuple[Estimate, tuple[LossKey, ...], str] | None = None
+    vacuous: str = ""
+
+    @property
+    def premise_share(self) -> float | None:
+        """Share of anchors at which the premise holds; None for a claim without one."""
+        return self.premise.value if isinstance(self.premise, Share) else self.premise
 
 
 @dataclass(frozen=True)
@@ -209,7 +223,7 @@ class Claim:
         statement: LaTeX.
         source: paper, arXiv id, theorem.
         kind: "exact" holds on every finite data set, anchor by anchor; "theorem" about averages over the population;
-            "scenario" may or may not be the case; "conjecture" is believed by someone and proved by nobody.
+            "conjecture" likewise, believed and not proved; "scenario" may or may not be the case.
         premise: what is measured and shown beside the verdict; empty without one.
         requirements: what the input must be for the statement to make sense.
         evaluate: evidence -> findings.
@@ -253,8 +267,8 @@ def claim(
 
 
 def weaker(findings: Mapping[str, Finding]) -> Finding:
-    """Of the findings of several losses, by name, the one of smaller margin; its slack is the least at every anchor."""
-    name = min(findings, key=lambda loss: findings[loss].margin.plugin)
+    """Of the findings of several losses, by name, the one of smaller gap; its slack is the least at every anchor."""
+    name = min(findings, key=lambda loss: findings[loss].gap.plugin)
     slacks = torch.stack([f.slack for f in findings.values() if f.slack is not None])
     slack = slacks.nan_to_num(nan=math.inf).amin(0)  # a loss that is undefined at an anchor leaves the others
     slack = torch.where(torch.isnan(slacks).all(0), math.nan, slack)

@@ -1,10 +1,12 @@
-"""What the bounds of the mean classifier by the contrastive loss share: the two losses, over K."""
+"""What the bounds of the mean classifier by the contrastive loss share: the two losses, over K.
+
+docs/theory.md, eq. (35) to eq. (39).
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +14,6 @@ from torch import Tensor
 
 from boundcheck.claims.base import Evidence, Finding
 from boundcheck.estimators.mean_classifier import anchor_labels, class_logits
-from boundcheck.estimators.records import TOLERANCE
 
 # Numbers of negatives K, summed: the range of Bao 2022, Figure 1, and beyond.
 KS = (1, 4, 16, 64, 256, 1024, 4096)
@@ -34,9 +35,20 @@ def upper_bounds(evidence: Evidence, line: Callable[[int], tuple[float, float] |
         line: K -> (factor, offset), or None where the bound is infinite.
     """
     supervised, contrastive = mean_classifier_loss(evidence), evidence.summed(KS)
+    most = _largest_loss(evidence)
     for j, k in enumerate(KS):
         if (pair := line(k)) is not None:
-            yield _finding(evidence, k, supervised, pair[0] * contrastive[:, j] + pair[1], pair[0] * QUADRATURE)
+            bound = pair[0] * contrastive[:, j] + pair[1]
+            vacuous = (
+                "" if float(bound.mean()) < most else f"The bound is above {most:.3g} nats, which no encoder exceeds."
+            )
+            yield _finding(evidence, k, supervised, bound, pair[0] * QUADRATURE, vacuous)
+
+
+def _largest_loss(evidence: Evidence) -> float:
+    """What no encoder's mean classifier exceeds, nats: class means are no longer than embeddings."""
+    losses = evidence.losses
+    return math.log(losses.emb.c) + 2 * losses.emb.largest_norm**2 / losses.variant.temperature
 
 
 def lower_bounds(evidence: Evidence, offset: Callable[[int], float]) -> Iterator[Finding]:
@@ -47,18 +59,17 @@ def lower_bounds(evidence: Evidence, offset: Callable[[int], float]) -> Iterator
 
 
 def lower_finding(evidence: Evidence, k: int, lhs: Tensor, rhs: Tensor) -> Finding:
-    """The finding for lhs <= rhs, (a,) each, where one of them comes from `summed`."""
-    return _finding(evidence, k, lhs, rhs, QUADRATURE)
+    """The finding for lhs <= rhs, (a,) each, where one of them comes from `summed` and rhs is never below 0."""
+    vacuous = "" if float(lhs.mean()) > 0 else "The bound is not above 0, which a cross-entropy never falls below."
+    return _finding(evidence, k, lhs, rhs, QUADRATURE, vacuous)
 
 
-def _finding(evidence: Evidence, k: int, lhs: Tensor, rhs: Tensor, error: float) -> Finding:
-    """The averages' finding; an `error` of the numbers beyond the rounding tolerance counts as a standard error."""
+def _finding(evidence: Evidence, k: int, lhs: Tensor, rhs: Tensor, error: float, vacuous: str = "") -> Finding:
+    """The averages' finding."""
     low, high = evidence.losses.average(lhs).value, evidence.losses.average(rhs).value
     note = f"Q = K = {k} negatives, summed."
-    margin = evidence.losses.average(rhs - lhs)
-    if error > TOLERANCE:
-        margin = replace(margin, se=math.hypot(margin.se, error))
-    return Finding(None, None, float(k), low, high, margin, rhs - lhs, note=note)
+    gap = evidence.losses.average(rhs - lhs)
+    return Finding(None, None, float(k), low, high, gap, rhs - lhs, note=note, error=error, vacuous=vacuous)
 
 
 def line_through_collisions(log_factor: float, collision: float, slope: float = 1.0) -> tuple[float, float] | None:

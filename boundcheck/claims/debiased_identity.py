@@ -1,4 +1,7 @@
-"""Chuang et al. 2020: the debiased combination of all and same-class means is the other-class mean."""
+"""Chuang et al. 2020: the debiased combination of all and same-class means is the other-class mean.
+
+docs/theory.md, eq. (22).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""More negatives never lower the loss: the limit is its supremum over k."""
+"""More negatives never lower the loss: the limit is its supremum over k.
+
+docs/theory.md, eq. (16).
+"""
 
 from __future__ import annotations
 

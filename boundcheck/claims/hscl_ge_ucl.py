@@ -1,4 +1,7 @@
-"""The scenario of Jiang et al. 2022: with a hard enough tilt, UCL bounds H-SCL from below."""
+"""The scenario of Jiang et al. 2022: with a hard enough tilt, UCL bounds H-SCL from below.
+
+docs/theory.md, eq. (30).
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,9 @@ from dataclasses import replace
 
 from boundcheck.claims.base import Evidence, Finding, claim
 from boundcheck.claims.requirements import LIMIT
-from boundcheck.hardening import CONSTANT
+from boundcheck.hardening import CONSTANT, Exponential, Hardening
+from boundcheck.inference.intervals import Estimate
+from boundcheck.losses import LossKey
 
 
 @claim(
@@ -26,9 +31,22 @@ def hscl_ge_ucl(evidence: Evidence) -> Iterator[Finding]:
         ucl = evidence.key("ucl", CONSTANT, q)
         for h in evidence.tilts:
             finding = evidence.compare(h, q, ucl, evidence.key("hscl", h, q))
-            premise = finding.share.value if finding.share is not None else math.nan
             note = " ".join(part for part in (finding.note, _crossing(evidence, q)) if part)
-            yield replace(finding, premise_share=premise, premise_slack=finding.slack, note=note)
+            at_least = _softer(evidence, q, h)
+            yield replace(finding, premise=finding.share, premise_slack=finding.slack, note=note, at_least=at_least)
+
+
+def _softer(evidence: Evidence, q: float, hardening: Hardening) -> tuple[Estimate, tuple[LossKey, ...], str] | None:
+    """The gap at the hardest softer tilt that can be relied on: H-SCL does not decrease in beta."""
+    if not isinstance(hardening, Exponential):
+        return None
+    ucl = evidence.key("ucl", CONSTANT, q)
+    for h in reversed(evidence.exponentials[1:]):
+        between = ucl, evidence.key("hscl", h, q)
+        if isinstance(h, Exponential) and h.beta < hardening.beta and evidence.losses.doubt(between) is None:
+            why = f"At {h.label} H-SCL is above UCL, and H-SCL does not decrease in beta."
+            return evidence.losses.gap(between[1], ucl), between, why
+    return None
 
 
 def _crossing(evidence: Evidence, q: float) -> str:

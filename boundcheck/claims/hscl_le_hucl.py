@@ -1,4 +1,7 @@
-"""Theorem 1 of Jiang, Nguyen, Ishwar, Aeron 2022: under Assumption 1 the label-free H-UCL bounds H-SCL from above."""
+"""Theorem 1 of Jiang, Nguyen, Ishwar, Aeron 2022: under Assumption 1 the label-free H-UCL bounds H-SCL from above.
+
+docs/theory.md, eq. (25).
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,6 @@ def hscl_le_hucl(evidence: Evidence) -> Iterator[Finding]:
     for q in evidence.q:
         for h in evidence.tilts:
             lhs, rhs = evidence.key("hscl", h, q), evidence.key("hucl", h, q)
-            finding = evidence.compare(h, q, lhs, rhs, premise_share=evidence.premise(h))
+            finding = evidence.compare(h, q, lhs, rhs, premise=evidence.premise(h))
             margins = evidence.losses.margins[h]
             yield replace(finding, share=margins.share, premise_slack=margins.margin)

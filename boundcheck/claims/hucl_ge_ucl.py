@@ -1,4 +1,7 @@
-"""Tilting never lowers the loss (Jiang et al. 2024): H-UCL is at least UCL, anchor by anchor."""
+"""Tilting never lowers the loss (Jiang et al. 2024): H-UCL is at least UCL, anchor by anchor.
+
+docs/theory.md, eq. (28).
+"""
 
 from __future__ import annotations
 

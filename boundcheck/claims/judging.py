@@ -1,35 +1,72 @@
-"""How a verdict is reached: from a claim's findings, their intervals and premises, with the reason in words."""
+"""How a verdict is reached: from a claim's findings, what they rest on and their premises, with the reason in words.
+
+Theorems, conjectures and scenarios are about the population. A finding of theirs is decided where the interval of its
+gap leaves zero out, in the family of all that are tested together (Holm's procedure, both directions), and where
+nothing says that the interval is not to be relied on. Exact statements are judged anchor by anchor, up to rounding.
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 
-from boundcheck.claims.base import Claim, Evidence, Finding, Verdict
+from boundcheck.claims.base import Claim, Evidence, Finding, without_uncertainty
+from boundcheck.claims.remedies import to_decide
+from boundcheck.claims.verdicts import MET, UNMET, Verdict
 from boundcheck.errors import InputError
-from boundcheck.estimators.records import TOLERANCE, TOO_LOW_ESS, LossTable
+from boundcheck.estimators.records import LossTable
+from boundcheck.inference.multiplicity import holm
+from boundcheck.pairwise.cumulants import TOLERANCE
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """A finding with its verdict; `finding` is None where the claim does not apply."""
+    """A finding with its verdict.
+
+    Attributes:
+        claim: the statement.
+        finding: None where the claim does not apply.
+        verdict: see `claims.verdicts`.
+        reason: what the verdict rests on, or why there is none.
+        p_value: one-sided, of a gap below zero: small where the inequality is met, near one where it is not; NaN where
+            nothing was tested.
+        p_holm: of a gap of zero, two-sided, adjusted for all that were tested together.
+        remedy: what would decide what is undecided.
+        reliable: whether the gap's interval is to be relied on.
+    """
 
     claim: Claim
     finding: Finding | None
     verdict: Verdict
     reason: str
     p_value: float = math.nan
+    p_holm: float = math.nan
+    remedy: str = ""
+    reliable: bool = True
+
+
+def judge_all(claims: Sequence[Claim], evidence: Evidence, confidence: float) -> list[Judgement]:
+    """Verdicts of several claims as one family: the chance that any decided one is wrong is at most 1 - confidence.
+
+    Args:
+        claims: the statements.
+        evidence: what they may read.
+        confidence: of the intervals and of the family.
+
+    Raises:
+        InputError: a claim of kind "exact" has a finding without per-anchor slack.
+    """
+    alone = [judgement for claim in claims for judgement in judge(claim, evidence, confidence)]
+    adjusted = holm(np.array([_both_sides(judgement.p_value) for judgement in alone]))
+    return [_in_family(j, float(p), evidence, confidence) for j, p in zip(alone, adjusted, strict=True)]
 
 
 def judge(claim: Claim, evidence: Evidence, confidence: float) -> list[Judgement]:
-    """Verdicts of one claim: one for each finding, or one "inapplicable" with its reason.
-
-    Args:
-        claim: the statement.
-        evidence: what it may read.
-        confidence: of the intervals.
+    """Verdicts of one claim by itself: one for each finding, or one "inapplicable" with its reason.
 
     Raises:
         InputError: the claim is of kind "exact" and a finding has no per-anchor slack.
@@ -40,56 +77,74 @@ def judge(claim: Claim, evidence: Evidence, confidence: float) -> list[Judgement
     findings = list(claim.evaluate(evidence))
     if not findings:
         return [Judgement(claim, None, "inapplicable", "no hardening or Q among those asked for concerns this claim")]
-    return [
-        _judge_one(claim, finding, confidence, _too_few_effective(finding, evidence.losses)) for finding in findings
-    ]
+    return [_judge_one(claim, finding, evidence, confidence) for finding in findings]
 
 
-def _too_few_effective(finding: Finding, losses: LossTable) -> str:
-    """What a tilt that leaves a handful of its negatives makes of the interval; empty where it leaves enough.
-
-    A pool that is small by itself, such as that of a collapsed few, is not the tilt's doing.
-    """
-    tilts = (m for h, m in losses.margins.items() if (h.family, h.beta) == (finding.hardening, finding.beta))
-    ess = next((summary.median_ess for summary in tilts), math.nan)
-    counts = losses.emb.class_counts
-    if not ess < min(TOO_LOW_ESS, (counts.sum() - counts.max()) / 2):
-        return ""
-    return (
-        f"The tilt rests on a median of {ess:.1f} effective negatives: below {TOO_LOW_ESS:.0f} intervals may cover far "
-        "less than they say, so nothing is decided."
-    )
-
-
-def _judge_one(claim: Claim, finding: Finding, confidence: float, too_few: str) -> Judgement:
-    if math.isnan(finding.margin.value):
+def _judge_one(claim: Claim, finding: Finding, evidence: Evidence, confidence: float) -> Judgement:
+    if math.isnan(finding.gap.value):
         return Judgement(claim, finding, "inapplicable", finding.note or "undefined at every anchor")
     if claim.kind == "exact":
-        return _judge_exact(claim, finding)
-    if math.isnan(finding.margin.se):
+        return _judge_exact(claim, finding, evidence.losses)
+    if math.isnan(finding.gap.se):
         return Judgement(claim, finding, "undecided", "no interval was computed")
-    if too_few:
-        return Judgement(claim, finding, "undecided", " ".join(part for part in (too_few, finding.note) if part))
-    low, high = finding.margin.interval(confidence)
-    verdict: Verdict = "undecided"
-    if low >= -TOLERANCE:
-        verdict = "holds"
-    elif high < -TOLERANCE and not _by_correction_alone(finding):
-        verdict = "violated"
-    reason = " ".join(
-        part for part in (_premise_reason(claim, finding, verdict), _heavy_reason(finding), finding.note) if part
-    )
-    if high < -TOLERANCE and verdict == "undecided":
+    rounding = finding.error + (evidence.losses.rounding if finding.between else TOLERANCE)
+    doubt = evidence.losses.doubt(finding.between)
+    if doubt is not None:
+        certain = _by_bound(claim, finding, evidence, confidence)
+        undecided = Judgement(claim, finding, "undecided", _words(doubt.reason, finding.note), remedy=doubt.remedy)
+        return replace(certain or undecided, reliable=False)
+    if finding.gap.se == 0:
+        verdict = MET[claim.kind] if finding.gap.value >= -rounding else UNMET[claim.kind]
+        return Judgement(claim, finding, verdict, _words(_premise_reason(claim, finding, verdict), finding.note))
+    low, high = finding.gap.interval(confidence)
+    if abs(finding.gap.value) <= rounding and low * high > 0:
+        reason = f"The gap is within what rounding may do, {rounding:.0e} nats."
+        return Judgement(claim, finding, "undecided", _words(reason, finding.note), remedy="use precision float64")
+    verdict = "undecided"
+    if low > 0:
+        verdict = MET[claim.kind]
+    elif high < 0 and not _by_correction_alone(finding, rounding):
+        verdict = UNMET[claim.kind]
+    reason = _words(_premise_reason(claim, finding, verdict), finding.note)
+    if high < 0 and verdict == "undecided":
         reason += " The data satisfy it; only the bias correction puts the interval below 0: too few instances."
-    return Judgement(claim, finding, verdict, reason, finding.margin.p_value(TOLERANCE))
+    remedy = to_decide(finding.gap, evidence.losses.emb.n, confidence) if verdict == "undecided" else ""
+    return Judgement(claim, finding, verdict, reason, finding.gap.p_value(), remedy=remedy)
 
 
-def _by_correction_alone(finding: Finding) -> bool:
+def _by_bound(claim: Claim, finding: Finding, evidence: Evidence, confidence: float) -> Judgement | None:
+    """Met where a gap that this one is never below is above zero, and is to be relied on."""
+    if finding.at_least is None:
+        return None
+    gap, between, why = finding.at_least
+    if evidence.losses.doubt(between) is not None or not gap.interval(confidence)[0] > 0:
+        return None
+    return Judgement(claim, finding, MET[claim.kind], _words(why, finding.note), gap.p_value())
+
+
+def _in_family(judgement: Judgement, p_holm: float, evidence: Evidence, confidence: float) -> Judgement:
+    """The verdict in the family of all that were tested."""
+    finding, judgement = judgement.finding, replace(judgement, p_holm=p_holm)
+    if finding is None or judgement.verdict == "undecided" or not p_holm > 1 - confidence:
+        return judgement
+    reason = (
+        f"Its own interval leaves out 0, but not once all that is tested together is allowed for: p (Holm) = "
+        f"{p_holm:.2g}."
+    )
+    remedy = to_decide(finding.gap, evidence.losses.emb.n, confidence, share=finding.gap.two_sided / p_holm)
+    return replace(judgement, verdict="undecided", reason=_words(reason, judgement.reason), remedy=remedy)
+
+
+def _both_sides(p_value: float) -> float:
+    return 2 * min(p_value, 1 - p_value) if not math.isnan(p_value) else math.nan
+
+
+def _by_correction_alone(finding: Finding, rounding: float) -> bool:
     """Premise and inequality hold on the data themselves, so a violation would be that of the correction."""
-    return finding.premise_share == 1 and finding.margin.plugin >= -TOLERANCE
+    return finding.premise_share == 1 and finding.gap.plugin >= -rounding
 
 
-def _judge_exact(claim: Claim, finding: Finding) -> Judgement:
+def _judge_exact(claim: Claim, finding: Finding, losses: LossTable) -> Judgement:
     """Anchor by anchor, up to rounding: a violation is an error of the program, not of the theorem."""
     if finding.slack is None:
         raise InputError(
@@ -100,14 +155,20 @@ def _judge_exact(claim: Claim, finding: Finding) -> Judgement:
     worst = float(slack.min()) if len(slack) else math.nan
     if math.isnan(worst):
         return Judgement(claim, finding, "inapplicable", finding.note or "undefined at every anchor")
-    verdict: Verdict = "holds" if worst >= -TOLERANCE else "violated"
-    compared = f"least slack over {len(slack)} anchors {worst:.2g} nats, rounding tolerance {TOLERANCE:.0e}."
-    if verdict == "violated":
+    tolerance = finding.error + (losses.rounding if finding.between else TOLERANCE)
+    verdict: Verdict = "passes" if worst >= -tolerance else "fails"
+    # What is shown is what is judged: the data's own values, without a correction.
+    finding = replace(finding, gap=without_uncertainty(finding.gap.plugin))
+    if finding.between:
+        low, high = (losses.loss(key).plugin for key in (finding.between[0], finding.between[-1]))
+        finding = finding if len(finding.between) == 1 else replace(finding, lhs=low, rhs=high)
+    compared = f"Least slack over {len(slack)} anchors {worst:.2g} nats, rounding tolerance {tolerance:.0e}."
+    if verdict == "fails":
         compared += (
             " An exact statement cannot fail on data: this is an error in the program or its precision"
             " (try precision='float64')."
         )
-    return Judgement(claim, finding, verdict, " ".join(part for part in (compared, finding.note) if part))
+    return Judgement(claim, finding, verdict, _words(compared, finding.note))
 
 
 def _premise_reason(claim: Claim, finding: Finding, verdict: Verdict) -> str:
@@ -127,11 +188,5 @@ def _premise_reason(claim: Claim, finding: Finding, verdict: Verdict) -> str:
     return f"{met}."
 
 
-def _heavy_reason(finding: Finding) -> str:
-    """What a variance that rests on one instance makes of the interval."""
-    if not finding.margin.heavy:
-        return ""
-    return (
-        f"One instance carries {finding.margin.top_share:.0%} of the variance of the margin: "
-        "the interval may cover less than it says."
-    )
+def _words(*parts: str) -> str:
+    return " ".join(part for part in parts if part)

@@ -1,4 +1,7 @@
-"""Harder exponential tilts give larger losses, up to the worst-case loss (Robinson et al. 2021)."""
+"""Harder exponential tilts give larger losses, up to the worst-case loss (Robinson et al. 2021).
+
+docs/theory.md, eq. (29).
+"""
 
 from __future__ import annotations
 
@@ -47,4 +50,5 @@ def _limit(evidence: Evidence, loss: str, hardest: Hardening, q: float) -> Findi
     slack = rhs - lhs
     weight = torch.where(torch.isnan(slack), 0.0, evidence.losses.weight)[:, None]
     low, high = (float(weighted_mean(values[:, None], weight)) for values in (lhs, rhs))
-    return Finding("exp", math.inf, q, low, high, without_uncertainty(high - low), slack, evidence.share(slack))
+    gap = without_uncertainty(high - low)
+    return Finding("exp", math.inf, q, low, high, gap, slack, evidence.share(slack), between=(key,))

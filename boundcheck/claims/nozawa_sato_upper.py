@@ -1,4 +1,7 @@
-"""Nozawa and Sato 2021: the factor 1 / (1 - t_K) of Arora's bound becomes at most 2."""
+"""Nozawa and Sato 2021: the factor 1 / (1 - t_K) of Arora's bound becomes at most 2.
+
+docs/theory.md, eq. (41).
+"""
 
 from __future__ import annotations
 

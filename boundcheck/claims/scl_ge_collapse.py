@@ -1,4 +1,7 @@
-"""Neural collapse minimises the supervised losses: the lower bound of Jiang et al. 2024."""
+"""Neural collapse minimises the supervised losses: the lower bound of Jiang et al. 2024.
+
+docs/theory.md, eq. (33).
+"""
 
 from __future__ import annotations
 
@@ -33,4 +36,5 @@ def scl_ge_collapse(evidence: Evidence) -> Iterator[Finding]:
         for h in variant.hardenings:
             key = evidence.key("hscl", h, q)
             estimate = evidence.losses.loss(key)
-            yield Finding(h.family, h.beta, q, bound, estimate.value, less_constant(estimate, bound))
+            gap = less_constant(estimate, bound)
+            yield Finding(h.family, h.beta, q, bound, estimate.value, gap, between=(key,))

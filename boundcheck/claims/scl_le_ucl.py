@@ -1,4 +1,7 @@
-"""Theorem 1 of Jiang et al. 2022 without a tilt: under Assumption 1 at eta = 1, UCL bounds SCL from above."""
+"""Theorem 1 of Jiang et al. 2022 without a tilt: under Assumption 1 at eta = 1, UCL bounds SCL from above.
+
+docs/theory.md, eq. (26).
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,6 @@ def scl_le_ucl(evidence: Evidence) -> Iterator[Finding]:
     """The same convexity as `hscl_le_hucl`, for plain means."""
     for q in evidence.q:
         lhs, rhs = evidence.key("scl", CONSTANT, q), evidence.key("ucl", CONSTANT, q)
-        finding = evidence.compare(CONSTANT, q, lhs, rhs, premise_share=evidence.premise(CONSTANT))
+        finding = evidence.compare(CONSTANT, q, lhs, rhs, premise=evidence.premise(CONSTANT))
         margins = evidence.losses.margins[CONSTANT]
         yield replace(finding, share=margins.share, premise_slack=margins.margin)

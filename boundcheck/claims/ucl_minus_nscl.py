@@ -1,4 +1,7 @@
-"""Luthra, Yang, Galanti 2025: dropping same-class negatives changes the decoupled loss by a bounded amount."""
+"""Luthra, Yang, Galanti 2025: dropping same-class negatives changes the decoupled loss by a bounded amount.
+
+docs/theory.md, eq. (34).
+"""
 
 from __future__ import annotations
 

@@ -13,10 +13,14 @@ from importlib import import_module
 import click
 
 from boundcheck import __version__
+from boundcheck.cli.parameters import plugins_in
 from boundcheck.cli.ranks import is_first
 from boundcheck.errors import BoundcheckError, LostRankError, unknown_name
+from boundcheck.plugins import load_plugins
 
-COMMANDS = ("verify", "embed", "train", "sweep", "falsify", "diagnose", "reproduce", "claims", "datasets", "report")
+COMMANDS = (
+    "verify", "embed", "train", "sweep", "falsify", "diagnose", "reproduce", "claims", "datasets", "inspect", "report",
+)  # fmt: skip
 
 
 class _Commands(click.Group):
@@ -63,6 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     gc.set_threshold(100_000)  # looking through all that torch and matplotlib define takes a second of a run
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
+        load_plugins(plugins_in(arguments))  # before the parser, whose choices and help name what they register
         # click's own main() ends the process with 1, here "violated", when the reader of our output leaves
         with _boundcheck.make_context("boundcheck", arguments.copy(), obj=arguments) as ctx:
             code = int(_boundcheck.invoke(ctx) or 0)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from boundcheck.cli.parameters import FORMAT
+from boundcheck.cli.parameters import FORMAT, plugin_option
 from boundcheck.cli.tables import aligned
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ _FIELDS = ("id", "title", "kind", "statement", "requirements", "premise", "sourc
 @click.command("claims")
 @click.argument("claim_id", metavar="[ID]", required=False)
 @click.option("--format", "form", type=FORMAT, default="table", show_default=True)
+@plugin_option
 def command(claim_id: str | None, form: str) -> int:
     """Lists the claims, or prints one in full.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from boundcheck.cli.parameters import FORMAT
+from boundcheck.cli.parameters import FORMAT, plugin_option
 from boundcheck.cli.samples import FILE
 from boundcheck.cli.tables import aligned
 
@@ -15,6 +15,7 @@ from boundcheck.cli.tables import aligned
 @click.command("datasets")
 @click.option("--data-dir", type=FILE, help="Folder of data sets to look in first.")
 @click.option("--format", "form", type=FORMAT, default="table", show_default=True)
+@plugin_option
 def command(data_dir: Path | None, form: str) -> int:
     """Lists the data sets and where they are.
 
@@ -46,6 +47,10 @@ def command(data_dir: Path | None, form: str) -> int:
         )
         for info in infos
     ]
-    rows.append(("FOLDER", "its own", "", "any folder of pictures laid out split/class/*.png"))
+    rows.append(
+        ("FOLDER", "its own", "", "pictures split/class/*.png or class/*.png; parquet as on the hub; .tar shards")
+    )
+    rows.append(("FILE", "all", "", ".csv .tsv .jsonl of texts; .parquet of texts or images; a .tar shard"))
+    rows.append(("hf:NAME", "its own", "", "a name on Hugging Face's hub, with the package datasets"))
     click.echo(aligned(rows))
     return 0

@@ -53,7 +53,7 @@ def command(
     else:
         header = ("diagnostic", "value", f"{confidence:.0%} interval", "reading")
         rows = [
-            (row.diagnostic, f"{row.plugin:.4g}", f"[{row.ci_low:.4g}, {row.ci_high:.4g}]", row.reading)
+            (str(row.diagnostic), f"{row.plugin:.4g}", f"[{row.ci_low:.4g}, {row.ci_high:.4g}]", str(row.reading))
             for row in frame.itertuples()
         ]
         click.echo(aligned([header, *rows]))

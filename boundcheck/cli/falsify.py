@@ -9,7 +9,17 @@ from typing import Any
 import click
 
 from boundcheck._places import reserve_folder
-from boundcheck.cli.parameters import COUNT, FORMAT, NOT_NEGATIVE, POSITIVE, OneOf, Q, Several
+from boundcheck.cli.parameters import (
+    COUNT,
+    FORMAT,
+    NOT_NEGATIVE,
+    POSITIVE,
+    Listed,
+    OneOf,
+    Q,
+    Several,
+    hardening_forms,
+)
 from boundcheck.cli.progress import note, reporting
 from boundcheck.cli.samples import FILE, run_options
 
@@ -22,7 +32,7 @@ from boundcheck.cli.samples import FILE, run_options
 @click.option("--views", type=COUNT, default="1", show_default=True, help="Views of each instance.")
 @click.option("--temperature", type=POSITIVE, default="0.5", show_default=True)
 @click.option("--beta", type=Several(NOT_NEGATIVE), default="1", show_default=True, help="A tilt, or a list of them.")
-@click.option("--hardening", default="exp", show_default=True, help="List of exp, threshold:T, poly:P.")
+@click.option("--hardening", cls=Listed, names=hardening_forms, default="exp", show_default=True, help="List of")
 @click.option("--q", type=Several(Q), default="1", show_default=True, help="List of Q; inf for the decoupled loss.")
 @click.option("--positives", type=OneOf(["auto", "augmentation", "class"]), default="auto", show_default=True)
 @click.option("--self-pairs", type=OneOf(["exclude", "include"]), default="exclude", show_default=True)

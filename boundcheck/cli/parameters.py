@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import click
 
 from boundcheck.errors import InputError, unknown_name
+from boundcheck.hardening import HARDENINGS
 
 
 # click's types are generic only in its later releases
@@ -73,6 +75,59 @@ class OneOf(click.Choice):  # type: ignore[type-arg]
         if value not in self.choices:
             raise unknown_name(_option(param), str(value), self.choices)
         return str(value)
+
+
+class Listed(click.Option):
+    """An option whose help ends with the names that are registered when it is shown.
+
+    Args:
+        names: gives them.
+    """
+
+    def __init__(self, *args: Any, names: Callable[[], Iterable[str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.names, self.words = names, self.help or ""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """As click's, of what is there now."""
+        self.help = f"{self.words} {', '.join(self.names())}.".strip()
+        return super().get_help_record(ctx)
+
+
+_OBJECTIVES = ("ucl", "hucl", "scl", "hscl", "dcl", "hcl", "sscl", "supcon", "nscl", "schane", "...")
+
+
+def hardening_forms() -> list[str]:
+    """exp, threshold:T, ..."""
+    return [kind.form for kind in HARDENINGS.values()]
+
+
+def objective_names() -> list[str]:
+    """All where a plugin was loaded; else some, as importing them takes a second that help does not have."""
+    loaded = sys.modules.get("boundcheck.lab.objectives")
+    return list(loaded.OBJECTIVES) if loaded else list(_OBJECTIVES)
+
+
+def plugin_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """--plugin, which `plugins_in` has read by then."""
+    text = "Python file that registers claims, losses, ... of one's own; repeatable."
+    return click.option("--plugin", multiple=True, expose_value=False, metavar="FILE", help=text)(function)
+
+
+def plugins_in(arguments: Sequence[str]) -> list[str]:
+    """The values of --plugin in a command line."""
+    found: list[str] = []
+    before = ""
+    for argument in arguments:
+        if argument == "--":
+            break
+        name, given, value = argument.partition("=")
+        if before == "--plugin":
+            found.append(argument)
+        elif name == "--plugin" and given:
+            found.append(value)
+        before = "" if before == "--plugin" else argument
+    return found
 
 
 def _option(param: click.Parameter | None) -> str:

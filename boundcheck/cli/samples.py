@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from boundcheck.cli.parameters import COUNT, SEED
+from boundcheck.cli.parameters import COUNT, SEED, plugin_option
 from boundcheck.cli.progress import note
 from boundcheck.errors import InputError
 
 if TYPE_CHECKING:
-    from boundcheck.data import ImageSet
+    from boundcheck.data import Samples as Data
     from boundcheck.embeddings import EmbeddingSet
     from boundcheck.encoders import Checkpoint
     from boundcheck.ranks import Ranks
@@ -24,23 +24,28 @@ FILE = click.Path(path_type=Path)
 
 
 def encoder_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """--checkpoint --arch --dataset --split --views --data-dir --no-cache."""
+    """--checkpoint --encoder --arch --dataset --split --views --data-dir --no-cache and how to read them."""
     for option in (
         click.option("--no-cache", is_flag=True, help="Encode, even where the cache holds the embeddings; keep none."),
         click.option("--data-dir", type=FILE, help="Folder of data sets, looked in first and downloaded to."),
-        click.option("--views", type=COUNT, default="2", show_default=True, help="Augmented views of each image."),
+        click.option("--views", type=COUNT, help="Augmented views of each image.  [default: 2; of a text 1]"),
         click.option("--split", default="test", show_default=True, help="Split of the data set."),
-        click.option("--dataset", help="A name from `boundcheck datasets`, or a folder split/class/*.png."),
+        click.option("--dataset", help="A name from `boundcheck datasets`, a folder, or a file of images or texts."),
+        click.option("--layer", help="A submodule, as layer3: its output instead of the encoder's."),
+        click.option("--trust-checkpoint", is_flag=True, help="Run a TorchScript or torch.export program."),
+        click.option("--checkpoint-format", help="Code base of the checkpoint.  [default: recognised by its keys]"),
         click.option("--arch", help="Read the checkpoint as this architecture."),
-        click.option("--checkpoint", type=FILE, help="An encoder.  [default: the shipped one]"),
+        click.option("--encoder", help="FILE_OR_MODULE:FUNCTION, timm:NAME or sentence-transformers:NAME."),
+        click.option("--checkpoint", type=FILE, help="An encoder of any known code base.  [default: the shipped one]"),
     ):
         function = option(function)
     return function
 
 
 def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """--seed --quiet."""
+    """--seed --quiet --plugin."""
     for option in (
+        plugin_option,
         click.option("--quiet", is_flag=True, help="Nothing on stderr but errors."),
         click.option("--seed", type=SEED, default="0", show_default=True),
     ):
@@ -50,10 +55,10 @@ def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @dataclass(frozen=True)
 class Samples:
-    """An encoder and the images it is to encode."""
+    """An encoder and the images or texts it is to encode."""
 
     checkpoint: Checkpoint
-    images: ImageSet
+    images: Data
 
     @property
     def name(self) -> str:
@@ -64,18 +69,40 @@ class Samples:
         return "-".join([encoder] if encoder.endswith(data) else [encoder, data]) + f"-{self.images.split}"
 
 
+ENCODING = (
+    "checkpoint", "encoder", "arch", "checkpoint_format", "trust_checkpoint", "dataset", "split", "data_dir", "views",
+    "layer", "no_cache",
+)  # fmt: skip
+"""Options of `encoder_options`."""
+
+
 def load_samples(
-    checkpoint: Path | None, arch: str | None, dataset: str | None, split: str, data_dir: Path | None, progress: Any
+    checkpoint: Path | None,
+    encoder: str | None,
+    arch: str | None,
+    checkpoint_format: str | None,
+    trust_checkpoint: bool,
+    dataset: str | None,
+    split: str,
+    data_dir: Path | None,
+    progress: Any,
 ) -> Samples:
     """The encoder (the shipped one by default) and the images (of the set it was trained on, by default)."""
+    from boundcheck.checkpoints import load_encoder, named_encoder
     from boundcheck.data import load_dataset
-    from boundcheck.encoders import load_checkpoint, shipped_checkpoint
+    from boundcheck.encoders import shipped_checkpoint
 
-    encoder = load_checkpoint(checkpoint or shipped_checkpoint(), arch)
-    name = dataset or encoder.config.dataset
+    if encoder is not None:
+        if checkpoint is not None:
+            raise InputError("--encoder: cannot be used with --checkpoint, received both; leave one out")
+        chosen = named_encoder(encoder)
+    else:
+        path = checkpoint or shipped_checkpoint()
+        chosen = load_encoder(path, format=checkpoint_format, arch=arch, trust=trust_checkpoint)
+    name = dataset or chosen.config.dataset
     if name is None:
-        raise InputError("--dataset: needed, because the checkpoint does not say what it was trained on; name one")
-    return Samples(encoder, load_dataset(name, split, data_dir, progress=progress))
+        raise InputError("--dataset: needed, because the encoder does not say what it was trained on; name one")
+    return Samples(chosen, load_dataset(name, split, data_dir, progress=progress))
 
 
 def encode(
@@ -92,8 +119,9 @@ def encode(
     The ranks of a `group` encode together; all read the samples from the same `source`, as `load_samples` takes it.
     """
     from boundcheck.cache import cached_extract
-    from boundcheck.extraction import extract
+    from boundcheck.extraction import default_views, extract
 
+    options["views"] = options["views"] or default_views(samples.images)
     extractor = partial(_sharded, group, source, not no_cache) if group.size > 1 else extract
     if no_cache:
         emb: EmbeddingSet = extractor(samples.checkpoint, samples.images, **options)
@@ -109,7 +137,7 @@ def _sharded(
     source: dict[str, Any],
     keep: bool,
     checkpoint: Checkpoint,
-    images: ImageSet,
+    images: Data,
     *,
     progress: Any,
     views: int,
@@ -117,13 +145,15 @@ def _sharded(
     device: str,
     batch_size: int | None = None,
     output: str = "embedding",
+    layer: str | None = None,
 ) -> EmbeddingSet:
     """`extract` by all ranks."""
     from boundcheck.cache import extraction_key
 
     group.held.update(samples=Samples(checkpoint, images), progress=progress)
-    key = extraction_key(checkpoint, images, views=views, seed=seed, device=device, output=output)
+    key = extraction_key(checkpoint, images, views=views, seed=seed, device=device, output=output, layer=layer)
     options = {"views": views, "seed": seed, "batch_size": batch_size, "device": device, "output": output}
+    options["layer"] = layer
     emb = group.call(encode_share, source, key, keep, options)
     assert emb is not None, "the first rank has them all"
     return emb

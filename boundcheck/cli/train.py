@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from boundcheck._places import Place, reserve_folder
-from boundcheck.cli.parameters import COUNT, DEVICE, NOT_NEGATIVE, POSITIVE, Number, OneOf
+from boundcheck.cli.parameters import COUNT, DEVICE, NOT_NEGATIVE, POSITIVE, Listed, Number, OneOf, objective_names
 from boundcheck.cli.progress import note, reporting
 from boundcheck.cli.ranks import is_first
 from boundcheck.cli.samples import FILE, run_options
-from boundcheck.errors import unknown_name
+from boundcheck.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
     from boundcheck.lab.training import EpochEnd
@@ -25,7 +25,7 @@ _WHOLE = Number("a whole number >= 0", lambda x: x >= 0, int)
 
 
 @click.command("train")
-@click.option("--objective", required=True, help="ucl, hucl, scl, hscl, dcl, hcl, sscl, supcon, nscl, schane, ...")
+@click.option("--objective", cls=Listed, names=objective_names, required=True, help="One of")
 @click.option("--dataset", default="digits", show_default=True, help="A name, or a folder split/class/*.png.")
 @click.option("--split", default="train", show_default=True)
 @click.option("--data-dir", type=FILE, help="Folder of data sets, looked in first and downloaded to.")
@@ -74,7 +74,7 @@ def command(
 
         torchrun --nproc-per-node 2 -m boundcheck train ...
     """
-    from boundcheck.data import load_dataset
+    from boundcheck.data import ImageSet, load_dataset
     from boundcheck.lab.objectives import OBJECTIVES, parse_options
     from boundcheck.lab.training import train
 
@@ -84,6 +84,8 @@ def command(
     with ExitStack() as stack:
         progress = stack.enter_context(reporting(quiet))
         images = load_dataset(dataset, split, data_dir, progress=progress)
+        if not isinstance(images, ImageSet):
+            raise InputError(f"--dataset: training takes images, received texts in '{dataset}'; name another")
         place: Path | Place = out or Path("runs") / f"{objective}-{images.name}"
         if out is None and not resume and is_first():
             place = stack.enter_context(reserve_folder(place, numbered=True))

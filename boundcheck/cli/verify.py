@@ -23,14 +23,26 @@ from boundcheck.cli.parameters import (
     FORMAT,
     NOT_NEGATIVE,
     POSITIVE,
+    Listed,
     OneOf,
     Q,
     Several,
+    hardening_forms,
 )
 from boundcheck.cli.progress import note, reporting
-from boundcheck.cli.samples import FILE, encode, encoder_options, load_samples, run_options
+from boundcheck.cli.samples import ENCODING, FILE, encode, encoder_options, load_samples, run_options
 from boundcheck.errors import InputError
-from boundcheck.spec import BETAS, CLASS_PRIORS, ESTIMATORS, POSITIVES, PRECISIONS, SELF_PAIRS, TEMPERATURE
+from boundcheck.losses import LOSSES
+from boundcheck.spec import (
+    BETAS,
+    CLASS_PRIORS,
+    DESIGNS,
+    ESTIMATORS,
+    POSITIVES,
+    PRECISIONS,
+    SELF_PAIRS,
+    TEMPERATURE,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,12 +61,19 @@ if TYPE_CHECKING:
 @click.option("--no-normalize", is_flag=True, help="Take the rows of --embeddings as they are.")
 @click.option("--temperature", type=POSITIVE, help="[default: the checkpoint's, else 0.5]")
 @click.option("--betas", type=Several(NOT_NEGATIVE), help="[default: 0.5,1,2,5,10 and the checkpoint's]")
-@click.option("--hardening", default="exp", show_default=True, help="List of exp, threshold:T, poly:P.")
+@click.option("--hardening", cls=Listed, names=hardening_forms, default="exp", show_default=True, help="List of")
 @click.option("--q", type=Several(Q), default="1", show_default=True, help="List of Q; inf for the decoupled loss.")
 @click.option("--positives", type=OneOf(POSITIVES), default="auto", show_default=True)
 @click.option("--self-pairs", type=OneOf(SELF_PAIRS), default="exclude", show_default=True)
 @click.option("--class-prior", type=OneOf(CLASS_PRIORS), default="empirical", show_default=True)
-@click.option("--losses", default="ucl,hucl,scl,hscl", show_default=True, help="List of ids; the four are the papers'.")
+@click.option("--design", type=OneOf(DESIGNS), default="auto", show_default=True, help="How instances were drawn.")
+@click.option(
+    "--duplicates", type=OneOf(["keep", "group", "drop"]), default="keep", show_default=True, help="Near-duplicates."
+)
+@click.option("--null/--no-null", default=True, show_default=True, help="Look at gaps with labels permuted.")
+@click.option(
+    "--losses", cls=Listed, names=lambda: LOSSES, default="ucl,hucl,scl,hscl", show_default=True, help="List of"
+)
 @click.option("--claims", default="all", show_default=True, help="List of ids from `boundcheck claims`.")
 @click.option("--estimator", type=OneOf(ESTIMATORS), default="auto", show_default=True)
 @click.option("--anchors", type=ANCHORS, default="all", show_default=True, help="Sample this many anchors.")
@@ -118,9 +137,7 @@ def command(
         from boundcheck.report import summary_text
         from boundcheck.verification import verify
 
-        encoding = {
-            key: options.pop(key) for key in ("checkpoint", "arch", "dataset", "split", "data_dir", "views", "no_cache")
-        }
+        encoding = {key: options.pop(key) for key in ENCODING}
         normalize = not options.pop("no_normalize")
         stack.enter_context(ranks.leading(group))
         progress = stack.enter_context(reporting(quiet))
@@ -132,10 +149,10 @@ def command(
             given = _encoded(encoding, options["seed"], options["device"], quiet, progress, group)
         place = place or stack.enter_context(reserve_folder(Path("results") / given.name, numbered=True))
         emb = given.make()
-        stored = _stored(emb) if isinstance(emb, EmbeddingSet) else {}
+        known = _known(emb) if isinstance(emb, EmbeddingSet) else {}
         if group.size > 1 and isinstance(emb, EmbeddingSet):
             emb = shard(emb, group)
-        temperature, betas, said = _with_defaults(temperature, betas, stored)
+        temperature, betas, said = _with_defaults(temperature, betas, known)
         result = verify(
             emb,
             population=None if emb is given.population else given.population,
@@ -161,7 +178,7 @@ def command(
 
 def _refuse_encoder_options(ctx: click.Context, given: str, *others: str) -> None:
     """What describes an encoder or its data says nothing about points that come without one."""
-    for option in ("checkpoint", "dataset", "arch", "split", "views", "data_dir", "no_cache", *others):
+    for option in (*ENCODING, *others):
         if ctx.get_parameter_source(option) is ParameterSource.COMMANDLINE:
             name = f"--{option.replace('_', '-')}"
             raise InputError(f"{name}: cannot be used with {given}; leave one out")
@@ -204,27 +221,32 @@ def _saved(path: Path, normalize: bool) -> _Given:
 
 
 def _encoded(encoding: dict[str, Any], seed: int, device: str, quiet: bool, progress: Any, group: Ranks) -> _Given:
-    how = {key: encoding.pop(key) for key in ("views", "no_cache")}
+    from boundcheck.data import ImageSet
+
+    how = {key: encoding.pop(key) for key in ("views", "layer", "no_cache")}
     samples = load_samples(**encoding, progress=progress)
     how |= {"seed": seed, "device": device, "quiet": quiet, "progress": progress, "group": group}
-    return _Given(samples.name, lambda: encode(samples, **how, source=encoding), samples.images)
+    pictures = samples.images if isinstance(samples.images, ImageSet) else None
+    return _Given(samples.name, lambda: encode(samples, **how, source=encoding), pictures)
 
 
-def _stored(emb: EmbeddingSet) -> dict[str, float]:
-    """The temperature and beta of the checkpoint that made the embeddings, as far as they are known."""
+def _known(emb: EmbeddingSet) -> dict[str, Any]:
+    """What is known of the checkpoint that made the embeddings."""
     config = emb.meta.get("encoder")
-    known = config if isinstance(config, dict) else {}
-    return {key: float(known[key]) for key in ("temperature", "beta") if isinstance(known.get(key), (int, float))}
+    return config if isinstance(config, dict) else {}
 
 
 def _with_defaults(
-    temperature: float | None, betas: tuple[float, ...] | None, stored: dict[str, float]
+    temperature: float | None, betas: tuple[float, ...] | None, known: dict[str, Any]
 ) -> tuple[float, tuple[float, ...], list[str]]:
     """Temperature and betas to use, and what there is to say about where they come from."""
+    stored = {key: float(known[key]) for key in ("temperature", "beta") if isinstance(known.get(key), (int, float))}
     said = []
     if temperature is None:
         temperature = stored.get("temperature", TEMPERATURE)
-        if "temperature" in stored:
+        if "temperature" in known.get("assumed", ()):
+            said.append(f"temperature {temperature:g}, the default of {known['format']}: the checkpoint states none")
+        elif "temperature" in stored:
             said.append(f"temperature {temperature:g}, as stored in the checkpoint")
     if betas is None:
         betas = tuple(sorted({*BETAS, stored["beta"]})) if "beta" in stored else BETAS

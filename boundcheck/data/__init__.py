@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from boundcheck.data import cifar, digits, fashion_mnist, stl10, tiny_imagenet
-from boundcheck.data.base import ImageSet, Places, Progress, Remote, Source, places_for
+from boundcheck.data import cifar, digits, fashion_mnist, hub, shards, stl10, tables, tiny_imagenet
+from boundcheck.data.base import ImageSet, Places, Progress, Remote, Samples, Source, TextSet, places_for
 from boundcheck.data.fetch import locate_file, locate_folder, remedy
 from boundcheck.data.folder import read_folder
 from boundcheck.errors import DataMissingError, InputError, unknown_name
@@ -17,7 +17,9 @@ __all__ = [
     "ImageSet",
     "Progress",
     "Remote",
+    "Samples",
     "Source",
+    "TextSet",
     "describe_datasets",
     "load_dataset",
     "load_from",
@@ -42,14 +44,18 @@ def load_dataset(
     data_dir: Path | None = None,
     download: bool = True,
     progress: Progress | None = None,
-) -> ImageSet:
-    """One split of a named data set, or of a folder of pictures laid out `split/class/*.png`.
+) -> Samples:
+    """One split of a named data set, of a folder or of a file of samples.
+
+    A folder is one of pictures, `split/class/*.png` or `class/*.png`; of parquet files as on Hugging Face's hub; of
+    webdataset shards, `.tar`; or written by `datasets.save_to_disk`. A file is `.csv`, `.tsv` or `.jsonl` of texts,
+    `.parquet` of texts or images, or one `.tar`. `hf:NAME` is a name on the hub.
 
     Files are looked for in `data_dir`, where the operating system puts them, and in $BOUNDCHECK_DATA or the
     user's cache; what is in none of them is downloaded to `data_dir` (or the cache) and checked by hash.
 
     Args:
-        name: a key of `DATASETS`, or the path of a folder.
+        name: a key of `DATASETS`, a path (`folder:PATH` says that it is one), or `hf:NAME`.
         split: which part.
         data_dir: a folder to look in first and to download to.
         download: whether missing files may be fetched.
@@ -62,11 +68,32 @@ def load_dataset(
     """
     if name in DATASETS:
         return load_from(DATASETS[name], split, data_dir, download, progress)
-    if Path(name).is_dir():
-        return read_folder(Path(name), split)
-    if "/" in name:
-        raise DataMissingError(f"dataset: there is no folder {name}; give a folder laid out split/class/*.png")
+    if name.startswith("hf:"):
+        return hub.read_hub(name.removeprefix("hf:"), split)
+    path = Path(name.removeprefix("folder:"))
+    if path.is_dir():
+        return _read_folder(path, split)
+    if path.is_file() and path.suffix in tables.SUFFIXES:
+        return tables.read_table(path, split)
+    if path.is_file() and path.suffix == ".tar":
+        return shards.read_shards(path, split)
+    if path.is_file():
+        kinds = ", ".join((*tables.SUFFIXES, ".tar"))
+        raise InputError(f"dataset: a file of samples is one of {kinds}, received '{name}'; convert it")
+    if "/" in name or name.startswith("folder:"):
+        raise DataMissingError(f"dataset: there is no folder {path}; give a folder laid out split/class/*.png")
     raise unknown_name("dataset", name, DATASETS)
+
+
+def _read_folder(path: Path, split: str) -> Samples:
+    """A folder of whatever kind it is."""
+    if hub.is_saved(path):
+        return hub.read_hub(str(path), split)
+    if tables.is_parquet_folder(path):
+        return tables.read_parquet_folder(path, split)
+    if shards.is_shard_folder(path):
+        return shards.read_shards(path, split)
+    return read_folder(path, split)
 
 
 def load_from(

@@ -1,8 +1,9 @@
-"""What every data source shares: `ImageSet` (samples), `Remote` (a file on the web), `Source` (a set)."""
+"""What every data source shares: `ImageSet` and `TextSet` (samples), `Remote` (a file on the web), `Source` (a set)."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ class ImageSet:
         labels: (n,), codes into `classes`.
         classes: class names in code order.
         ids: (n,), a distinct name per image.
+        groups: (n,), name of every image's super-class; None where there are none.
     """
 
     name: str
@@ -36,6 +38,7 @@ class ImageSet:
     labels: Int[np.ndarray, " n"]
     classes: tuple[str, ...]
     ids: np.ndarray
+    groups: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         assert self.images.ndim == 4 and self.images.dtype == np.uint8, "images must be (n, ch, h, w) uint8"
@@ -55,12 +58,66 @@ class ImageSet:
         sha = hashlib.sha256(repr((self.images.shape, self.classes)).encode())
         sha.update(np.ascontiguousarray(self.images).data)
         sha.update(np.ascontiguousarray(self.labels, dtype="<i8").data)
+        if self.groups is not None:
+            sha.update(repr(self.groups.tolist()).encode())
         return sha.hexdigest()
 
     def subset(self, index: np.ndarray | slice | list[int]) -> ImageSet:
         """The images at `index` (positions, a mask or a slice), with the classes unchanged."""
         chosen = index if isinstance(index, slice) else np.asarray(index)
-        return ImageSet(self.name, self.split, self.images[chosen], self.labels[chosen], self.classes, self.ids[chosen])
+        groups = None if self.groups is None else self.groups[chosen]
+        images, labels, ids = self.images[chosen], self.labels[chosen], self.ids[chosen]
+        return ImageSet(self.name, self.split, images, labels, self.classes, ids, groups)
+
+
+@dataclass(frozen=True, eq=False)
+class TextSet:
+    """Labelled texts of one split.
+
+    Attributes:
+        name: the data set.
+        split: the part of it; "all" where there are no parts.
+        texts: n of them.
+        labels: (n,), codes into `classes`.
+        classes: class names in code order.
+        ids: (n,), a distinct name per text.
+        groups: (n,), name of every text's super-class; None where there are none.
+    """
+
+    name: str
+    split: str
+    texts: tuple[str, ...]
+    labels: Int[np.ndarray, " n"]
+    classes: tuple[str, ...]
+    ids: np.ndarray
+    groups: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        assert len(self.texts) == len(self.labels) == len(self.ids), "one label and one id per text"
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def __repr__(self) -> str:
+        return f"TextSet({self.name!r}, {self.split!r}: {len(self):,} texts, {len(self.classes)} classes)"
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) over texts, labels, class names and super-classes."""
+        groups = None if self.groups is None else self.groups.tolist()
+        content = [self.texts, self.labels.tolist(), self.classes, groups]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+    def subset(self, index: np.ndarray | list[int]) -> TextSet:
+        """The texts at `index` (positions or a mask), with the classes unchanged."""
+        chosen = np.arange(len(self))[np.asarray(index)]
+        texts = tuple(self.texts[i] for i in chosen)
+        groups = None if self.groups is None else self.groups[chosen]
+        return TextSet(self.name, self.split, texts, self.labels[chosen], self.classes, self.ids[chosen], groups)
+
+
+Samples: TypeAlias = ImageSet | TextSet
+"""What an encoder encodes."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +127,7 @@ class Remote:
     Attributes:
         url: where it is.
         filename: its name on disk.
-        hash: "md5:..." or "sha256:..." of the file.
+        hash: "sha256:..." of the file.
         content_hash: the same of what the file unpacks to, for files packed anew or unpacked.
     """
 

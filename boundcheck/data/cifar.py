@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from boundcheck.data.base import ImageSet, Places, Remote, Source, numbered_ids
-from boundcheck.data.fetch import find_folder
+from boundcheck.data.fetch import find_folder, read_member, sums_of
 from boundcheck.data.pickles import read_batch
 from boundcheck.errors import FileError
 
 _URL = "https://www.cs.toronto.edu/~kriz/"
 _PIXELS = 3 * 32 * 32
+_LARGEST = 1 << 28  # bytes; the training file of CIFAR-100 has 1.5e8
 
 
 def read(source: Source, split: str, places: Places) -> ImageSet:
@@ -21,6 +22,9 @@ def read(source: Source, split: str, places: Places) -> ImageSet:
     folder = find_folder(source, places)
     fine = source.name == "cifar100"
     parts, classes = _read_python(folder, split, fine) if folder.name in _PYTHON else _read_binary(folder, split, fine)
+    due = 100 if fine else 10
+    if len(classes) != due or len(set(classes)) != due or not all(name.isascii() for name in classes):
+        raise FileError(f"{folder}: must name {due} classes, received {len(set(classes))}; unpack the archive again")
     images = np.concatenate([pixels for pixels, _ in parts]).reshape(-1, 3, 32, 32)
     labels = np.concatenate([labels for _, labels in parts]).astype(np.int64)
     if labels.min(initial=0) < 0 or labels.max(initial=0) >= len(classes):
@@ -52,19 +56,12 @@ def _read_binary(folder: Path, split: str, fine: bool) -> tuple[list[Part], tupl
     heads = 2 if fine else 1
     parts = []
     for path in paths:
-        content = _bytes(path)
+        content = np.frombuffer(read_member(folder, path.name, _LARGEST), np.uint8)
         if content.size == 0 or content.size % (heads + _PIXELS):
             raise FileError(f"{path}: truncated, {content.size} bytes are not records of {heads + _PIXELS}")
         records = content.reshape(-1, heads + _PIXELS)
         parts.append((records[:, heads:], records[:, heads - 1]))
-    return parts, tuple(_bytes(names).tobytes().decode(errors="replace").split())
-
-
-def _bytes(path: Path) -> np.ndarray:
-    try:
-        return np.fromfile(path, dtype=np.uint8)
-    except OSError as error:
-        raise FileError(f"{path}: {error.strerror}; delete the folder and unpack the archive again") from error
+    return parts, tuple(read_member(folder, names.name, 1 << 16).decode(errors="replace").split())
 
 
 def _read_python(folder: Path, split: str, fine: bool) -> tuple[list[Part], tuple[str, ...]]:
@@ -79,13 +76,16 @@ def _read_python(folder: Path, split: str, fine: bool) -> tuple[list[Part], tupl
     else:
         paths = _batches(folder, "data_batch", "") if split == "train" else [folder / "test_batch"]
         meta, label_key, name_key = folder / "batches.meta", "labels", "label_names"
-    parts = [_checked_part(path, read_batch(path), label_key) for path in paths]
-    names = read_batch(meta).get(name_key, [])
-    return parts, tuple(name.decode() if isinstance(name, bytes) else str(name) for name in names)
+    sums = sums_of(folder)
+    parts = [_checked_part(path, read_batch(path, sums.get(path.name)), label_key) for path in paths]
+    names = read_batch(meta, sums.get(meta.name)).get(name_key, [])
+    if not isinstance(names, list):
+        raise FileError(f"{meta}: '{name_key}' must be a list of names; fetch it again")
+    return parts, tuple(name.decode(errors="replace") if isinstance(name, bytes) else str(name) for name in names)
 
 
 def _checked_part(path: Path, batch: dict[str, Any], label_key: str) -> Part:
-    pixels, labels = batch.get("data"), np.asarray(batch.get(label_key))
+    pixels, labels = batch.get("data"), _numbers(batch.get(label_key))
     if not (isinstance(pixels, np.ndarray) and pixels.dtype == np.uint8 and pixels.shape[1:] == (_PIXELS,)):
         raise FileError(f"{path}: 'data' must be bytes of shape (n, {_PIXELS}); fetch it again")
     if labels.shape != (len(pixels),) or labels.dtype.kind not in "iu":
@@ -93,20 +93,26 @@ def _checked_part(path: Path, batch: dict[str, Any], label_key: str) -> Part:
     return pixels, labels
 
 
+def _numbers(labels: object) -> np.ndarray:
+    """Labels as numbers, where they are a list of small ones; else an array that is none."""
+    plain = isinstance(labels, list) and all(type(label) is int and abs(label) < 1000 for label in labels)
+    return np.array(labels, dtype=np.int64) if plain else np.array(None)
+
+
 def _source(name: str, folders: tuple[str, str], binary: tuple[str, str], python: tuple[str, str]) -> Source:
-    remotes = tuple(Remote(_URL + filename, filename, f"md5:{md5}") for filename, md5 in (binary, python))
+    remotes = tuple(Remote(_URL + filename, filename, f"sha256:{sha256}") for filename, sha256 in (binary, python))
     return Source(name, ("train", "test"), read, remotes, folders)
 
 
 CIFAR10 = _source(
     "cifar10",
     ("cifar-10-batches-bin", "cifar-10-batches-py"),
-    ("cifar-10-binary.tar.gz", "c32a1d4ab5d03f1284b67883e8d87530"),
-    ("cifar-10-python.tar.gz", "c58f30108f718f92721af3b95e74349a"),
+    ("cifar-10-binary.tar.gz", "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"),
+    ("cifar-10-python.tar.gz", "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"),
 )
 CIFAR100 = _source(
     "cifar100",
     ("cifar-100-binary", "cifar-100-python"),
-    ("cifar-100-binary.tar.gz", "03b5dce01913d631647c71ecec9e9cb8"),
-    ("cifar-100-python.tar.gz", "eb9058c3a382ffc7106e4002c42a8d85"),
+    ("cifar-100-binary.tar.gz", "58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec"),
+    ("cifar-100-python.tar.gz", "85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7"),
 )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 import struct
-import zlib
 from math import prod
 from pathlib import Path
 
@@ -13,11 +11,14 @@ import numpy as np
 from boundcheck.data.base import ImageSet, Places, Remote, Source, numbered_ids
 from boundcheck.data.fetch import find_file, verify_content
 from boundcheck.errors import FileError
+from boundcheck.ingest import budget, read_regular
+from boundcheck.ingest.regular import gunzipped
 
 CLASSES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
 )  # fmt: skip
-_URL = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
+_URL = "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/"
+LARGEST_FILE = 1 << 28  # bytes; the training images have 4.7e7
 _PREFIX = {"train": "train", "test": "t10k"}
 
 
@@ -50,12 +51,12 @@ def read_idx(path: Path, dimensions: int, remote: Remote | None = None) -> np.nd
     Raises:
         FileError: truncated, corrupt, or not such a file.
     """
-    try:
-        content = path.read_bytes()
-        if content[:2] == b"\x1f\x8b":
-            content = gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
-        raise FileError(f"{path}: truncated or corrupt gzip file ({error}); delete it and fetch it again") from error
+    content = read_regular(path, LARGEST_FILE)
+    if content[:2] == b"\x1f\x8b":
+        try:
+            content = gunzipped(content, budget(len(content)))
+        except ValueError as error:
+            raise FileError(f"{path}: truncated or corrupt gzip file ({error}); delete it, fetch it again") from error
     header = 4 + 4 * dimensions
     # IDX: two zero bytes, the type (8 is unsigned byte), the number of axes, their sizes as big-endian uint32
     if len(content) < header or content[:4] != bytes((0, 0, 8, dimensions)):
@@ -70,9 +71,9 @@ def read_idx(path: Path, dimensions: int, remote: Remote | None = None) -> np.nd
     return np.frombuffer(content, dtype=np.uint8, offset=header).reshape(shape).copy()
 
 
-def _remote(name: str, md5: str, content_sha256: str) -> Remote:
+def _remote(name: str, sha256: str, content_sha256: str) -> Remote:
     filename = f"{name}-ubyte.gz"
-    return Remote(_URL + filename, filename, f"md5:{md5}", f"sha256:{content_sha256}")
+    return Remote(_URL + filename, filename, f"sha256:{sha256}", f"sha256:{content_sha256}")
 
 
 # Debian packs the same bytes anew, so what tells a good file is the hash of the content.
@@ -83,22 +84,22 @@ SOURCE = Source(
     remotes=(
         _remote(
             "train-images-idx3",
-            "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+            "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
             "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
         ),
         _remote(
             "train-labels-idx1",
-            "25c81989df183df01b3e8a0aad5dffbe",
+            "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
             "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
         ),
         _remote(
             "t10k-images-idx3",
-            "bef4ecab320f06d8554ea6380940ec79",
+            "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
             "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
         ),
         _remote(
             "t10k-labels-idx1",
-            "bb300cfdad3c16e7a12a480ee83cd310",
+            "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
             "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
         ),
     ),

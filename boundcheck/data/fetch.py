@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import tarfile
 import uuid
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 import pooch
-import requests
 
 from boundcheck._places import atomic_path
 from boundcheck.data.base import Places, Progress, Remote, Source
 from boundcheck.errors import DataMissingError, FileError
+from boundcheck.ingest import budget, open_regular, parse_json, read_regular, reading, sha256_of
 
 
 def find_file(source: Source, remote: Remote, places: Places) -> Path:
@@ -79,6 +81,36 @@ def locate_folder(source: Source, places: Places) -> Path | None:
     return None
 
 
+SUMS = ".sha256.json"  # in an unpacked folder: what its files hashed to when they were unpacked
+
+
+def read_member(folder: Path, name: str, limit: int) -> bytes:
+    """A file of an unpacked folder, as it was unpacked where that is known.
+
+    Args:
+        folder: the folder.
+        name: of the file, below it.
+        limit: bytes that it may have.
+
+    Raises:
+        FileError: missing, too large, or changed since it was unpacked.
+    """
+    return read_regular(folder / name, limit, sums_of(folder).get(name))
+
+
+def sums_of(folder: Path) -> Mapping[str, str]:
+    """SHA-256 (hex) of the files of an unpacked folder by name; empty where it was unpacked by hand.
+
+    Raises:
+        FileError: the record is damaged.
+    """
+    path = folder / SUMS
+    if not path.exists():
+        return {}
+    with reading(path, "hashes of files", "delete the folder and unpack the archive again"):
+        return {str(name): str(value) for name, value in parse_json(read_regular(path, 1 << 26)).items()}
+
+
 def verify_content(content: bytes | memoryview, remote: Remote, path: Path) -> None:
     """Checks unpacked bytes against the remote's `content_hash`.
 
@@ -116,7 +148,9 @@ def _download(source: Source, remote: Remote, places: Places) -> Path:
     with atomic_path(target) as temporary:
         try:
             pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 16, timeout=30)(remote.url, str(temporary), None)
-        except requests.RequestException as error:
+        except OSError as error:
+            if not hasattr(error, "response"):  # of the disk, not of the network: only `requests` has it
+                raise
             reason = f"{source.name}: cannot fetch it ({_reason(error)})"
             raise DataMissingError(f"{reason}; {remedy(source, places)}") from error
         if not _intact(temporary, remote):
@@ -126,13 +160,12 @@ def _download(source: Source, remote: Remote, places: Places) -> Path:
     return target
 
 
-def _reason(error: requests.RequestException) -> str:
-    """A few words on a failed request; the full text of `requests` runs over several nested errors."""
-    if error.response is not None:
-        return f"HTTP {error.response.status_code}"
-    if isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return "connection lost"
-    return "no connection"
+def _reason(error: OSError) -> str:
+    """A few words on a failed request; the full text of `requests`, which pooch fetches with, runs over several."""
+    response = getattr(error, "response", None)
+    if response is not None:
+        return f"HTTP {response.status_code}"
+    return "connection lost" if type(error).__name__ == "ChunkedEncodingError" else "no connection"
 
 
 class _Bar:
@@ -164,9 +197,12 @@ def _unpack(archive: Path, folders: tuple[str, ...], home: Path, wanted: Callabl
             _unpack_tar(archive, staging, wanted)
         for name in folders:
             if (staging / name).is_dir():
+                _record_sums(staging / name)
                 (staging / name).rename(home / name)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error) as error:
-        raise FileError(f"{archive}: truncated or unsafe archive ({error}); delete it and fetch it again") from error
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, ValueError, RuntimeError) as error:
+        raise FileError(
+            f"{archive}: truncated or unsafe archive ({_first_line(error)}); delete it and fetch it again"
+        ) from error
     except OSError as error:
         reason = error.strerror or str(error)
         raise FileError(f"{archive}: cannot be unpacked into {home} ({reason})") from error
@@ -176,29 +212,57 @@ def _unpack(archive: Path, folders: tuple[str, ...], home: Path, wanted: Callabl
             home.rmdir()
 
 
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _record_sums(folder: Path) -> None:
+    """Keeps the hashes of all files below a folder."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    sums = {path.relative_to(folder).as_posix(): sha256_of(path) for path in files}
+    (folder / SUMS).write_text(json.dumps(sums), encoding="utf-8")
+
+
 def _unpack_tar(archive: Path, staging: Path, wanted: Callable[[str], bool]) -> None:
     """Regular files only; `extract` with a filter would be shorter, and is missing from early 3.11."""
-    with tarfile.open(archive) as tar:
+    with open_regular(archive) as (handle, size), tarfile.open(fileobj=handle) as tar:
+        room = _UNPACKED * budget(size)
         for member in tar:
-            if _leaves(member.name):
-                raise tarfile.TarError(f"member {member.name!r} leaves the folder")
+            room -= _checked(member.name, member.size if member.isfile() else 0, room)
             if member.isfile() and wanted(member.name):
-                place, content = staging / member.name, tar.extractfile(member)
+                content = tar.extractfile(member)
                 assert content is not None  # it is a file
-                place.parent.mkdir(parents=True, exist_ok=True)
-                with content, place.open("wb") as file:
-                    shutil.copyfileobj(content, file)
+                _put(content, staging / member.name)
 
 
 def _unpack_zip(archive: Path, staging: Path, wanted: Callable[[str], bool]) -> None:
-    with zipfile.ZipFile(archive) as zipped:
-        for name in zipped.namelist():
-            if _leaves(name):
-                raise zipfile.BadZipFile(f"member {name!r} leaves the folder")
-            if wanted(name):
-                zipped.extract(name, staging)
+    with open_regular(archive) as (handle, size), zipfile.ZipFile(handle) as zipped:
+        room = _UNPACKED * budget(size)
+        for info in zipped.infolist():
+            room -= _checked(info.filename, info.file_size, room)
+            if wanted(info.filename) and not info.is_dir():
+                with zipped.open(info) as content:
+                    _put(content, staging / info.filename)
 
 
-def _leaves(name: str) -> bool:
-    """Whether an archive's member would be written outside the folder it is unpacked into."""
-    return ".." in PurePosixPath(name).parts or name.startswith("/")
+_UNPACKED = 4  # archives of pictures hardly shrink them
+
+
+def _checked(name: str, size: int, room: int) -> int:
+    """The size of a member that may be unpacked.
+
+    Raises:
+        ValueError: it leaves the folder, or there is no room for it.
+    """
+    if ".." in PurePosixPath(name).parts or name.startswith("/") or "\0" in name:
+        raise ValueError(f"member {name!r} leaves the folder")
+    if size > room:
+        raise ValueError(f"member {name!r} unpacks to more than its archive's size allows")
+    return size
+
+
+def _put(content: IO[bytes], place: Path) -> None:
+    """Writes a member; a zip member ends where its declared size does."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with place.open("xb") as file:
+        shutil.copyfileobj(content, file)

@@ -11,6 +11,7 @@ from boundcheck.data.base import ImageSet, Places, Remote, Source
 from boundcheck.data.fetch import find_folder
 from boundcheck.data.pictures import read_pictures
 from boundcheck.errors import FileError
+from boundcheck.ingest import read_regular
 
 
 def read(source: Source, split: str, places: Places) -> ImageSet:
@@ -57,10 +58,7 @@ def _class_names(folder: Path, wnids: list[str]) -> tuple[str, ...]:
 
 
 def _text(path: Path) -> str:
-    try:
-        return path.read_text(errors="replace")
-    except OSError as error:
-        raise FileError(f"{path}: {error.strerror}; delete the folder and unpack the archive again") from error
+    return read_regular(path, 1 << 26).decode(errors="replace")
 
 
 SOURCE = Source(
@@ -69,9 +67,9 @@ SOURCE = Source(
     read,
     remotes=(
         Remote(
-            "http://cs231n.stanford.edu/tiny-imagenet-200.zip",
+            "https://cs231n.stanford.edu/tiny-imagenet-200.zip",
             "tiny-imagenet-200.zip",
-            "md5:90528d7ca1a48142e341f4ef8d21d0de",
+            "sha256:6198c8ae015e2b3e007c7841da39ec069199b9aa3bfa943a462022fe5e43c821",
         ),
     ),
     folders=("tiny-imagenet-200",),

@@ -33,7 +33,7 @@ def cross_entropy_bounds(emb: EmbeddingSet, temperature: float = TEMPERATURE, se
     rows = []
     for claim, found in frame[frame.verdict != "inapplicable"].groupby("claim", sort=False):
         above = claim in ABOVE
-        best = found.loc[found.rhs.idxmin() if above else found.lhs.idxmax()]
+        best = found.iloc[int(found.rhs.argmin() if above else found.lhs.argmax())]
         value, cost = (best.rhs, best.lhs) if above else (best.lhs, best.rhs)
         rows.append(
             dict(

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,12 +20,23 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
-from boundcheck._files import load_tensors
 from boundcheck._places import atomic_path
 from boundcheck.embeddings.set import EmbeddingSet
-from boundcheck.errors import BoundcheckError, FileError, InputError, unknown_name
+from boundcheck.errors import FileError, InputError, unknown_name
+from boundcheck.ingest import (
+    Unread,
+    budget,
+    is_regular,
+    load_safetensors,
+    load_tensors,
+    parse_json,
+    parse_json_value,
+    read_arrays,
+    read_parquet,
+    reading,
+)
 
 Fields = dict[str, Any]
 
@@ -44,23 +54,20 @@ def load_embeddings(path: str | Path, normalize: bool = True) -> EmbeddingSet:
     """
     path = Path(path)
     read, _ = format_of(path)
-    if not path.is_file():
-        state = "is a folder" if path.is_dir() else "does not exist"
+    if not is_regular(path):
+        state = "is a folder" if path.is_dir() else "is no regular file" if path.exists() else "does not exist"
         raise FileError(f"{path}: {state}; expected a file of embeddings ({', '.join(FORMATS)})")
-    try:
+    with reading(path, f"{path.suffix} embeddings"):
         fields = read(path)
-    except (BoundcheckError, MemoryError):
-        raise
-    except Exception as error:  # a damaged file can fail anywhere inside its reader
-        raise FileError(f"{path}: cannot be read as {path.suffix} embeddings, {_reason(error)}") from error
     missing = [key for key in ("z", "y") if key not in fields]
     if missing:
         found = ", ".join(sorted(fields)) or "nothing"
         raise FileError(f"{path}: expected arrays z and y, found {found}; add {' and '.join(missing)}")
-    try:
-        return EmbeddingSet(normalize=normalize, **fields)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+    with reading(path, f"{path.suffix} embeddings"):
+        try:
+            return EmbeddingSet(normalize=normalize, **fields)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
 
 
 def save_embeddings(emb: EmbeddingSet, path: str | os.PathLike[str]) -> None:
@@ -93,21 +100,13 @@ def format_of(path: Path) -> tuple[Callable[[Path], Fields], Callable[[Embedding
     return FORMATS[path.suffix]
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, pickle.UnpicklingError) or "allow_pickle" in str(error):
-        return "it holds pickled objects, which are never loaded, or is damaged; save plain arrays"
-    first = (str(error).splitlines() or [""])[0]
-    return f"truncated or of another type ({first or type(error).__name__}); save it again"
-
-
 def _read_npz(path: Path) -> Fields:
-    archive = np.load(path, allow_pickle=False)
-    if not isinstance(archive, np.lib.npyio.NpzFile):
-        raise ValueError("a single array, not an archive of z and y")
-    with archive:
-        fields: Fields = {key: archive[key] for key in _KEYS if key in archive}
+    fields: Fields = dict(read_arrays(path, _KEYS, ".npz embeddings"))
     if "meta" in fields:
-        fields["meta"] = _mapping(str(fields["meta"]))
+        meta = fields["meta"]
+        if meta.ndim or meta.dtype.kind != "U":
+            raise ValueError("meta is not one JSON text")
+        fields["meta"] = parse_json(str(meta))
     if "classes" in fields:
         fields["classes"] = fields["classes"].tolist()
     return fields
@@ -135,7 +134,7 @@ def _write_pt(emb: EmbeddingSet, path: Path) -> None:
 
 
 def _read_safetensors(path: Path) -> Fields:
-    return _from_tensors(load_file(path))
+    return _from_tensors(load_safetensors(path))
 
 
 def _write_safetensors(emb: EmbeddingSet, path: Path) -> None:
@@ -154,19 +153,22 @@ def _from_tensors(content: dict[Any, Any]) -> Fields:
     for key in ("ids", "classes", "groups", "meta"):
         value = fields.get(key)
         if isinstance(value, torch.Tensor) and value.dtype == torch.uint8:
-            fields[key] = json.loads(value.numpy().tobytes())
-    if "meta" in fields and not isinstance(fields["meta"], dict):
-        raise ValueError("meta is not a JSON object")
+            fields[key] = parse_json_value(value.numpy().tobytes())
+        if isinstance(fields.get(key), Unread) or (key == "meta" and not isinstance(fields.get(key, {}), dict)):
+            raise ValueError(f"{key} is not what it should be; save JSON text")
+    if unread := [key for key in fields if isinstance(fields[key], Unread)]:
+        held = f"{unread[0]} is {fields[unread[0]].name}"
+        raise ValueError(f"{held}: sparse and other tensors, and pickled objects, which are never loaded")
     return fields
 
 
 def _read_parquet(path: Path) -> Fields:
-    table = pq.read_table(path)
+    table = read_parquet(path, ("y", "id", "group"), ".parquet embeddings")
     absent = {"z", "y"}.difference(table.column_names)
     if absent:
         return dict.fromkeys(table.column_names)
     z, y = _matrix(table.column("z")), _values(table.column("y"))
-    fields: Fields = {"z": z, "y": y, **_mapping((table.schema.metadata or {}).get(b"boundcheck", b"{}"))}
+    fields: Fields = {"z": z, "y": y, **_kept(table.schema.metadata or {})}
     if "id" in table.column_names:
         fields["ids"] = _values(table.column("id")).astype(str)
     if "group" in table.column_names:
@@ -208,7 +210,16 @@ def _values(column: pa.ChunkedArray) -> np.ndarray:
     """A column of labels, without missing ones."""
     if column.null_count:
         raise ValueError("no value may be missing in columns y, view and id")
-    return np.array(column.to_pylist())
+    codes = column.combine_chunks() if pa.types.is_dictionary(column.type) else column
+    if isinstance(codes, pa.DictionaryArray):
+        # Text as wide as the longest in every row: what a few bytes of codes may ask for is counted first.
+        names = codes.dictionary.to_pylist()
+        widest = max((len(str(name)) for name in names), default=0)
+        if 4 * widest * len(codes) > budget(column.nbytes):
+            raise ValueError(f"a text of {widest:,} characters in a column of {len(codes):,} rows")
+        values = np.array(names)
+        return values[codes.indices.to_numpy()] if len(names) else values
+    return np.array(codes.to_pylist())
 
 
 def _write_parquet(emb: EmbeddingSet, path: Path) -> None:
@@ -225,11 +236,10 @@ def _write_parquet(emb: EmbeddingSet, path: Path) -> None:
     pq.write_table(pa.table(columns, metadata={"boundcheck": kept}), path)
 
 
-def _mapping(text: str | bytes) -> Fields:
-    value = json.loads(text)
-    if not isinstance(value, dict):
-        raise ValueError("meta is not a JSON object")
-    return value
+def _kept(metadata: dict[bytes, bytes]) -> Fields:
+    """Class names and meta, as they are kept beside the columns."""
+    kept = parse_json(metadata.get(b"boundcheck", b"{}"))
+    return {key: kept[key] for key in ("classes", "meta") if key in kept}
 
 
 _KEYS = ("z", "y", "ids", "classes", "groups", "meta")

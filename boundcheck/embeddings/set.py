@@ -6,6 +6,8 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
@@ -121,6 +123,16 @@ class EmbeddingSet:
         plain = float(torch.from_numpy(self.z).norm(dim=2).max())
         return plain if math.isfinite(plain) else float(_norms(self.z).max())
 
+    @cached_property
+    def mean_cosine(self) -> float:
+        """Mean cosine of two rows, each with itself among them: the squared length of the mean direction."""
+        total = np.zeros(self.d)
+        for start in range(0, self.n, 65_536):
+            rows = np.asarray(self.z[start : start + 65_536]).reshape(-1, self.d)
+            norms = _norms(rows[:, None])[:, 0]
+            total += (rows / norms[:, None]).sum(0, dtype=np.float64)
+        return float(np.square(total / (self.n * self.v)).sum())
+
     @property
     def digest(self) -> str:
         """SHA-256 (hex) over z (bytes, shape, precision), y and the class names."""
@@ -146,8 +158,11 @@ class EmbeddingSet:
         )
 
     def with_groups(self, groups: ArrayLike | torch.Tensor) -> EmbeddingSet:
-        """The same embeddings with these super-classes, (n,) integer or string labels."""
-        return EmbeddingSet(self.z, self.y, self.ids, self.meta, self.normalize, self.classes, groups)
+        """The same embeddings, not copied, with these super-classes, (n,) integer or string labels."""
+        out = copy(self)
+        for name, value in zip(("groups", "group_names"), _coded(groups, self.n, "groups"), strict=True):
+            object.__setattr__(out, name, value)
+        return out
 
     def __repr__(self) -> str:
         return f"EmbeddingSet({', '.join(f'{key}={value}' for key, value in self._facts().items())})"
@@ -172,12 +187,16 @@ class EmbeddingSet:
 
 def _as_array(values: Any, parameter: str) -> np.ndarray:
     if isinstance(values, torch.Tensor):
+        dense = values.layout is torch.strided and not (values.is_quantized or values.is_meta or values.is_nested)
+        if not dense:
+            raise InputError(f"{parameter}: expected a dense tensor with its values, received another kind; convert it")
         values = values.detach().cpu()
-        array: np.ndarray = (values.float() if values.dtype == torch.bfloat16 else values).numpy()
+        wide = values.dtype.is_floating_point and values.dtype not in (torch.float16, torch.float32, torch.float64)
+        array: np.ndarray = (values.float() if wide else values).resolve_conj().resolve_neg().numpy()
         return array
     try:
         return np.asarray(values)
-    except ValueError as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise InputError(f"{parameter}: expected a rectangular array, received rows of different length") from error
 
 
@@ -193,8 +212,9 @@ def _as_embeddings(z: Any) -> np.ndarray:
     precision = np.float64 if array.dtype.itemsize >= 8 else np.float32
     views = array[:, None, :] if array.ndim == 2 else array
     result = np.array(views, dtype=precision, order="C")  # (n, v, d)
-    _refuse_rows(np.logical_not(np.isfinite(result).all(axis=2)), "finite", "NaN or inf")
-    _refuse_rows(np.logical_not(result.any(axis=2)), "non-zero", "all zeros")
+    blocks = [result[start : start + _ROWS] for start in range(0, len(result), _ROWS)]
+    _refuse_rows(np.concatenate([~np.isfinite(block).all(axis=2) for block in blocks]), "finite", "NaN or inf")
+    _refuse_rows(np.concatenate([~block.any(axis=2) for block in blocks]), "non-zero", "all zeros")
     return result
 
 
@@ -252,10 +272,29 @@ def _as_codes(y: Any, n: int, classes: Sequence[str] | None) -> tuple[np.ndarray
         codes, names = _coded(y, n, "y")
     else:
         values, codes, _ = _distinct(y, n, "y")
-        codes, names = _in_order_of(tuple(str(name) for name in classes), values, codes)
+        codes, names = _in_order_of(_class_names(classes), values, codes)
     if len(names) < 2:
         raise InputError(f"y: expected at least 2 classes, received only '{names[0]}'; the claims compare classes")
     return codes, names
+
+
+def _class_names(classes: Any) -> tuple[str, ...]:
+    """Names as text, of a list of them."""
+    if isinstance(classes, (str, bytes, Mapping)) or not isinstance(classes, (Sequence, np.ndarray)):
+        raise InputError(
+            f"classes: expected a list of names, received {type(classes).__name__}; give one for each code"
+        )
+    names = tuple(str(name) for name in classes)
+    _refuse_invalid_text(names, "classes")
+    return names
+
+
+def _refuse_invalid_text(names: Sequence[str], parameter: str) -> None:
+    """Raises for text that cannot be written, as half of a surrogate pair."""
+    try:
+        "".join(names).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InputError(f"{parameter}: expected text, received an invalid character; replace it") from error
 
 
 def _coded(labels: Any, n: int, parameter: str) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -280,6 +319,7 @@ def _distinct(labels: Any, n: int, parameter: str) -> tuple[np.ndarray, np.ndarr
         )
     values, codes = np.unique(labels, return_inverse=True)
     names = tuple(str(int(value)) if labels.dtype.kind in "iub" else str(value) for value in values)
+    _refuse_invalid_text(names, parameter)
     return values, codes.reshape(n).astype(np.int64), names
 
 
@@ -287,7 +327,8 @@ def _unboxed(labels: np.ndarray) -> np.ndarray:
     """An object array of only strings or only integers, as such; unchanged otherwise."""
     for kind, dtype in ((str, np.str_), ((int, np.integer), np.int64)):
         if all(isinstance(label, kind) for label in labels.flat):
-            return labels.astype(dtype)
+            with suppress(OverflowError):
+                return labels.astype(dtype)
     return labels
 
 
@@ -301,22 +342,27 @@ def _in_order_of(classes: tuple[str, ...], values: np.ndarray, codes: np.ndarray
             raise InputError(f"y: labels must be codes 0 to {len(classes) - 1} into classes, received {received}")
         positions = values.astype(np.int64)
     else:
-        unknown = [str(value) for value in values if value not in classes]
+        place = {name: i for i, name in enumerate(classes)}
+        unknown = [str(value) for value in values if str(value) not in place]
         if unknown:
             raise InputError(f"y: labels must be among classes, received '{unknown[0]}'; add it to classes")
-        positions = np.array([classes.index(value) for value in values], dtype=np.int64)
+        positions = np.array([place[str(value)] for value in values], dtype=np.int64)
     rank = np.argsort(np.argsort(positions))
     return rank[codes].astype(np.int64), tuple(classes[i] for i in np.sort(positions))
 
 
 def _as_ids(ids: Any, n: int) -> np.ndarray:
-    names = np.arange(n).astype(str) if ids is None else _as_array(ids, "ids").astype(str)
-    if names.shape != (n,):
-        raise InputError(f"ids: expected shape ({n},), one per row of z, received {names.shape}; match them")
-    distinct, first, times = np.unique(names, return_index=True, return_counts=True)
+    if ids is None:
+        return np.arange(n).astype(f"U{len(str(n))}")
+    given = _as_array(ids, "ids")
+    if given.shape != (n,):
+        raise InputError(f"ids: expected shape ({n},), one per row of z, received {given.shape}; match them")
+    distinct, first, times = np.unique(given.astype(str), return_index=True, return_counts=True)
     if len(distinct) < n:
         repeated = distinct[times > 1][np.argmin(first[times > 1])]
         raise InputError(f"ids: expected distinct names, received '{repeated}' more than once; make them unique")
+    names = given.astype(distinct.dtype)
+    _refuse_invalid_text(names.tolist(), "ids")
     return names
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -40,38 +41,32 @@ ENCODERS: dict[str, Architecture] = {
 
 
 class Encoder(nn.Module):
-    """A backbone and the authors' projection head: Linear (no bias), batch normalisation, ReLU, Linear.
+    """A backbone and a projection head.
 
     Both outputs are raw; whoever uses them normalises them and records that. The pixel statistics belong to
     the configuration, not to the state dict.
 
     Args:
-        backbone: maps standardised images to features.
-        hidden_dim: width of the head's hidden layer.
-        embedding_dim: width of the embedding.
+        backbone: maps standardised images to features (b, features).
+        head: maps features to embeddings (b, d).
         mean: per channel, subtracted from pixels in [0, 1].
         std: per channel, then divided by.
     """
 
+    backbone: Any  # an nn.Module; ours have a feature_dim
     mean: Tensor
     std: Tensor
 
     def __init__(
         self,
-        backbone: Backbone,
-        hidden_dim: int,
-        embedding_dim: int,
+        backbone: nn.Module,
+        head: nn.Module,
         mean: Sequence[float],
         std: Sequence[float],
     ) -> None:
         super().__init__()
         self.backbone = backbone
-        self.head = nn.Sequential(
-            nn.Linear(backbone.feature_dim, hidden_dim, bias=False),
-            nn.BatchNorm1d(hidden_dim),
-            nn.ReLU(inplace=True),
-            nn.Linear(hidden_dim, embedding_dim),
-        )
+        self.head = head
         self.register_buffer("mean", torch.tensor(mean)[:, None, None], persistent=False)
         self.register_buffer("std", torch.tensor(std)[:, None, None], persistent=False)
 
@@ -91,7 +86,9 @@ def build_encoder(
     hidden_dim: int | None = None,
     embedding_dim: int | None = None,
 ) -> Encoder:
-    """A freshly initialised encoder (from torch's global generator).
+    """A freshly initialised encoder (from torch's global generator), with the authors' projection head.
+
+    The head is Linear (no bias), batch normalisation, ReLU, Linear.
 
     Args:
         arch: a name in `ENCODERS`.
@@ -115,10 +112,12 @@ def build_encoder(
     if image_size < 8:
         raise InputError(f"image_size: must be at least 8 pixels, received {image_size}; enlarge the images")
     spec = ENCODERS[arch]
-    return Encoder(
-        spec.backbone(in_channels, image_size),
-        hidden_dim or spec.hidden_dim,
-        embedding_dim or spec.embedding_dim,
-        mean,
-        std,
+    backbone = spec.backbone(in_channels, image_size)
+    hidden_dim = hidden_dim or spec.hidden_dim
+    head = nn.Sequential(
+        nn.Linear(backbone.feature_dim, hidden_dim, bias=False),
+        nn.BatchNorm1d(hidden_dim),
+        nn.ReLU(inplace=True),
+        nn.Linear(hidden_dim, embedding_dim or spec.embedding_dim),
     )
+    return Encoder(backbone, head, mean, std)

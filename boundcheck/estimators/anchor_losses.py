@@ -13,8 +13,9 @@ from boundcheck.embeddings import EmbeddingSet
 from boundcheck.hardening import terms_for
 from boundcheck.losses import LossKey
 from boundcheck.pairwise.cumulants import CumulantTable
-from boundcheck.pairwise.passes import Task
+from boundcheck.pairwise.passes import Task, in_parallel
 from boundcheck.pairwise.positives import ClassMeansOf, PositiveMeans, augmentation_means
+from boundcheck.pools import SAME
 from boundcheck.spec import Variant
 
 
@@ -41,6 +42,29 @@ class AnchorLosses:
     def mean(self) -> Tensor:
         """(f,) weighted averages over anchors, nats: the plug-in estimates."""
         return weighted_mean(self.value, self.weight)
+
+
+def design_shift(emb: EmbeddingSet, variant: Variant, table: CumulantTable, keys: Sequence[LossKey]) -> Task[Tensor]:
+    """(f,) what is added to the plug-in means where classes' shares are known, nats; zero where they are not.
+
+    Leaving out the anchor's own instance leaves n_c - 1 of its class, so that a pool of several classes holds too
+    little of it: n_c / (n_c - 1) restores its share. Of labels drawn with the instances the n_c - 1 are right.
+    """
+    mixed = [f for f, key in enumerate(keys) if SAME.relations < key.loss.pool.relations]
+    shift = torch.zeros(len(keys), dtype=torch.float64)
+    if not mixed or variant.self_pairs == "include" or not variant.stratified:
+        return shift
+    y = torch.from_numpy(emb.y)
+    count = torch.bincount(y).to(torch.float64)[y[table.anchors // emb.v]]
+    log_weight = table.largest.new_zeros(table.largest.shape)
+    log_weight[:, table.partition.index(SAME.relations)] = torch.log(count / (count - 1).clamp_min(1))
+    wanted = [keys[f] for f in mixed]
+    one, two = yield from in_parallel(
+        anchor_losses(emb, variant, table.reweighted(log_weight), keys=wanted, derivatives=False),
+        anchor_losses(emb, variant, table, keys=wanted, derivatives=False),
+    )
+    shift[mixed] = one.mean - two.mean
+    return shift
 
 
 def weighted_mean(value: Tensor, weight: Tensor) -> Tensor:

@@ -18,12 +18,12 @@ from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
 from boundcheck.estimators.anchor_losses import AnchorLosses
 from boundcheck.estimators.populations import Population
-from boundcheck.estimators.records import TOLERANCE, Cost, LossTable, MarginSummary
+from boundcheck.estimators.records import Cost, LossTable, MarginSummary
 from boundcheck.hardening import Constant, Exponential, Hardening, terms_for
 from boundcheck.inference.influence import standard_error
 from boundcheck.inference.intervals import Share
 from boundcheck.losses import LossKey
-from boundcheck.pairwise.cumulants import CumulantTable
+from boundcheck.pairwise.cumulants import TOLERANCE, CumulantTable
 from boundcheck.pairwise.positives import augmentation_means
 from boundcheck.pools import BY_CLASS
 from boundcheck.spec import Variant

@@ -1,4 +1,7 @@
-"""The beta at which the averaged losses cross: how hard H-SCL must be before UCL bounds it from below."""
+"""The beta at which the averaged losses cross: how hard H-SCL must be before UCL bounds it from below.
+
+docs/theory.md, eq. (32).
+"""
 
 from __future__ import annotations
 
@@ -62,6 +65,62 @@ def crossings(losses: LossTable, worst_case: Mapping[LossKey, Tensor]) -> Task[d
         looked = yield from _look(losses, list(betas), sorted(set().union(*betas.values())))
         for (q, beta), value in looked.items():
             excess[q][beta] = value - ucl[q]
+
+
+def crossing_interval(losses: LossTable, q: float, crossing: float, confidence: float) -> tuple[float, float]:
+    """The betas at which the intervals of H-SCL - UCL hold zero: where the averaged losses of the population cross.
+
+    From corrected gaps at the tilts of the table. In between they are taken to be linear in 1 / (1 + beta), less what
+    makes the plug-in gaps cross where they do; what is not to be relied on may be anything.
+
+    Args:
+        losses: the table.
+        q: Q.
+        crossing: of the plug-in losses, see `crossings`.
+        confidence: of the interval.
+
+    Returns:
+        Both ends; NaN where a loss is missing, inf where no tilt that can be relied on lies above.
+    """
+    ucl = LossKey(UCL, CONSTANT, q)
+    tilts = _tilts(losses, q)
+    if not {ucl, *tilts.values()} <= set(losses.keys):
+        return math.nan, math.nan
+    lower, upper, plain = [], [], []
+    for beta, key in sorted(tilts.items()):
+        gap = losses.gap(key, ucl)
+        low, high = gap.interval(confidence)
+        plain.append((beta, gap.plugin))
+        sure = losses.doubt((ucl, key)) is None and not math.isnan(low)
+        lower.append((beta, low if sure else -math.inf))
+        upper.append((beta, high if sure else math.inf))
+    taken = _reaches_zero(plain)
+    bend = 1 / (1 + crossing) - 1 / (1 + taken) if taken > 0 else 0.0
+    low, high = (_bent(_reaches_zero(curve), bend) for curve in (upper, lower))
+    return low, high
+
+
+def _bent(beta: float, bend: float) -> float:
+    """beta moved by so much in 1 / (1 + beta)."""
+    if beta == 0 or math.isinf(beta):
+        return beta
+    place = 1 / (1 + beta) + bend
+    return max(1 / place - 1, 0.0) if place > 0 else math.inf
+
+
+def _reaches_zero(curve: Sequence[tuple[float, float]]) -> float:
+    """The first beta at which a curve is not below zero, inf where it is below throughout."""
+    for i, (beta, value) in enumerate(curve):
+        if value < 0:
+            continue
+        if i == 0:
+            return beta
+        before, under = curve[i - 1]
+        if math.isinf(value) or math.isinf(under):
+            return before if math.isinf(value) else beta
+        left, right = 1 / (1 + before), 1 / (1 + beta)
+        return 1 / (left + (right - left) * under / (under - value)) - 1
+    return math.inf
 
 
 def _tilts(losses: LossTable, q: float) -> dict[float, LossKey]:

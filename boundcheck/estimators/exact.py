@@ -13,8 +13,14 @@ from torch import Tensor
 from boundcheck._device import resolve_device
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
-from boundcheck.estimators.anchor_losses import AnchorLosses, anchor_losses, instance_weights, normalise_weights
-from boundcheck.estimators.records import TOLERANCE, Cost, LossTable, MarginSummary, share_of
+from boundcheck.estimators.anchor_losses import (
+    AnchorLosses,
+    anchor_losses,
+    design_shift,
+    instance_weights,
+    normalise_weights,
+)
+from boundcheck.estimators.records import Cost, LossTable, MarginSummary, share_of
 from boundcheck.hardening import terms_for
 from boundcheck.inference.influence import (
     density_at_zero,
@@ -28,7 +34,7 @@ from boundcheck.losses import Tilt
 from boundcheck.pairwise.cumulants import CumulantTable, LogSumsOf
 from boundcheck.pairwise.jackknife.functionals import Functional
 from boundcheck.pairwise.jackknife.leave_out import LeaveOneOut, LeaveOneOutOf
-from boundcheck.pairwise.passes import Task, run_one
+from boundcheck.pairwise.passes import Task, in_parallel, run_one
 from boundcheck.pairwise.plan import PairPlan, Tally, choose_dtype, plan_pairs
 from boundcheck.pairwise.ring.shards import ShardedEmbeddings
 from boundcheck.pairwise.ring.sharing import sharded_plan
@@ -72,10 +78,13 @@ def exact_losses(emb: EmbeddingSet, variant: Variant, plan: PairPlan, intervals:
     """`exact` as a task."""
     start, before = time.perf_counter(), plan.tally.pairs
     table = yield LogSumsOf(terms_for(variant.hardenings))
-    losses = yield from anchor_losses(emb, variant, table, derivatives=intervals)
+    losses, shift = yield from in_parallel(
+        anchor_losses(emb, variant, table, derivatives=intervals),
+        design_shift(emb, variant, table, variant.keys if intervals else ()),
+    )
     effects = (yield from leave_one_out(emb, variant, table, losses)) if intervals else None
     cost = Cost(plan.tally.pairs - before, time.perf_counter() - start)
-    return assemble(emb, variant, table, losses, effects, intervals, cost)
+    return assemble(emb, variant, table, losses, effects, intervals, cost, shift=shift)
 
 
 def leave_one_out(
@@ -138,13 +147,20 @@ def pair_plan(
 
 
 def with_groups(emb: EmbeddingSet, variant: Variant) -> EmbeddingSet:
-    """The embeddings with the super-classes that a pool of the variant brings along."""
-    brought = list(dict.fromkeys(loss.pool.groups for loss in variant.losses if loss.pool.groups is not None))
-    if not brought:
+    """The embeddings with the super-classes that the pools of a variant go by: their own, or those of the embeddings.
+
+    Raises:
+        InputError: two pools go by different ones, or the embeddings are sharded without those of a pool.
+    """
+    needed = dict.fromkeys(loss.pool.groups for loss in variant.losses if loss.pool.needs_groups)
+    if len(needed) > 1:
+        raise InputError("losses: pools must agree on the super-classes (groups), received two different; use one")
+    brought = next(iter(needed), None)
+    if brought is None:
         return emb
-    if len(brought) > 1:
-        raise InputError("losses: pools must agree on the super-classes, received two different; use one")
-    return emb.with_groups(list(brought[0]))
+    if isinstance(emb, ShardedEmbeddings):
+        raise InputError("losses: a pool's own groups do not reach other ranks; make them the groups of the embeddings")
+    return emb.with_groups(list(brought))
 
 
 def assemble(
@@ -157,6 +173,7 @@ def assemble(
     cost: Cost,
     estimator: str = "exact",
     k: int | None = None,
+    shift: Tensor | None = None,
 ) -> LossTable:
     """Put the results of the passes together: corrections, influences, Assumption 1."""
     columns = len(losses.keys)
@@ -169,26 +186,33 @@ def assemble(
         if k is None:
             # Row sums are minus the bias of each anchor's weighted loss; weights sum to n v.
             correction = effects.row_sum[:, :columns].sum(0) / losses.weight.sum(0)
-    variance = {} if effects is None else effects.spread
-    draft = LossTable(emb, variant, estimator, k, table, losses, correction, influence, {}, cost, rho_variance=variance)
+    shift = torch.zeros_like(correction) if shift is None or not intervals else shift
+    correction = correction + shift
+    spread, effective = ({}, {}) if effects is None else (effects.spread, effects.effective)
+    draft = LossTable(
+        *(emb, variant, estimator, k, table, losses, correction, influence, {}, cost),
+        rho_variance=spread,
+        effective=effective,
+        shift=shift,
+    )
     weight = draft.weight
     margins = {}
     for index, h in enumerate(variant.hardenings):
         margin = table.margin(h)
         margin = torch.where(torch.isfinite(margin), margin, torch.nan)
-        share = share_of(margin, weight, table.anchors, emb.v, draft.exhaustive)
+        share = share_of(margin, weight, table.anchors, emb.v, draft.exhaustive, draft.rounding)
         ess = None
         if effects is not None:
             ess = effects.ess[Tilt(DIFF, h)]
             others = effects.influence[:, columns + 2 * index] + effects.influence[:, columns + 2 * index + 1]
             scores = instance_influence(
-                (margin >= -TOLERANCE).to(torch.float64),
+                (margin >= -draft.rounding).to(torch.float64),
                 _margin_weight(emb, variant, table, margin),
                 table.anchors,
                 others,
                 torch.from_numpy(emb.y),
                 emb.v,
-                variant.class_prior == "balanced",
+                variant.stratified,
             )
             share = replace(share, se=standard_error(scores))
         margins[h] = MarginSummary(h, margin, share, ess)
@@ -268,7 +292,7 @@ def _influence(
                 effects.influence[:, f] + losses.positive_influence[:, f],
                 y,
                 emb.v,
-                variant.class_prior == "balanced",
+                variant.stratified,
             )
             for f in range(len(losses.keys))
         ],

@@ -1,5 +1,7 @@
 """Losses at finite k, as exact as the limit: how many negatives are infinite?
 
+docs/theory.md, eq. (14):
+
     L^(k) = E log(1 + (Q / k) sum_{i <= k} e^{t_ai - t_ap}),    negatives i.i.d. with weights w_b eta(t_ab),
 
 averaged over positives p (the log inside) and anchors, by quadrature: no draw is made.
@@ -67,7 +69,7 @@ class FiniteLosses:
 
     @property
     def predicted(self) -> Tensor:
-        """(f,) the second-order prediction of k (L - L^(k)).
+        """(f,) the second-order prediction of k (L - L^(k)), docs/theory.md, eq. (17).
 
         Half the mean over anchors and positives of (s cv)^2, with s the slope of the loss in rho and cv the coefficient
         of variation of e^t in the pool.
@@ -280,12 +282,12 @@ def _influence(
         for (q, k), of_positive in zip(at, of_positives, strict=True):
             others[:, columns[q], ks.index(k)] += of_positive
     unsampled = 1 - len(limit.table.anchors) / (emb.n * emb.v) if variant.self_pairs == "include" else 1.0
-    balanced = variant.class_prior == "balanced" and variant.self_pairs == "exclude"
+    stratified = variant.stratified and variant.self_pairs == "exclude"
     out, y = torch.empty_like(others), torch.from_numpy(emb.y)
     for f in range(len(keys)):
         for j in range(len(ks)):
             out[:, f, j] = instance_influence(
-                value[:, f, j], weight[:, f], limit.table.anchors, others[:, f, j], y, emb.v, balanced
+                value[:, f, j], weight[:, f], limit.table.anchors, others[:, f, j], y, emb.v, stratified
             )
     return math.sqrt(unsampled) * out
 

@@ -1,4 +1,7 @@
-"""The mean classifier: linear, with the mean embedding of each class for its weights (Arora et al. 2019)."""
+"""The mean classifier: linear, with the mean embedding of each class for its weights (Arora et al. 2019).
+
+docs/theory.md, eq. (35).
+"""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from boundcheck.embeddings import EmbeddingSet
-from boundcheck.estimators.anchor_losses import anchor_losses
+from boundcheck.estimators.anchor_losses import anchor_losses, design_shift
 from boundcheck.estimators.closed import closed, population_worst_case
 from boundcheck.estimators.critical_beta import crossings, worst_case_losses
 from boundcheck.estimators.exact import assemble, leave_one_out
@@ -56,13 +56,17 @@ def measure(emb: EmbeddingSet, variant: Variant, plan: PairPlan, *, critical: bo
     """
     start, before = time.perf_counter(), plan.tally.pairs
     table: CumulantTable = yield LogSumsOf(terms_for(variant.hardenings))
-    losses, worst = yield from in_parallel(anchor_losses(emb, variant, table), worst_case_losses(emb, variant, table))
+    losses, worst, shift = yield from in_parallel(
+        anchor_losses(emb, variant, table),
+        worst_case_losses(emb, variant, table),
+        design_shift(emb, variant, table, variant.keys),
+    )
     effects, (betas, crossing) = yield from in_parallel(
         leave_one_out(emb, variant, table, losses),
         _critical(assemble(emb, variant, table, losses, None, False, Cost(0, 0.0)), worst, plan, critical),
     )
     cost = Cost(plan.tally.pairs - before, time.perf_counter() - start)
-    return Measured(assemble(emb, variant, table, losses, effects, True, cost), worst, crossing, betas)
+    return Measured(assemble(emb, variant, table, losses, effects, True, cost, shift=shift), worst, crossing, betas)
 
 
 def measure_critical(measured: Measured, plan: PairPlan) -> Task[Measured]:

@@ -1,5 +1,7 @@
 """What a mini-batch makes of the losses: negatives drawn untilted, the tilt put in by weights within the batch.
 
+docs/theory.md, eq. (20):
+
     L_B^(k) = E log(1 + Q sum_i eta(t_ai) e^{t_ai - t_ap} / sum_i eta(t_ai)),    i over k i.i.d. draws from the pool
 
 is what the H-SCL authors' training code computes (Jiang 2022, following Robinson et al. 2021). The draws of L^(k) come

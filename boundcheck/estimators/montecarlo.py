@@ -1,5 +1,7 @@
 """The Monte Carlo estimator: sampled anchors, and optionally k negatives drawn for each from the tilted pool.
 
+docs/theory.md, eq. (61) and eq. (14):
+
     L^(k) = E log(1 + (Q / k) sum_{i <= k} e^{t_ai - t_ap}),    negatives i.i.d. with weights w_b eta(t_ab)
 
 The draws are exact (inverse CDF over the whole pool, no importance weights). Without `negatives` the sampled anchors
@@ -20,7 +22,7 @@ from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
 from boundcheck.estimators.anchor_losses import anchor_losses, instance_weights
 from boundcheck.estimators.dense import in_pool
-from boundcheck.estimators.exact import assemble, exact_losses, leave_one_out, pair_plan
+from boundcheck.estimators.exact import assemble, exact_losses, leave_one_out, pair_plan, with_groups
 from boundcheck.estimators.records import Cost, LossTable
 from boundcheck.hardening import denominator, terms_for
 from boundcheck.losses import Tilt
@@ -126,6 +128,7 @@ def drawn_logits(
     Yields:
         Anchors (rows,) and logits (rows, k); NaN where the pool is empty.
     """
+    emb = with_groups(emb, variant)
     n, v, d = emb.z.shape
     z = torch.from_numpy(emb.z).reshape(-1, d).to(torch.float64)
     weight = instance_weights(torch.from_numpy(emb.y), variant.class_prior).log().repeat_interleave(v)

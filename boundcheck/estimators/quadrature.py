@@ -1,6 +1,6 @@
 """The loss at finite k of every anchor, by quadrature over the Laplace transforms of its pool and of its positives.
 
-With D the pool's transform and P the positives' at u k / Q (see `population.finite`),
+With D the pool's transform and P the positives' at u k / Q (docs/theory.md, eq. (19)),
 
     L^(k)(a) = log 2 sum_g (1 - P(u_g k / Q)) (1 - (1 - D(u_g))^k),
 
@@ -28,7 +28,7 @@ from boundcheck.pools import ALL, SAME
 # What the nodes left out at the lower end may amount to, nats.
 LEFT_OUT = 1e-8
 # Logits of thousands need as many nodes for every anchor: beyond this memory and time are no longer those of a run.
-MOST_NODES = 2048
+MOST_NODES = 4096
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,8 @@ def losses_at(limit: LossTable, key: LossKey, deficit: Tensor, positive: Tensor 
     hit = hit_share(deficit, k)
     if positive is None:
         rho = limit.table.rho(key.tilt.pool, key.hardening)
-        log_v = rho[:, None] + math.log(k) + grid.log_u[:, None] + STEP * torch.arange(grid.nodes)
+        steps = STEP * torch.arange(grid.nodes, dtype=torch.float64)
+        log_v = rho[:, None] + math.log(k) + grid.log_u[:, None] + steps
         return limit.per_anchor(key) + STEP * (hit + torch.expm1(-log_v.exp())).sum(1)
     value = STEP * (((1 - positive) * hit).sum(1) + k * deficit[:, 0])
     return torch.where(torch.isnan(limit.per_anchor(key)), torch.nan, value)

@@ -12,27 +12,20 @@ import torch
 from torch import Tensor
 
 from boundcheck.embeddings import EmbeddingSet
+from boundcheck.embeddings.duplicates import Duplicates
 from boundcheck.estimators.anchor_losses import AnchorLosses, instance_weights, weighted_mean
+from boundcheck.estimators.reliability import Doubt, Null, combination, doubt, effective
 from boundcheck.hardening import Constant, Hardening
 from boundcheck.inference.anytime import anytime_error
 from boundcheck.inference.influence import instance_influence, standard_error, top_share
 from boundcheck.inference.intervals import Estimate, Share
 from boundcheck.losses import LossKey, Tilt
-from boundcheck.pairwise.cumulants import CumulantTable
+from boundcheck.pairwise.cumulants import TOLERANCE, CumulantTable
 from boundcheck.pools import DIFF, SAME
 from boundcheck.spec import Variant
 
-# Nats. Log-sums are good to 1e-5 and a margin is made of four: ties count as met, whatever their rounding.
-TOLERANCE = 4e-5
 # Largest logits are no sums: they are as good as a float32 product, whatever the temperature.
 COSINE_TOLERANCE = 1e-6
-
-# Median numbers of effective negatives, read off results/validation/coverage.csv. At 3 to 15.5 (beta = 10) 95 %
-# intervals of H-SCL and of the gaps cover 0 to 66 % and err on one side, though at 12.6 to 15.1 (beta = 5, n = 400)
-# they hold; from 24 on all cover 93 % and more.
-FAILING_ESS = 16.0
-TOO_LOW_ESS = 20.0  # nothing is decided below: well clear of where intervals fail
-LOW_ESS = 30.0  # a warning below
 
 
 @dataclass(frozen=True)
@@ -50,13 +43,13 @@ class Cost:
 
 @dataclass(frozen=True)
 class MarginSummary:
-    """Assumption 1 at one hardening (Jiang 2022): the anchors' margins m = rho_same - rho_diff.
+    """Assumption 1 at one hardening (Jiang 2022; docs/theory.md, eq. (23)): margins m = rho_same - rho_diff.
 
     Attributes:
         hardening: eta.
         margin: (a,) nats, NaN where undefined (no same-class partner, or an empty tilt).
         share: share of defined anchors with m >= 0 up to rounding.
-        ess: (a,) effective number of instances under eta e^t in the pool `diff`; None without intervals.
+        ess: (a,) effective number of instances under eta e^t in the pool `diff`, eq. (58); None without intervals.
     """
 
     hardening: Hardening
@@ -90,6 +83,18 @@ class LossTable:
         anytime: confidence of intervals that hold at every number of anchors at once, see `inference.anytime`; None
             for intervals at a number of anchors fixed beforehand.
         rho_variance: tilt -> (a,) variance of rho over pools of this size; empty without a bias correction.
+        effective: tilt -> (a,) effective number of instances that rho rests on, in its numerator or denominator,
+            whichever is less; empty without intervals.
+        shift: (f,) what of the correction is due to known class sizes, see `design_shift`.
+        by_parts: (f,) means corrected by disjoint parts of the instances, see `convergence`; None where they were not
+            looked at.
+        pieces: how many parts.
+        shares_in_parts: the shares of Assumption 1 in those parts, averaged: at a number of instances so many times
+            smaller.
+        null: the gap between the losses over all and over other classes when labels are permuted, see `permutation`.
+        duplicates: clusters of near-duplicates; None where there are none, or none were looked for.
+        dropped: (f,) plug-in means without all but one of each cluster.
+        clusters: (n,) what standard errors take for one draw; None where that is the instance.
         anchor_weight: (a,) mean one, where anchors are stratified; None weighs them by the class prior.
     """
 
@@ -106,6 +111,15 @@ class LossTable:
     reason: str = ""
     anytime: float | None = None
     rho_variance: Mapping[Tilt, Tensor] = field(default_factory=dict)
+    effective: Mapping[Tilt, Tensor] = field(default_factory=dict)
+    shift: Tensor | float = 0.0
+    by_parts: Tensor | None = None
+    shares_in_parts: Mapping[Hardening, float] = field(default_factory=dict)
+    null: Mapping[Hardening, Null] = field(default_factory=dict)
+    duplicates: Duplicates | None = None
+    dropped: Tensor | None = None
+    clusters: Tensor | None = None
+    pieces: int = 1
     anchor_weight: Tensor | None = None
 
     @property
@@ -118,6 +132,11 @@ class LossTable:
         """The data set itself is the population (self_pairs="include") and seen whole: nothing is left to chance."""
         every_anchor = len(self.table.anchors) == self.emb.n * self.emb.v
         return self.variant.self_pairs == "include" and every_anchor and self.k is None
+
+    @property
+    def rounding(self) -> float:
+        """Nats, what a margin or a difference of two losses may be off by: ties count as met."""
+        return 2 * self.table.rounding
 
     def per_anchor(self, key: LossKey) -> Tensor:
         """(a,) plug-in losses of one key, nats."""
@@ -133,6 +152,18 @@ class LossTable:
         weights[low] = weights.get(low, 0.0) - 1.0  # a loss less itself is zero
         return self.combine(weights)
 
+    def signs(self, keys: tuple[LossKey, ...]) -> Tensor:
+        """(f,) the weights of one loss, or of the second less the first."""
+        return combination(keys, self.keys)
+
+    def contrast(self, keys: tuple[LossKey, ...]) -> Estimate:
+        """One loss, or the second less the first."""
+        return self.loss(keys[0]) if len(keys) == 1 else self.gap(keys[1], keys[0])
+
+    def doubt(self, keys: tuple[LossKey, ...]) -> Doubt | None:
+        """What stands against relying on a loss, or on the second less the first."""
+        return doubt(self, keys)
+
     def combine(self, weights: Mapping[LossKey, float]) -> Estimate:
         """A linear combination of losses with its standard error."""
         w, used = self._columns(weights)
@@ -140,12 +171,20 @@ class LossTable:
         value = plugin + float((w[used] * self.correction[used]).sum())
         if self.influence is None:
             return Estimate(value, plugin, float("nan"))
-        influence = self.influence[:, used] @ w[used]
+        influence = self._by_draw(self.influence[:, used] @ w[used])
         se = standard_error(influence)
         if self.anytime is not None:
             m, total = len(self.table.anchors), self.emb.n * self.emb.v
             se = anytime_error(se, self.sampling_error(weights), m, total, self.anytime)
         return Estimate(value, plugin, se, top_share(influence))
+
+    def _by_draw(self, influence: Tensor) -> Tensor:
+        """Influences (n,) of what was drawn: instances, or clusters of them; scaled so that errors add up alike."""
+        if self.clusters is None:
+            return influence
+        draws = int(self.clusters.max()) + 1
+        summed = influence.new_zeros(draws).index_add_(0, self.clusters, influence)
+        return summed * (draws / len(influence))
 
     def most_influential(self, key: LossKey) -> str:
         """Id of the instance that carries most of the variance of a loss."""
@@ -213,6 +252,9 @@ class LossTable:
                     ci_low=low,
                     ci_high=high,
                     n_anchors=self.anchors_used(key),
+                    ess=effective(self, key),
+                    design=self.variant.design,
+                    reliable=self.doubt((key,)) is None,
                 )
             )
         return pd.DataFrame(rows)
@@ -239,6 +281,7 @@ class LossTable:
             share_high=high,
             median_margin=float(finite.median()) if len(finite) else np.nan,
             min_margin=float(finite.min()) if len(finite) else np.nan,
+            share_in_parts=self.shares_in_parts.get(summary.hardening, np.nan),
             median_ess=summary.median_ess,
             n_anchors=len(finite),
             n_undefined=len(summary.margin) - len(finite),
@@ -252,7 +295,7 @@ class LossTable:
         tolerance = COSINE_TOLERANCE * float(np.square(self.emb.z).sum(2).max()) / self.variant.temperature
         share = share_of(margin, self.weight, self.table.anchors, self.emb.v, self.exhaustive, tolerance)
         row = self._row(MarginSummary(constant, margin, share, None), confidence)
-        return row | dict(hardening="exp", beta=np.inf, median_ess=1.0)
+        return row | dict(hardening="exp", beta=np.inf, median_ess=1.0, share_in_parts=np.nan)
 
     @property
     def weight(self) -> Tensor:

@@ -1,6 +1,6 @@
 """Closed forms: mixtures of von Mises-Fisher classes, and neural collapse, with their exact large-negative limits.
 
-For a class with density vMF(mu, kappa) on the unit sphere,
+For a class with density vMF(mu, kappa) on the unit sphere (docs/theory.md, eq. (46) and eq. (47)),
 
     log E e^{g <x, z> / tau} = log C_d(kappa) - log C_d(|kappa mu + g x / tau|),
     log C_d(k) = (d/2 - 1) log k - (d/2) log 2 pi - log I_{d/2-1}(k),

@@ -88,7 +88,7 @@ class Counterexample:
         return self.embeddings.y
 
     @property
-    def margin(self) -> float:
+    def gap(self) -> float:
         """Rhs - lhs in nats, at 50 digits: the average, or for an exact claim the least over anchors."""
         return self.certificate.margin
 
@@ -138,7 +138,7 @@ class Counterexample:
                 "q": finding.q,
                 "lhs": finding.lhs,
                 "rhs": finding.rhs,
-                "margin": self.margin,
+                "gap": self.gap,
                 "share_holding": finding.share.value if finding.share is not None else None,
                 "premise_share": finding.premise_share,
                 "verdict": self.judgement.verdict,

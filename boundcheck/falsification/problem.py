@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from boundcheck.claims import Claim, Evidence, Finding, Judgement, judge
+from boundcheck.claims.verdicts import is_unmet
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
 from boundcheck.falsification.evidence import dense_evidence
@@ -100,6 +101,10 @@ class Problem:
         Returns:
             The point; None where the claim does not apply.
         """
+        try:
+            self.variant.on(emb)
+        except InputError:  # shrunk to where no anchor has a positive
+            return None
         evidence = evidence_of(emb, self.variant) if z is None else evidence_of(emb, self.variant, z)
         points = [
             self._point(emb, i, judgement, judgement.finding, evidence)
@@ -119,8 +124,8 @@ class Problem:
             return Point(emb, aim, judgement, score, float(score.detach()), share is not None and share < 1)
         margin = _margin(self.claim, finding, weight)
         if margin is None:
-            margin = self._through_losses(finding.margin.value, aim, evidence)
-        violated = judgement.verdict == "violated"
+            margin = self._through_losses(finding.gap.value, aim, evidence)
+        violated = is_unmet(judgement.verdict)
         if self.premise == "free":
             return Point(emb, aim, judgement, margin, float(margin.detach()), violated)
         score = margin + PENALTY * _shortfall(finding, weight)
@@ -137,7 +142,7 @@ class Problem:
             shift = torch.zeros_like(losses.correction)
             shift[f] = SHIFT
             shifted = replace(evidence, losses=replace(losses, correction=losses.correction + shift))
-            follows[f] = (list(self.claim.evaluate(shifted))[aim].margin.value - margin) / SHIFT
+            follows[f] = (list(self.claim.evaluate(shifted))[aim].gap.value - margin) / SHIFT
         if not follows.any():
             return value
         return value + follows @ (means - means.detach())
@@ -152,7 +157,7 @@ def _margin(claim: Claim, finding: Finding, weight: Tensor) -> Tensor | None:
         return None
     if claim.kind == "exact":
         return finding.slack[~torch.isnan(finding.slack)].min()
-    mean, margin = _mean(finding.slack, weight), finding.margin.value
+    mean, margin = _mean(finding.slack, weight), finding.gap.value
     return mean if abs(float(mean.detach()) - margin) <= SAME_MARGIN * (1 + abs(margin)) else None
 
 

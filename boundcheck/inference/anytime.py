@@ -1,8 +1,8 @@
 """Intervals that hold at every sample size at once, so that sampling may stop when they have decided.
 
 An asymptotic confidence sequence with the robust normal-mixture boundary (Waudby-Smith, Arbour, Sinha, Kennedy, Ramdas,
-"Time-uniform central limit theory and asymptotic confidence sequences", Annals of Statistics 52, 2024, Theorem 2.2):
-for the mean of t observations with standard deviation s,
+"Time-uniform central limit theory and asymptotic confidence sequences", Annals of Statistics 52, 2024, Theorem 2.2;
+docs/theory.md, eq. (62)): for the mean of t observations with standard deviation s,
 
     P(for all t: |mean_t - mu| <= s sqrt(2 (t r^2 + 1) / (t^2 r^2) log(sqrt(t r^2 + 1) / alpha))) -> 1 - alpha
 

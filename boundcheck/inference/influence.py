@@ -1,4 +1,6 @@
-"""Influence of each instance on an average over anchors: as an anchor, as a negative, as a positive (theory section 5).
+"""Influence of each instance on an average over anchors: as an anchor, as a negative, as a positive.
+
+docs/theory.md, eq. (55) to eq. (57).
 
 Anchors share their negatives, so they are not independent; instances are. The standard error of an average is that
 of the mean of the instances' influences, and the influences of a difference are the difference of influences.
@@ -23,8 +25,9 @@ def instance_influence(
         others: (n,) weighted sums over anchors of the instance's effect as a negative and as a positive.
         y: (n,) class codes.
         v: views of an instance.
-        stratified: the class prior is fixed (balanced), so influence is centred within classes; but for what the
-            class shares of sampled anchors leave to chance.
+        stratified: the classes' shares are known, so influence is centred within classes, each a sample of its own
+            size; but for what the class shares of sampled anchors leave to chance. What a class of one instance
+            leaves to chance cannot be seen; it is centred on all.
 
     Returns:
         (n,) influences; their mean square over n is the squared standard error.
@@ -38,11 +41,15 @@ def instance_influence(
     by_stratum = total / mass.clamp_min(torch.finfo(value.dtype).tiny)
     overall = total.sum() / mass.sum().clamp_min(torch.finfo(value.dtype).tiny)
     unsampled = 1 - len(anchors) / (len(y) * v)
+    count = torch.bincount(stratum, minlength=strata)
+    by_stratum = torch.where(count > 1, by_stratum, overall)
     mean = (by_stratum + unsampled**0.5 * (overall - by_stratum))[stratum[instance]]
     own = value.new_zeros(len(y)).index_add_(0, instance, weight * (value - mean))
-    count = torch.bincount(stratum, minlength=strata)
     centre = others.new_zeros(strata).index_add_(0, stratum, others) / count.clamp_min(1)
-    return (own + others - centre[stratum]) / v
+    centre = torch.where(count > 1, centre, others.mean())
+    # Over all instances `standard_error` divides by n - 1; a stratum of m leaves m - 1 degrees of freedom.
+    freedom = (count / (count - 1).clamp_min(1) * (len(y) - 1) / len(y)).sqrt()
+    return freedom[stratum] * (own + others - centre[stratum]) / v
 
 
 def standard_error(influence: Tensor) -> float:

@@ -35,15 +35,18 @@ class Estimate:
         return self.top_share > HEAVY_INFLUENCE
 
     def interval(self, confidence: float) -> tuple[float, float]:
-        """Two-sided normal interval."""
+        """Two-sided normal interval, docs/theory.md, eq. (56)."""
         half = float(ndtri((1 + confidence) / 2)) * self.se
         return self.value - half, self.value + half
 
-    def p_value(self, tolerance: float = 0.0) -> float:
-        """Two-sided p-value of value = 0; differences within the rounding tolerance count as zero."""
-        if abs(self.value) <= tolerance:
-            return 1.0
-        return float(2 * ndtr(-abs(self.value) / self.se)) if self.se > 0 else 0.0
+    def p_value(self) -> float:
+        """One-sided p-value of value <= 0: small where the quantity is above zero; NaN where nothing is at chance."""
+        return float(ndtr(-self.value / self.se)) if self.se > 0 else math.nan
+
+    @property
+    def two_sided(self) -> float:
+        """Two-sided p-value of value = 0; NaN where nothing is at chance."""
+        return float(2 * ndtr(-abs(self.value) / self.se)) if self.se > 0 else math.nan
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ class Share:
     def interval(self, confidence: float) -> tuple[float, float]:
         """Korn and Graubard's interval (1998): Clopper-Pearson's at the sample size that the standard error implies.
 
+        docs/theory.md, eq. (59).
         Where every anchor agrees the standard error is zero; the size then is that of n independent instances. Near 0
         and 1, where the score interval of a lone anchor excludes shares it should hold, this one covers what it says
         (results/validation/shares.csv); elsewhere it is a few per cent wider.

@@ -1,4 +1,4 @@
-"""Many claims x hardenings x Q are tested at once: Holm's step-down adjustment."""
+"""Many claims x hardenings x Q are tested at once: Holm's adjustment (docs/theory.md, eq. (60))."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Critical beta: how hard exponential tilting must be before an anchor's H-SCL reaches its UCL.
 
-    beta*(a) = the least beta >= 0 with rho_diff(beta; a) >= K_all(1; a)                                             (4)
+    beta*(a) = the least beta >= 0 with rho_diff(beta; a) >= K_all(1; a)               (docs/theory.md, eq. (31))
 
 rho_diff is smooth and non-decreasing in beta, from K_diff(1) to the largest other-class logit, so beta* exists unless
 that logit lies below K_all(1; a). Safeguarded Newton steps for all anchors at once, from where the table's own
@@ -145,10 +145,12 @@ class TiltedSums(Request[Tensor]):
 
 def _placed(plan: PairPlan, rows: Tensor, out: Tensor) -> Tensor:
     """(4, a) of the rows asked for, from those of all anchors of the plan; zeros for anchors it does not hold."""
-    anchors = torch.cat([chunk.anchor for chunk in plan.anchors]).cpu()
+    anchors = plan.anchor_index
+    if not len(anchors):
+        return out.new_zeros(4, len(rows), device="cpu")
     order = anchors.argsort()
     full = from_rows(plan, anchors[order], out)
-    at = torch.searchsorted(anchors[order], rows).clamp_max(len(anchors) - 1)
+    at = torch.searchsorted(anchors[order], rows.contiguous()).clamp_max(len(anchors) - 1)
     return torch.where(anchors[order][at] == rows, full[:, at], 0.0)
 
 
@@ -160,7 +162,7 @@ class _TiltedSums(Kernel):
         # s is as exact as the logits, and e^s falls off faster than float32 loses the places of s.
         self.powers = plan.powers(self.dtype, True)
         self.parts = parts_of(DIFF, plan.partition)
-        anchors = torch.cat([chunk.anchor for chunk in plan.anchors]).cpu()
+        anchors = plan.anchor_index
         everyone = torch.full((plan.n * plan.v, 2), torch.nan, dtype=torch.float64)
         everyone[asked.rows] = torch.stack([asked.beta, asked.largest], 1)
         given = to_rows(plan, anchors, everyone[anchors].nan_to_num(0.0))

@@ -1,6 +1,6 @@
 """The cumulant table: for every anchor, part of the candidates and term, one log-sum over all pairs.
 
-    L_P(f; a) = log sum_{b in P(a)} w_b f(t_ab),      f(t) = eta(t) e^{gamma t}                                      (2)
+    L_P(f; a) = log sum_{b in P(a)} w_b f(t_ab),      f(t) = eta(t) e^{gamma t}        (docs/theory.md, eq. (10))
 
 With exponential hardening these are the cumulant generating functions K_P(gamma; a) = L_P(gamma) - L_P(0) of the
 logits, and every loss is a difference of two of them. One pass over the pairs fills the table.
@@ -9,7 +9,7 @@ logits, and every loss is a difference of two of them. One pass over the pairs f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any
 
@@ -27,6 +27,9 @@ from boundcheck.pairwise.running_sums import RunningSums
 from boundcheck.pools import DIFF, SAME, Partition, Pool, parts_of
 from boundcheck.spec import Progress
 
+# Nats. Log-sums are promised to 1e-5 and a margin is made of four: what is allowed where no table says more.
+TOLERANCE = 4e-5
+
 
 @dataclass(frozen=True)
 class CumulantTable:
@@ -38,6 +41,7 @@ class CumulantTable:
         largest: (a, parts) float64, the largest logit of each part; -inf where it is empty.
         anchors: (a,) original anchor index (instance * v + view) of each row.
         partition: what the parts are.
+        rounding: nats, what a difference of two log-sums may be off by.
     """
 
     terms: tuple[LogTerm, ...]
@@ -45,6 +49,7 @@ class CumulantTable:
     largest: PerAnchorAndPart
     anchors: AnchorIndex
     partition: Partition
+    rounding: float = TOLERANCE
 
     def log_sum(self, pool: Pool, term: LogTerm) -> Tensor:
         """L_P(f; a) in nats, (a,)."""
@@ -58,6 +63,10 @@ class CumulantTable:
     def margin(self, hardening: Hardening) -> Tensor:
         """m(a; eta) = rho_same - rho_diff in nats (Jiang 2022, Assumption 1 is m >= 0), (a,); NaN where undefined."""
         return self.rho(SAME, hardening) - self.rho(DIFF, hardening)
+
+    def reweighted(self, log_weight: Tensor) -> CumulantTable:
+        """The table with the candidates of each part multiplied by weights, given as logs (a, parts)."""
+        return replace(self, log_sums=self.log_sums + log_weight[:, :, None])
 
     def largest_logit(self, pool: Pool) -> Tensor:
         """max_{b in P} t_ab, (a,): the limit of rho as the tilt grows."""
@@ -105,15 +114,18 @@ class LogSumsOf(Request[CumulantTable]):
         anchors = torch.cat([chunk.anchor for chunk in plan.anchors])
         order = anchors.argsort()
         sums, tops, own = (values[order].cpu() for values in (log_sums, largest, anchors))
-        return CumulantTable(self.terms, sums, tops, own, plan.partition)
+        steepest = max(term.steepness for term in self.terms)
+        return CumulantTable(self.terms, sums, tops, own, plan.partition, plan.rounding(steepest))
 
     def over_candidates(self, one: CumulantTable, two: CumulantTable) -> CumulantTable:
         """Sums add up, largest logits compete."""
         log_sums = torch.logaddexp(one.log_sums, two.log_sums)
-        return CumulantTable(one.terms, log_sums, torch.maximum(one.largest, two.largest), one.anchors, one.partition)
+        largest = torch.maximum(one.largest, two.largest)
+        return replace(one, log_sums=log_sums, largest=largest, rounding=max(one.rounding, two.rounding))
 
     def over_anchors(self, one: CumulantTable, two: CumulantTable) -> CumulantTable:
         """The anchors of both, in ascending order."""
         anchors, order = torch.cat([one.anchors, two.anchors]).sort()
         log_sums, largest = torch.cat([one.log_sums, two.log_sums]), torch.cat([one.largest, two.largest])
-        return CumulantTable(one.terms, log_sums[order], largest[order], anchors, one.partition)
+        rounding = max(one.rounding, two.rounding)
+        return CumulantTable(one.terms, log_sums[order], largest[order], anchors, one.partition, rounding)

@@ -143,16 +143,16 @@ class Tally:
 class PairPlan:
     """All ordered pairs (anchor, candidate) of an embedding set, cut into tiles; logits are <z_a, z_b> / tau."""
 
-    own: Source  # of the anchors
-    guest: Source  # of the candidates; the same but for shards
-    labels: Labels
-    anchors: tuple[Chunk, ...]
-    candidates: tuple[Chunk, ...]
-    order: Tensor  # (m,) original instance index of each candidate, in the order of the plan; m = n but for a shard
+    own: Source = field(repr=False)  # of the anchors
+    guest: Source = field(repr=False)  # of the candidates; the same but for shards
+    labels: Labels = field(repr=False)
+    anchors: tuple[Chunk, ...] = field(repr=False)
+    candidates: tuple[Chunk, ...] = field(repr=False)
+    order: Tensor = field(repr=False)  # (m,) original indices of the candidates, in their order; m < n of a shard
     symmetric: bool  # the anchor chunks are the candidate chunks
     largest_norm: float
     temperature: float
-    weights: Tensor  # (n,) float64
+    weights: Tensor = field(repr=False)  # (n,) float64
     self_pairs: str
     partition: Partition
     precision: str  # "auto", "float32" or "float64"
@@ -191,6 +191,11 @@ class PairPlan:
         """Anchors of a pass."""
         return sum(len(chunk) for chunk in self.anchors)
 
+    @cached_property
+    def anchor_index(self) -> Tensor:
+        """(a,) original index of the anchors, in the order of the rows; a rank's shard may hold none."""
+        return torch.cat([chunk.anchor for chunk in self.anchors]).cpu() if self.anchors else self.order.new_empty(0)
+
     @property
     def pairs(self) -> int:
         """Ordered pairs in one pass."""
@@ -216,6 +221,11 @@ class PairPlan:
     def dtype(self, steepness: float) -> torch.dtype:
         """The precision of logits whose rounding errors are multiplied by this much."""
         return choose_dtype(self.precision, steepness * self.reach)
+
+    def rounding(self, steepness: float) -> float:
+        """What a difference of two of its log-sums may be off by, nats: a few roundings of sums and of exponents."""
+        kind = torch.float64 if self.precision == "float64" else torch.float32
+        return torch.finfo(kind).eps * (32 + 4 * steepness * self.reach)
 
     def powers(self, dtype: torch.dtype, in_float32: bool) -> torch.dtype:
         """Of exponentials of logits in `dtype`: float32 where it will do and nothing else is asked for."""

@@ -1,6 +1,8 @@
 """Means over the positives of an anchor: the loss, and its first two derivatives in rho.
 
-    l(a, p) = softplus(log Q + rho(a) - t_ap),     h(a) = mean over positives p of l(a, p)                           (3)
+    l(a, p) = softplus(log Q + rho(a) - t_ap),     h(a) = mean over positives p of l(a, p)
+
+(docs/theory.md, eq. (4), eq. (9), eq. (48)).
 
 Two modes. "augmentation": the other views of the anchor's instance. "class": every other view with the anchor's label,
 its own instance's other views included; with self_pairs="include" the anchor itself too, as the data set then is the
@@ -172,7 +174,8 @@ class _Positives(Kernel):
         self.plan, self.dtype, self.q = plan, dtype, q
         self.out = torch.zeros(3, len(q), plan.n_anchors, dtype=torch.float64, device=plan.device)
         self.columns = torch.zeros(len(q), len(plan.order), dtype=torch.float64, device=plan.device)
-        self.level = rho + torch.tensor([0.0 if math.isinf(x) else math.log(x) for x in q], device=rho.device)
+        log_q = [0.0 if math.isinf(x) else math.log(x) for x in q]
+        self.level = rho + torch.tensor(log_q, dtype=rho.dtype, device=rho.device)
         self.decoupled = np.isinf(q)
 
 

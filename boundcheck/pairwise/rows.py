@@ -28,6 +28,5 @@ def from_rows(plan: PairPlan, anchors: Tensor, rows: Tensor) -> Tensor:
 
 def _position(plan: PairPlan, anchors: Tensor) -> Tensor:
     """(rows,) the position among `anchors` of every row."""
-    rows = torch.cat([chunk.anchor for chunk in plan.anchors]).cpu()
     ascending, order = anchors.sort()
-    return order[torch.searchsorted(ascending, rows)]
+    return order[torch.searchsorted(ascending, plan.anchor_index)]

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from boundcheck.errors import FileError
+from boundcheck.ingest import reading
 from boundcheck.report.figures import FIGURES, write_figures
 from boundcheck.report.page import summary_html, write_page
 from boundcheck.report.sweep import write_sweep_report
@@ -57,7 +58,8 @@ def render(directory: str | os.PathLike[str]) -> Path:
             fresh, old = Path(name) / "fresh", Path(name) / "old"
             fresh.mkdir()
             old.mkdir()
-            write(fresh)
+            with reading(target, "a run that can be shown", "run it again"):  # tables may not fit together
+                write(fresh)
             for part in sorted(fresh.iterdir()):
                 if (target / part.name).exists():
                     (target / part.name).rename(old / part.name)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from boundcheck.estimators.records import LOW_ESS
-
 CAPTIONS = {
     "losses": (
         "The four losses against hardness",
@@ -26,7 +24,7 @@ CAPTIONS = {
     "margin": (
         "Margin of Assumption 1, anchor by anchor",
         "How far each anchor is from breaking Assumption 1, in nats, for every hardening (one strip each). Anchors "
-        "left of zero (red) break it; the share at or above zero stands on the right.",
+        "left of zero (orange) break it; the share at or above zero stands on the right.",
     ),
     "beta_star": (
         "Critical hardness β*",
@@ -37,7 +35,7 @@ CAPTIONS = {
     "finite_k": (
         "How many negatives are infinitely many",
         "How far each loss at k negatives lies below its limit, over the data's own pools, in nats. Points are "
-        "averages over all draws, none of them made; dashed lines are the second-order prediction, which falls as "
+        "exact averages over all possible draws; dashed lines are the second-order prediction, which falls as "
         "1/k; the darker, the harder. Crosses are what training on mini-batches computes, which draws without the tilt "
         "and weighs within the batch, where it is above its own error; batches in which no negative passes a threshold "
         "have no loss and are left out. The number of negatives at which the points "
@@ -52,19 +50,19 @@ CAPTIONS = {
     "share": (
         "Share of anchors that satisfy Assumption 1",
         "Per cent of the anchors, for every encoder (rows, in blocks of one temperature) and hardening (columns). The "
-        "same colour is the same share everywhere. An asterisk marks cells whose tilt rests on fewer than "
-        f"{LOW_ESS:.0f} effective negatives.",
+        "same colour is the same share everywhere. An asterisk marks cells whose losses are not to be "
+        "relied on.",
     ),
     "gap": (
         "The averaged gap H-UCL − H-SCL",
         "In nats; Theorem 1 says that it is zero or more where Assumption 1 holds everywhere. Blue: H-SCL is the "
         "smaller. Orange: it is the larger. White is zero; colours follow a square-root scale. A question mark: "
-        f"undecided. An asterisk: the tilt rests on fewer than {LOW_ESS:.0f} effective negatives.",
+        "undecided. An asterisk: the losses are not to be relied on.",
     ),
     "verdicts": (
         "Verdicts",
-        "One panel for each claim, the gravest verdict over all Q: ✓ holds, ✗ violated, (✗) violated although nothing "
-        "is contradicted (the premise fails, or the claim is a scenario), ? undecided, – inapplicable. Nothing is "
+        "One panel for each claim, the gravest verdict over all Q: ✓ holds or passes, ● occurs, ✗ violated or fails, "
+        "(✗) violated where the premise fails, ○ does not occur, ? undecided, – inapplicable. Nothing is "
         "drawn where the claim says nothing; claims that apply nowhere have no panel.",
     ),
     "hardest_anchors": (

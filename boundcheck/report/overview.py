@@ -6,10 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from boundcheck.claims.verdicts import GRAVEST_FIRST, is_met, is_unmet
 from boundcheck.report.words import SYMBOL, hardening_label, reading, title
 from boundcheck.runs import Run, records
-
-_GRAVEST_FIRST = ("violated", "undecided", "holds", "inapplicable")
 
 
 @dataclass(frozen=True)
@@ -25,18 +24,29 @@ class Mark:
 def mark(kind: str, verdict: str, premise_share: float) -> Mark:
     """The mark of one row; a violation that contradicts nothing has a style of its own."""
     said = reading(kind, verdict, premise_share)
-    harmless = verdict == "violated" and said != "contradicts the claim"
-    return Mark(verdict, SYMBOL[verdict], said, "harmless" if harmless else verdict)
+    style = _style(verdict, said)
+    symbol = f"({SYMBOL[verdict]})" if verdict == "violated" and style == "harmless" else SYMBOL[verdict]
+    return Mark(verdict, symbol, said, style)
+
+
+def _style(verdict: str, said: str) -> str:
+    """The class that colours it: what is met, what is not and contradicts something or nothing, what is neither."""
+    if is_met(verdict):
+        return "holds"
+    if is_unmet(verdict):
+        return "violated" if verdict == "fails" or "contradicts" in said else "harmless"
+    return verdict
 
 
 def overview(run: Run) -> tuple[list[str], list[tuple[str, list[Mark | None]]]]:
-    """Columns (hardenings), and for each claim its title and marks.
+    """Columns (hardenings), and for each claim about a population its title and marks.
 
     A mark is the gravest over Q, and None where nothing was tested.
     """
-    places = sorted({place(row) for row in records(run.claims)})
+    tested = run.claims[(run.claims["kind"] != "exact") & (run.claims["verdict"] != "inapplicable")]
+    places = sorted({place(row) for row in records(tested)})
     lines = []
-    for claim, rows in run.claims.groupby("claim", sort=False):
+    for claim, rows in tested.groupby("claim", sort=False):
         marks: dict[tuple[int, float, str], list[Mark]] = {}
         for row in records(rows):
             marks.setdefault(place(row), []).append(mark(row.kind, row.verdict, row.premise_share))
@@ -58,4 +68,5 @@ def place_label(at: tuple[int, float, str]) -> str:
 
 def gravest(marks: list[Mark]) -> Mark:
     """The mark that a reader must not miss."""
-    return min(marks, key=lambda m: (_GRAVEST_FIRST.index(m.verdict), m.style == "harmless"))
+    order: tuple[str, ...] = GRAVEST_FIRST
+    return min(marks, key=lambda m: (order.index(m.verdict), m.style == "harmless"))

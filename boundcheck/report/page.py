@@ -133,13 +133,19 @@ def _claim_row(row: Any) -> dict[str, Any]:
         "q": q_label(row.q),
         "lhs": number(row.lhs, row.se),
         "rhs": number(row.rhs, row.se),
-        "gap": interval(row.margin, row.ci_low, row.ci_high),
+        "gap": ("" if row.reliable else "~ ") + interval(row.gap, row.ci_low, row.ci_high),
         "p": p_value(row.p_holm),
         "share": percent(row.share_holding, row.share_low, row.share_high),
         "premise": percent(row.premise_share),
         "mark": mark(row.kind, row.verdict, row.premise_share),
-        "reason": row.reason or reading(row.kind, row.verdict, row.premise_share),
+        "reason": _reason(row),
     }
+
+
+def _reason(row: Any) -> str:
+    """What stands below a row: why the verdict, and what would decide it where there is none."""
+    reason = row.reason or reading(row.kind, row.verdict, row.premise_share)
+    return f"{reason} To decide it: {row.remedy}." if row.remedy else str(reason)
 
 
 def figure_entry(folder: Path, name: str) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def losses_table(run: Run) -> pd.DataFrame:
             "Hardening": _labels(rows),
             "Q": rows["q"].map(q_label),
             "Negatives": ["all" if pd.isna(k) else plain(k) for k in rows["k"]],
-            "Estimate (nats)": _intervals(rows, "estimate"),
+            "Estimate (nats)": _marked(_intervals(rows, "estimate"), rows),
             "Plug-in": [number(r.plugin, r.se) for r in records(rows)],
             "Standard error": rows["se"].map(lambda se: number(se, se)),
             "Anchors": rows["n_anchors"].map(plain),
@@ -49,7 +49,7 @@ def claims_table(run: Run) -> pd.DataFrame:
             "Claim": rows["claim"],
             "Hardening": _labels(rows),
             "Q": rows["q"].map(q_label),
-            "Gap (nats)": _intervals(rows, "margin"),
+            "Gap (nats)": _marked(_intervals(rows, "gap"), rows),
             "p (Holm)": rows["p_holm"].map(p_value),
             "Anchors holding": _shares(rows),
             "Premise met": rows["premise_share"].map(percent),
@@ -183,6 +183,12 @@ def _intervals(rows: pd.DataFrame, column: str) -> list[str]:
         interval(value, low, high)
         for value, low, high in zip(rows[column], rows["ci_low"], rows["ci_high"], strict=True)
     ]
+
+
+def _marked(texts: list[str], rows: pd.DataFrame) -> list[str]:
+    """Intervals, those that are not to be relied on behind a tilde."""
+    sure = rows["reliable"].fillna(True).astype(bool)
+    return [text if reliable else f"~ {text}" for text, reliable in zip(texts, sure, strict=True)]
 
 
 def _shares(rows: pd.DataFrame) -> list[str]:

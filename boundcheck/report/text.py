@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 
 from boundcheck.report.tables import claims_table, is_text, population_table
-from boundcheck.report.words import headline
+from boundcheck.report.words import headline, not_tested, self_checks, to_decide, where
 from boundcheck.runs import Run
 
 
@@ -15,12 +17,20 @@ def summary_text(run: Run) -> str:
     Args:
         run: The run.
     """
-    table = claims_table(run)[["Claim", "Hardening", "Q", "Gap (nats)", "Premise met", "Verdict"]]
+    tested = run.claims[(run.claims["kind"] != "exact") & (run.claims["verdict"] != "inapplicable")]
+    table = claims_table(replace(run, claims=tested))[
+        ["Claim", "Hardening", "Q", "Gap (nats)", "Premise met", "Verdict"]
+    ]
     table["Claim"] = table["Claim"].mask(table["Claim"].duplicated(), "")
     known = population_table(run)
     limits = [] if known.empty else ["", "Exact limits of the population (nats)", "", *_aligned(known)]
     warnings = [f"warning: {warning}" for warning in run.manifest.get("warnings", [])]
-    return "\n".join([headline(run), "", *_aligned(table), *limits, *([""] if warnings else []), *warnings]) + "\n"
+    what = f"{where(run)}\n" if where(run) else ""
+    remedies = ["~ an interval that is not to be relied on"] if "~" in "".join(table["Gap (nats)"]) else []
+    remedies += [f"to decide {name}: {remedy}" for name, remedy in to_decide(run)]
+    others = ["", *self_checks(run), *not_tested(run), *remedies]
+    parts = [headline(run), what, *_aligned(table), *others, *limits, *([""] if warnings else []), *warnings]
+    return "\n".join(parts) + "\n"
 
 
 def _aligned(table: pd.DataFrame) -> list[str]:

@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
+from boundcheck.claims.verdicts import gravest
 from boundcheck.report.format import percent
 from boundcheck.runs import Run, records
 
 KIND = {
-    "exact": "true on every finite data set; a violation would be an error in the computation",
+    "exact": "true on every finite data set: a check of the computation",
     "theorem": "proved under its premise",
-    "scenario": "expected in a plausible scenario, not proved",
-    "conjecture": "believed, not proved; a violation is a counterexample",
+    "conjecture": "conjectured, not proved: a violation is a counterexample",
+    "scenario": "may or may not occur",
 }
 VERDICTS = {
-    "holds": "the interval of the gap lies at or above zero",
+    "holds": "the interval of the gap lies above zero",
     "violated": "the interval of the gap lies below zero",
-    "undecided": "the interval of the gap contains zero, or too few effective negatives carry it",
+    "occurs": "the interval of the gap lies above zero",
+    "does not occur": "the interval of the gap lies below zero",
+    "passes": "met at every anchor, up to rounding",
+    "fails": "not met at some anchor: an error in the computation",
+    "undecided": "the interval of the gap holds zero, or it is not to be relied on; the reason says which",
     "inapplicable": "the data do not meet a requirement of the claim",
 }
-SYMBOL = {"holds": "✓", "violated": "✗", "undecided": "?", "inapplicable": "–"}
+SYMBOL = {
+    "holds": "✓", "violated": "✗", "occurs": "●", "does not occur": "○", "passes": "✓", "fails": "✗", "undecided": "?",
+    "inapplicable": "–",
+}  # fmt: skip
 
 
 def hardening_label(hardening: str, beta: float) -> str:
@@ -57,57 +66,129 @@ def reading(kind: str, verdict: str, premise_share: float) -> str:
 
     A violated inequality contradicts a theorem only where its premise is met.
     """
+    if verdict == "fails":
+        return "error in the computation"
     if verdict != "violated":
         return ""
-    if kind == "scenario":
-        return "scenario does not occur"
     if kind == "conjecture":
         return "counterexample to the conjecture"
-    if premise_share < 1:
-        return "premise fails, no contradiction"
-    return "contradicts the claim"
+    return "premise fails, no contradiction" if premise_share < 1 else f"contradicts the {kind}"
 
 
 def claim_standing(rows: pd.DataFrame) -> str:
-    """One claim over all its rows: contradicted, fails, undecided, holds or inapplicable, the gravest that occurs."""
-    verdicts = set(rows["verdict"])
-    if "violated" in verdicts:
+    """One claim over all its rows, the gravest word that occurs.
+
+    A theorem is contradicted, violated (where its premise fails), undecided, vacuous, held or inapplicable; a scenario
+    occurs, sometimes occurs or does not occur.
+    """
+    word = gravest(rows["verdict"])
+    if word == "violated":
         said = {reading(r.kind, r.verdict, r.premise_share) for r in records(rows)}
-        return "contradicted" if "contradicts the claim" in said else "fails"
-    return next((word for word in ("undecided", "holds") if word in verdicts), "inapplicable")
+        return "contradicted" if any("contradicts" in words for words in said) else "violated"
+    if word == "does not occur" and (rows["verdict"] == "occurs").any():
+        return "sometimes occurs"
+    if word == "holds" and rows.loc[rows["verdict"] == "holds", "vacuous"].astype(bool).all():
+        return "vacuous"
+    return word
 
 
 def headline(run: Run) -> str:
-    """The result in one or two sentences a newcomer understands."""
-    standings: dict[str, list[str]] = {}
+    """The result in a few sentences that a newcomer understands: what is wrong with the encoder, or how the theorems
+    stand, the scenarios, and the premise of the main theorem."""
+    if collapse := run.manifest.get("collapse"):
+        return f"{collapse} Nothing is concluded."
+    standings: dict[str, dict[str, list[str]]] = {}
     for claim, rows in run.claims.groupby("claim", sort=False):
-        standings.setdefault(claim_standing(rows), []).append(title(run, str(claim)))
+        of_kind = standings.setdefault(rows["kind"].iloc[0], {})
+        of_kind.setdefault(claim_standing(rows), []).append(title(run, str(claim)))
+    if failing := standings.get("exact", {}).get("fails"):
+        return f"The computation is in error: {'; '.join(failing)}. Nothing else here is to be relied on."
+    proved = {word: names for kind in ("theorem", "conjecture") for word, names in standings.get(kind, {}).items()}
+    said = [_theorems(proved), _scenarios(standings.get("scenario", {})), _assumption_sentence(run)]
+    return " ".join(sentence for sentence in said if sentence)
+
+
+def where(run: Run) -> str:
+    """What was measured, in a line: instances, views, temperature, confidence, design."""
+    data, config = run.manifest.get("data", {}), run.manifest.get("config", {})
+    if not data:
+        return ""
+    views = f" in {data['v']} views" if data["v"] > 1 else ""
+    known = config.get("design")
+    design = {"iid": ", drawn independently", "fixed": ", class sizes fixed"}.get(str(known), "")
+    confidence = f", confidence {config['confidence']:.0%}" if "confidence" in config else ""
+    size = f"{data['n']:,} instances{views} of {data['c']} classes{design}"
+    return f"{size}; temperature {config['temperature']:g}{confidence}"
+
+
+def self_checks(run: Run) -> list[str]:
+    """One line for the exact statements, which check the computation."""
+    rows = run.claims[(run.claims["kind"] == "exact") & (run.claims["verdict"] != "inapplicable")]
+    if rows.empty:
+        return []
+    by_claim = rows.groupby("claim", sort=False)["verdict"].agg(gravest)
+    failing = [title(run, str(claim)) for claim, verdict in by_claim.items() if verdict == "fails"]
+    said = f"self-checks: {(by_claim == 'passes').sum()} of {len(by_claim)} exact statements pass"
+    return [f"{said}; failing: {'; '.join(failing)}" if failing else said]
+
+
+def not_tested(run: Run) -> list[str]:
+    """One line for each reason why claims do not apply."""
+    rows = run.claims[run.claims["verdict"] == "inapplicable"]
+    reasons: dict[str, list[str]] = {}
+    for row in records(rows):
+        # As flags, for whoever reads this at a terminal.
+        flags = re.sub(r"(\w+)='(\w+)'", lambda m: f"--{m[1].replace('_', '-')} {m[2]}", row.reason)
+        names = reasons.setdefault(flags, [])
+        if row.claim not in names:
+            names.append(row.claim)
+    return [f"not tested: {', '.join(names)}: {reason}" for reason, names in reasons.items()]
+
+
+def to_decide(run: Run) -> list[tuple[str, str]]:
+    """What is undecided, with what would decide it."""
+    rows = run.claims[(run.claims["verdict"] == "undecided") & (run.claims["remedy"].fillna("") != "")]
+    return [(f"{row.claim} ({hardening_label(row.hardening, row.beta)})", row.remedy) for row in records(rows)]
+
+
+_STANDS = {
+    "contradicted": "contradicted", "violated": "violated where the premise fails, which contradicts nothing",
+    "undecided": "undecided", "holds": "confirmed", "vacuous": "vacuous here",
+}  # fmt: skip
+
+
+def _theorems(standings: Mapping[str, list[str]]) -> str:
+    """How many theorems could have failed, and what became of them."""
     tested = sum(len(names) for word, names in standings.items() if word != "inapplicable")
-    return f"{_verdict_sentence(standings, tested)} {_assumption_sentence(run)}".strip()
-
-
-def _verdict_sentence(standings: Mapping[str, list[str]], tested: int) -> str:
-    contradicted, fails = standings.get("contradicted", []), standings.get("fails", [])
-    undecided, holds = standings.get("undecided", []), standings.get("holds", [])
     if tested == 0:
-        return "No claim of the theory applies to these data."
-    if contradicted:
-        return (
-            f"{len(contradicted)} of the {tested} claims tested on this encoder "
-            f"{'is' if len(contradicted) == 1 else 'are'} contradicted: {'; '.join(contradicted)}."
-        )
-    if len(holds) == tested:
-        return f"The theory holds on this encoder: {_all(tested)} hold at every hardness tested."
-    parts = [f"{len(holds)} of the {tested} claims tested hold at every hardness"]
-    if fails:
-        parts.append(f"{len(fails)} {'fails' if len(fails) == 1 else 'fail'} at some ({'; '.join(fails)})")
-    if undecided:
-        parts.append(f"{len(undecided)} cannot be decided from this sample ({'; '.join(undecided)})")
-    return f"Nothing here contradicts the theory: {', '.join(parts)}."
+        return "No theorem about a population applies to these data."
+    parts = [
+        f"{len(standings[word])} {said} ({'; '.join(standings[word])})"
+        for word, said in _STANDS.items()
+        if word in standings
+    ]
+    return f"Of {plural(tested, 'theorem')} tested at every hardness: {', '.join(parts)}."
 
 
-def _all(tested: int) -> str:
-    return "the one claim tested does" if tested == 1 else f"all {tested} claims tested"
+def _scenarios(standings: Mapping[str, list[str]]) -> str:
+    said = {
+        "occurs": "occurs at every hardness tested", "sometimes occurs": "occurs at some hardness, not at all",
+        "does not occur": "does not occur at every hardness tested", "undecided": "is undecided at some hardness",
+    }  # fmt: skip
+    return " ".join(
+        f"Scenario: {name} {words}."
+        for word, words in said.items()
+        for name in (_quoted(t) for t in standings.get(word, []))
+    )
+
+
+def _quoted(text: str) -> str:
+    return f"“{text}”"
+
+
+def plural(count: int, noun: str) -> str:
+    """A count with its noun."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _assumption_sentence(run: Run) -> str:
@@ -117,4 +198,7 @@ def _assumption_sentence(run: Run) -> str:
     low, high = percent(float(shares.min())), percent(float(shares.max()))
     where = low if low == high else f"{low.removesuffix(' %')} to {high}"
     depending = "" if low == high else ", depending on the hardness"
-    return f"Assumption 1, on which its main theorem rests, holds at {where} of the anchors{depending}."
+    return (
+        f"Assumption 1, on which the main theorem rests, holds at {where} of the anchors against pools of this many "
+        f"instances{depending}."
+    )

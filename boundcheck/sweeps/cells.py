@@ -14,31 +14,36 @@ import torch
 
 from boundcheck._files import source_digest
 from boundcheck._places import reserve_folder
-from boundcheck.claims import CLAIMS, Claim
+from boundcheck.claims import Claim
 from boundcheck.errors import FileError
 from boundcheck.runs import Run, load_run, save_run
+from boundcheck.spec import Variant
 
 # What reads or writes files, draws or trains decides no number of a verification.
 _MADE_BY = (
-    "claims", "embeddings/set.py", "estimators", "hardening.py", "inference", "losses.py", "manifest.py",
-    "pairwise", "runs.py", "verification.py", "hardest.py",
+    "claims", "embeddings/set.py", "estimators", "frames.py", "hardening.py", "hardest.py", "inference", "losses.py",
+    "manifest.py", "pairwise", "pools.py", "runs.py", "sequential.py", "spec.py", "verification.py",
 )  # fmt: skip
 
 
-def cell_key(identity: str, settings: Mapping[str, Any], claims: Sequence[Claim]) -> str | None:
+def cell_key(identity: str, variant: Variant, settings: Mapping[str, Any], claims: Sequence[Claim]) -> str | None:
     """SHA-256 (hex) of all that decides a cell's numbers; None where that cannot be known.
 
     Args:
         identity: hash of the embeddings, or of what makes them.
+        variant: of the losses.
         settings: the options of `verify`, each of them plain.
-        claims: what is verified. A claim of the user's own counts by the source of its file; one without a file (in a
-            notebook) or with values of its own (a closure) can change unseen, so its cells are always computed.
+        claims: what is verified. A claim or a hardening of the user's own counts by the source of its file; one without
+            a file (in a notebook) or a claim with values of its own (a closure) can change unseen, so its cells are
+            always computed.
     """
-    own = [_source_of(claim) for claim in claims if CLAIMS.get(claim.id) is not claim]
+    own = [_source_of(claim) for claim in claims if not _is_ours(claim.evaluate)]
+    own += [_file_of(type(h)) for h in variant.tilts if not _is_ours(type(h))]
     if None in own:
         return None
     decides = {
         "embeddings": identity,
+        "variant": repr(variant),
         "settings": dict(settings),
         "claims": [claim.id for claim in claims],
         "own": own,
@@ -72,10 +77,21 @@ def keep_cell(folder: Path, label: str, key: str, run: Run) -> Path:
     return save_run(replace(run, manifest={**run.manifest, "cell": key}), place)
 
 
+def _is_ours(thing: Any) -> bool:
+    """Whether this package defines it, whose source counts as a whole."""
+    return str(thing.__module__).partition(".")[0] == __name__.partition(".")[0]
+
+
 def _source_of(claim: Claim) -> str | None:
     """A hash of the file that defines a claim."""
     function = claim.evaluate
-    if not inspect.isfunction(function) or function.__closure__:
+    return None if not inspect.isfunction(function) or function.__closure__ else _file_of(function)
+
+
+def _file_of(thing: Any) -> str | None:
+    """A hash of the file that defines a function or a class; None where there is none."""
+    try:
+        file = Path(inspect.getsourcefile(thing) or "")
+    except (TypeError, OSError):  # a class of a notebook
         return None
-    file = Path(inspect.getsourcefile(function) or "")
     return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None

@@ -124,16 +124,21 @@ class Grid:
     folder: Path | None
 
     def settings(self) -> dict[str, Any]:
-        """In plain values, but for the temperature and the claims."""
+        """In plain values and names, but for the temperature and the claims."""
         variant, execution = self.variant, self.execution
         return {
             "betas": [h.beta for h in variant.tilts if h.beta is not None],
-            "hardening": [str(h) for h in variant.tilts],
-            "losses": [str(loss) for loss in variant.losses],
+            "hardening": list(dict.fromkeys(h.family for h in variant.tilts)),
+            "losses": [loss.id for loss in variant.losses],
             **{name: getattr(variant, name) for name in ("q", "positives", "self_pairs", "class_prior")},
             **{name: getattr(execution, name) for name in ("estimator", "anchors", "seed", "device", "precision")},
             **self.verifying,
         }
+
+    def key(self, subject: Subject, temperature: float) -> str | None:
+        """Of the cell of an encoder at a temperature, see `cell_key`."""
+        variant, device = self.variant.but(temperature=temperature), resolve_device(self.execution.device).type
+        return cell_key(subject.identity, variant, {**self.settings(), "device": device}, self.claims)
 
     def plain(self) -> Grid:
         """As another rank may receive it: without the progress, which is this one's."""
@@ -160,10 +165,9 @@ def _cells_of(subject: Subject, grid: Grid, temperatures: Sequence[float], so_fa
     cells: list[Cell] = []
     emb: EmbeddingSet | None = None
     folder, progress = grid.folder, grid.execution.progress
-    resolved = {**grid.settings(), "device": resolve_device(grid.execution.device).type}
     for temperature in temperatures:
         where = f"{subject.name}, temperature {temperature:g}, cell {so_far[0] + len(cells) + 1} of {so_far[1]}"
-        key = cell_key(subject.identity, {**resolved, "temperature": temperature}, grid.claims) if folder else None
+        key = grid.key(subject, temperature) if folder else None
         kept = find_cell(folder, key) if folder and key else None
         if kept is not None:
             if progress is not None:

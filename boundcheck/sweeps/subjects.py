@@ -11,13 +11,14 @@ from typing import Any, TypeAlias
 
 from safetensors import safe_open
 
-from boundcheck._files import load_tensors
 from boundcheck.cache import cached_extract, extraction_key
-from boundcheck.data import ImageSet, load_dataset
+from boundcheck.checkpoints import load_encoder
+from boundcheck.data import Samples, load_dataset
 from boundcheck.embeddings import EmbeddingSet, load_embeddings
-from boundcheck.encoders import load_checkpoint
+from boundcheck.encoders import Checkpoint
 from boundcheck.errors import FileError, InputError
-from boundcheck.extraction import extract
+from boundcheck.extraction import default_views, extract
+from boundcheck.ingest import load_tensors
 from boundcheck.spec import Execution
 
 Encoders: TypeAlias = Mapping[str, EmbeddingSet | str | Path] | Sequence[str | Path]
@@ -49,19 +50,26 @@ class Encoding:
     Attributes:
         dataset: what checkpoints encode; None for what each was trained on.
         split, data_dir: of the data set, as of `load_dataset`.
-        views: of each image, as of `extract`.
-        arch: as of `load_checkpoint`.
+        views, layer: as of `extract`.
+        arch, checkpoint_format, trust_checkpoint: as of `load_encoder`.
         normalize: scale the rows of embeddings files to norm 1.
         cache: read embeddings from the cache, and keep them there.
     """
 
     dataset: str | None = None
     split: str = "test"
-    views: int = 2
+    views: int | None = None
+    layer: str | None = None
     data_dir: Path | None = None
     arch: str | None = None
+    checkpoint_format: str | None = None
+    trust_checkpoint: bool = False
     normalize: bool = True
     cache: bool = True
+
+    def read(self, path: Path) -> Checkpoint:
+        """The checkpoint in a file."""
+        return load_encoder(path, format=self.checkpoint_format, arch=self.arch, trust=self.trust_checkpoint)
 
 
 def subjects_of(encoders: Encoders, encoding: Encoding, execution: Execution) -> tuple[Subject, ...]:
@@ -80,9 +88,9 @@ def subjects_of(encoders: Encoders, encoding: Encoding, execution: Execution) ->
     named = dict(encoders) if isinstance(encoders, Mapping) else names_of([Path(path) for path in encoders])
     if not named:
         raise InputError("encoders: expected at least one checkpoint or embeddings, received none; name one")
-    images: dict[str, ImageSet] = {}
+    images: dict[str, Samples] = {}
 
-    def images_of(name: str) -> ImageSet:
+    def images_of(name: str) -> Samples:
         if name not in images:
             images[name] = load_dataset(name, encoding.split, encoding.data_dir, progress=execution.progress)
         return images[name]
@@ -115,7 +123,7 @@ def _subject(
     given: EmbeddingSet | str | Path,
     encoding: Encoding,
     execution: Execution,
-    images_of: Callable[[str], ImageSet],
+    images_of: Callable[[str], Samples],
 ) -> Subject:
     if isinstance(given, EmbeddingSet):
         return _of_embeddings(name, given, None)
@@ -133,15 +141,16 @@ def _of_embeddings(name: str, emb: EmbeddingSet, path: Path | None) -> Subject:
 
 
 def _of_checkpoint(
-    name: str, path: Path, encoding: Encoding, execution: Execution, images_of: Callable[[str], ImageSet]
+    name: str, path: Path, encoding: Encoding, execution: Execution, images_of: Callable[[str], Samples]
 ) -> Subject:
-    checkpoint = load_checkpoint(path, encoding.arch)
+    checkpoint = encoding.read(path)
     config, sha256 = checkpoint.config, checkpoint.sha256
     dataset = encoding.dataset or config.dataset
     if dataset is None:
         raise InputError(f"dataset: needed, because '{path}' does not say what it was trained on; name one")
     images = images_of(dataset)
-    how: dict[str, Any] = {"views": encoding.views, "seed": execution.seed, "device": execution.device}
+    views = encoding.views or default_views(images)
+    how: dict[str, Any] = {"views": views, "layer": encoding.layer, "seed": execution.seed, "device": execution.device}
     try:
         identity = extraction_key(checkpoint, images, **how)
     except InputError as error:
@@ -149,7 +158,7 @@ def _of_checkpoint(
 
     def embeddings() -> EmbeddingSet:
         # read again, so that the weights of one encoder at a time are in memory
-        again = load_checkpoint(path, encoding.arch)
+        again = encoding.read(path)
         if again.sha256 != sha256:
             raise FileError(f"{path}: changed during the sweep; start again when nothing writes to it")
         if encoding.cache:

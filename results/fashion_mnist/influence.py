@@ -19,7 +19,7 @@ def main() -> None:
     images = bc.load_dataset("fashion_mnist")
     rows = []
     for encoder in ("ucl", "hucl", "scl", "hscl"):
-        checkpoint = bc.load_checkpoint(f"runs/fashion_mnist/{encoder}/encoder.pt")
+        checkpoint = bc.load_encoder(f"runs/fashion_mnist/{encoder}/encoder.pt")
         emb = bc.extract(checkpoint, images, views=2, seed=0)
         losses = bc.estimate(emb, betas=[1, 2, 5, 10])
         for beta in (1.0, 2.0, 5.0, 10.0):

@@ -26,7 +26,7 @@ classes = [np.flatnonzero(images.labels == label) for label in range(len(images.
 chosen = np.sort(np.concatenate([draw.choice(members, PER_CLASS, replace=False) for members in classes]))
 files = []
 for objective in ("ucl", "hucl", "scl", "hscl"):
-    checkpoint = bc.load_checkpoint(Path("runs/fashion_mnist") / objective / "encoder.pt")
+    checkpoint = bc.load_encoder(Path("runs/fashion_mnist") / objective / "encoder.pt")
     files.append(f"runs/fashion_mnist_sweep/{objective}.npz")
     bc.save_embeddings(bc.extract(checkpoint, images.subset(chosen), seed=SEED), files[-1])
 grid = ["--temperatures", "0.1,0.5,1", "--betas", "0.5,1,2,5,10"]

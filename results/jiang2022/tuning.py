@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from boundcheck.encoders import load_checkpoint
+from boundcheck.checkpoints import load_encoder
 from boundcheck.errors import DivergedError
 from boundcheck.lab.papers.images import load_trial_data, represent
 from boundcheck.lab.papers.presets import JIANG2022
@@ -48,7 +48,7 @@ def measure(run: dict, seed: int, data, folder: Path) -> dict:
         except DivergedError:
             pass
         else:
-            encoder = load_checkpoint(path).encoder
+            encoder = load_encoder(path).encoder
             outputs = [represent(encoder, images)[0] for images in (data.train, data.test)]
             for kind in ("linear", "knn"):
                 row[kind] = probe(kind, outputs[0], data.train.labels, outputs[1], data.test.labels).top1.value

@@ -7,15 +7,18 @@ import math
 from typing import Any
 
 import numpy as np
+import torch
 
 from boundcheck.claims import CLAIMS, Claim, Evidence, Judgement, judge
 from boundcheck.claims.evidence import gather
 from boundcheck.embeddings import EmbeddingSet
-from boundcheck.estimators import estimate
+from boundcheck.estimators import estimate, pair_plan
+from boundcheck.estimators.critical_beta import crossings, worst_case_losses
+from boundcheck.estimators.measured import Measured
 from boundcheck.losses import LossKey
-from boundcheck.spec import Variant
+from boundcheck.pairwise.passes import run_one
+from boundcheck.spec import understood
 
-HOW = ("estimator", "anchors", "negatives", "intervals", "seed")
 FAMILIES = ("exp", "threshold:0.2", "poly:2")
 
 
@@ -46,12 +49,18 @@ def polygon(classes: int = 12, per_class: int = 8) -> EmbeddingSet:
     return EmbeddingSet(np.repeat(z[:, None], 2, axis=1), np.repeat(np.arange(classes), per_class))
 
 
-def evidence_of(emb: EmbeddingSet, crossing: bool = False, **options: Any) -> Evidence:
+def evidence_of(
+    emb: EmbeddingSet, crossing: bool = False, negatives: int | None = None, intervals: bool = True, **options: Any
+) -> Evidence:
     """What claims read; options as in `verify`. The crossing is left out unless it is asked for."""
-    how = {name: options.pop(name) for name in HOW if name in options}
-    spec = Variant(**options).on(emb)
-    losses = estimate(emb, spec, device="cpu", **how)
-    return gather(losses, device="cpu", crossing=crossing)
+    variant, execution = understood(None, None, options | {"device": "cpu"})
+    losses = estimate(emb, variant, execution, negatives=negatives, intervals=intervals)
+    every = len(losses.table.anchors) == emb.n * emb.v
+    plan = pair_plan(emb, losses.variant, execution).of(None if every else losses.table.anchors)
+    worst_case = run_one(plan, worst_case_losses(emb, losses.variant, losses.table))
+    crossed = run_one(plan, crossings(losses, worst_case)) if crossing else {}
+    critical = torch.full((len(losses.table.anchors),), torch.nan, dtype=torch.float64)
+    return gather(Measured(losses, worst_case, crossed, critical), execution, plan)
 
 
 def judged(claim: str | Claim, evidence: Evidence) -> list[Judgement]:
@@ -73,11 +82,11 @@ def with_loss(evidence: Evidence, key: LossKey, change: float, anchor: int | sli
     return dataclasses.replace(evidence, losses=moved)
 
 
-def with_log_sums(evidence: Evidence, group: int, change: float, anchor: int) -> Evidence:
-    """The same evidence with the log-sums of one group (0 same, 1 diff) moved at one row."""
+def with_log_sums(evidence: Evidence, part: int, change: float, anchor: int) -> Evidence:
+    """The same evidence with the log-sums of one part (0 same, 1 diff) moved at one row."""
     table = evidence.losses.table
     log_sums = table.log_sums.clone()
-    log_sums[anchor, group] += change
+    log_sums[anchor, part] += change
     moved = dataclasses.replace(evidence.losses, table=dataclasses.replace(table, log_sums=log_sums))
     return dataclasses.replace(evidence, losses=moved)
 

@@ -108,12 +108,12 @@ def test_an_exact_claim_without_slack_is_its_author_s_mistake(evidence: Evidence
     ],
 )
 def test_the_premise_is_read_beside_the_verdict(evidence: Evidence, value: float, share: float, said: str) -> None:
-    assert said in one(evidence, finding(value, 0.1, premise_share=share), premise="weather").reason
+    assert said in one(evidence, finding(value, 0.1, premise=share), premise="weather").reason
 
 
 def test_the_bias_correction_alone_contradicts_no_theorem(evidence: Evidence) -> None:
     """Where premise and inequality hold on the data, a corrected interval below 0 says that instances are too few."""
-    corrected = Finding("exp", 1.0, 1.0, 0.0, -1.0, Estimate(-1.0, 0.5, 0.1), premise_share=1.0)
+    corrected = Finding("exp", 1.0, 1.0, 0.0, -1.0, Estimate(-1.0, 0.5, 0.1), premise=1.0)
     judgement = one(evidence, corrected, premise="weather")
     assert judgement.verdict == "undecided" and "only the bias correction" in judgement.reason
     failing = dataclasses.replace(corrected, premise_share=0.9)
@@ -122,7 +122,7 @@ def test_the_bias_correction_alone_contradicts_no_theorem(evidence: Evidence) ->
 
 @pytest.mark.parametrize("share", [None, math.nan])
 def test_an_unmeasured_premise_is_not_mentioned(evidence: Evidence, share: float | None) -> None:
-    assert one(evidence, finding(1.0, 0.1, premise_share=share, note="Noted."), premise="weather").reason == "Noted."
+    assert one(evidence, finding(1.0, 0.1, premise=share, note="Noted."), premise="weather").reason == "Noted."
 
 
 def test_no_finding_means_inapplicable(evidence: Evidence) -> None:

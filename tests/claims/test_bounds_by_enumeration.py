@@ -64,7 +64,7 @@ def least_margins(seeds: range) -> dict[str, float]:
             if any(requirement.unmet(evidence.losses) for requirement in claim.requirements):
                 continue
             for finding in claim.evaluate(evidence):
-                least[name] = min(least[name], finding.margin.value)
+                least[name] = min(least[name], finding.gap.value)
     return least
 
 
@@ -84,7 +84,7 @@ def test_bao_s_constants_are_reached_as_k_grows(monkeypatch: pytest.MonkeyPatch)
     spec = Variant(temperature=1000.0, betas=[], positives="class", self_pairs="include").on(emb)
     for name in ("bao_upper", "bao_lower"):
         (finding,) = CLAIMS[name].evaluate(dense_evidence(emb, spec))
-        assert -1e-5 < finding.margin.value < 2e-4
+        assert -1e-5 < finding.gap.value < 2e-4
 
 
 def test_the_quadrature_is_the_enumeration() -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.pairwise.cumulants import CumulantTable
+from boundcheck.pools import ALL, DIFF, SAME, Pool
 from tests.claims.designs import clusters, evidence_of, judged, verdicts
 from tests.oracles.closed_forms import collapsed
 from tests.strategies import embedding_sets
@@ -42,9 +43,9 @@ def test_a_sum_over_all_that_is_not_the_sum_of_its_parts_is_caught(monkeypatch: 
     evidence = evidence_of(clusters(), betas=[1])
     right = CumulantTable.log_sum
 
-    def greater_part(self: CumulantTable, pool: str, term: object) -> torch.Tensor:
-        if pool == "all":
-            return torch.maximum(right(self, "same", term), right(self, "diff", term))
+    def greater_part(self: CumulantTable, pool: Pool, term: object) -> torch.Tensor:
+        if pool is ALL:
+            return torch.maximum(right(self, SAME, term), right(self, DIFF, term))
         return right(self, pool, term)
 
     monkeypatch.setattr(CumulantTable, "log_sum", greater_part)

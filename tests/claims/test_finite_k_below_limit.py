@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-import torch
 
 from boundcheck.claims import Evidence
 from boundcheck.estimators import DEFAULT_KS
@@ -32,7 +31,7 @@ def test_one_logit_alone_leaves_nothing_to_draw() -> None:
     evidence = evidence_of(EmbeddingSet(*collapsed(3, 6, 2)), betas=[2])
     finite = evidence.finite(DEFAULT_KS)
     for loss in ("scl", "hscl"):
-        key = next(key for key in finite.limit.keys if key.loss == loss)
+        key = next(key for key in finite.limit.keys if key.loss.id == loss)
         assert finite.k_epsilon(key, 1e-4) == 1
         assert finite.tables[1].loss(key).plugin == pytest.approx(finite.limit.loss(key).plugin, abs=3e-6)
 
@@ -54,7 +53,11 @@ def test_needs_the_limit() -> None:
     assert judgement.verdict == "inapplicable" and "k = 5" in judgement.reason
 
 
-def test_large_sets_are_checked_at_some_anchors() -> None:
-    evidence: Evidence = evidence_of(clusters(per_class=50), betas=[1])
-    finite = evidence.finite((1, 10))
-    assert len(finite.limit.table.anchors) == 256 and (torch.diff(finite.limit.table.anchors) > 0).all()
+def test_large_sets_are_checked_on_some_instances_with_their_partners() -> None:
+    whole: Evidence = evidence_of(clusters(per_class=120), betas=[1], intervals=False)
+    few = whole.finite((1, 10)).limit
+    assert 128 <= few.emb.n <= 256 and set(few.emb.ids) < set(whole.losses.emb.ids)
+    assert few.emb.c == 3 and few.emb.class_counts.min() >= 2
+    assert len(few.table.anchors) == few.emb.n * few.emb.v
+    small = evidence_of(clusters(per_class=4), betas=[1], intervals=False)
+    assert len(small.finite((1,)).limit.table.anchors) == 24

@@ -9,8 +9,12 @@ import pytest
 import torch
 from scipy.optimize import brentq
 
+from boundcheck.claims import Evidence
 from boundcheck.embeddings import EmbeddingSet
-from boundcheck.estimators.critical_beta import beta_star, planner
+from boundcheck.estimators import pair_plan
+from boundcheck.pairwise.critical import critical_betas
+from boundcheck.pairwise.passes import run_one
+from boundcheck.spec import Execution
 from tests.claims.designs import clusters, evidence_of, judged, polygon, shared_places
 from tests.oracles.closed_forms import collapsed
 
@@ -25,6 +29,13 @@ def polygon_crossing() -> float:
     return float(brentq(lambda b: math.log(np.exp((1 + b) * t).sum() / np.exp(b * t).sum()) - target, 0, 100))
 
 
+def critical_betas_of(evidence: Evidence) -> torch.Tensor:
+    losses = evidence.losses
+    plan = pair_plan(losses.emb, losses.variant, Execution(device="cpu"))
+    betas = [h.beta for h in evidence.tilts if h.beta is not None]
+    return run_one(plan, critical_betas(plan, losses.table, betas))
+
+
 def test_crosses_where_it_must() -> None:
     known = polygon_crossing()
     assert 0.1 < known < 10
@@ -33,7 +44,7 @@ def test_crosses_where_it_must() -> None:
     )
     for q in evidence.q:
         assert evidence.crossing[q] == pytest.approx(known, abs=2e-3)
-    stars = beta_star(evidence.losses, planner(evidence.losses, "cpu", "auto"))
+    stars = critical_betas_of(evidence)
     torch.testing.assert_close(stars, torch.full_like(stars, known), atol=2e-3, rtol=0)
     below, above = judged("hscl_ge_ucl", evidence)[:2]
     assert (below.verdict, above.verdict) == ("violated", "holds")
@@ -71,7 +82,7 @@ def test_not_about_finitely_many_negatives_nor_about_no_tilt() -> None:
 
 def test_premise_is_the_share_of_anchors_beyond_their_critical_hardness() -> None:
     evidence = evidence_of(clusters(spread=0.8), betas=[2])
-    stars = beta_star(evidence.losses, planner(evidence.losses, "cpu", "auto"))
+    stars = critical_betas_of(evidence)
     (judgement,) = judged("hscl_ge_ucl", evidence)
     assert judgement.finding is not None
     share = float((stars <= 2).to(torch.float64).mean())

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.hardening import CONSTANT, denominator
+from boundcheck.pools import ALL, SAME
 from tests.claims.designs import FAMILIES, clusters, confusable_few, evidence_of, judged, shared_places, verdicts
 from tests.strategies import embedding_sets
 
@@ -32,7 +33,7 @@ def test_violated_with_a_failed_premise_does_not_contradict_the_theorem() -> Non
     for judgement in judgements:
         assert judgement.verdict == "violated"
         assert judgement.finding is not None
-        assert judgement.finding.premise_share == 0 and judgement.finding.margin.value < 0
+        assert judgement.finding.premise_share == 0 and judgement.finding.gap.value < 0
         assert "at 0.00% of anchors; the premise fails, so this does not contradict the theorem." in judgement.reason
 
 
@@ -94,7 +95,7 @@ def test_at_every_anchor_the_inequality_is_assumption_1(
             assert (s[m < -1e-5] <= 1e-5).all()
         # Decoupled, the slack is known: rho_all - rho_diff = log(1 + p (e^m - 1)), p the same-class part of the tilt.
         term = denominator(h)
-        p = (losses.table.log_sum("same", term) - losses.table.log_sum("all", term)).exp()
+        p = (losses.table.log_sum(SAME, term) - losses.table.log_sum(ALL, term)).exp()
         expected = torch.log1p(p * torch.expm1(margin))
         slack = slacks[math.inf]
         defined = ~torch.isnan(slack) & ~torch.isnan(margin) & (margin < 50)
@@ -172,9 +173,9 @@ def test_losses_defined_at_different_anchors_are_compared_where_both_are() -> No
     assert finding is not None and finding.slack is not None
     slack = finding.slack[~torch.isnan(finding.slack)]
     assert (slack > 0).all() and len(slack) == 96
-    assert finding.margin.plugin == pytest.approx(float(slack.mean()), abs=1e-6)
-    assert finding.rhs - finding.lhs == pytest.approx(finding.margin.value)
-    assert finding.premise_share == 1 and finding.margin.se > 0
+    assert finding.gap.plugin == pytest.approx(float(slack.mean()), abs=1e-6)
+    assert finding.rhs - finding.lhs == pytest.approx(finding.gap.value)
+    assert finding.premise_share == 1 and finding.gap.se > 0
     assert judgement.verdict == "holds"
     assert "over the 96 anchors at which both losses are defined" in judgement.reason
 
@@ -184,7 +185,7 @@ def test_finitely_many_negatives_at_different_anchors_do_not_compare() -> None:
     evidence = evidence_of(confusable_few(), betas=[], hardening="threshold:0.4", temperature=0.1, negatives=3)
     (h,) = evidence.tilts
     finding = evidence.compare(h, 1.0, evidence.key("hscl", h, 1.0), evidence.key("hucl", h, 1.0))
-    assert math.isnan(finding.margin.value) and "defined at different anchors" in finding.note
+    assert math.isnan(finding.gap.value) and "defined at different anchors" in finding.note
 
 
 def test_a_tilt_that_leaves_a_handful_of_negatives_decides_nothing() -> None:
@@ -192,7 +193,7 @@ def test_a_tilt_that_leaves_a_handful_of_negatives_decides_nothing() -> None:
     evidence = evidence_of(clusters(per_class=60, spread=0.8), betas=[1, 30])
     soft, hard = judged("hscl_le_hucl", evidence)
     assert soft.verdict == "holds" and hard.verdict == "undecided"
-    assert hard.finding is not None and hard.finding.margin.interval(0.95)[0] > 0
+    assert hard.finding is not None and hard.finding.gap.interval(0.95)[0] > 0
     assert "effective negatives: below 20 intervals may cover far less than they say" in hard.reason
     assert math.isnan(hard.p_value) and not math.isnan(soft.p_value)
     population = evidence_of(clusters(per_class=60, spread=0.8), betas=[30], self_pairs="include", positives="class")

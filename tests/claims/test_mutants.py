@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import sys
 from collections.abc import Callable
@@ -12,16 +13,15 @@ import torch
 from pytest import MonkeyPatch
 from torch import Tensor
 
-import boundcheck.estimators.finite as finite
-import boundcheck.losses
-import boundcheck.pairwise.cumulants as cumulants
 import boundcheck.pairwise.positives as positives
 import boundcheck.pairwise.tiles as tiles
 from boundcheck.claims import CLAIMS
 from boundcheck.claims.base import Evidence
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.hardening import Hardening, LogTerm, denominator, numerator
+from boundcheck.losses import LOSSES
 from boundcheck.pairwise.cumulants import CumulantTable
+from boundcheck.pools import ALL, DIFF, SAME, Pool
 from tests.claims.designs import evidence_of, verdicts
 from tests.oracles import literal
 
@@ -52,7 +52,7 @@ def differs_from_the_definitions(found: Evidence) -> bool:
         "poly:3": literal.polynomial(3, TAU),
     }
     for key in losses.keys:
-        eta, group = etas[key.hardening.family], literal.POOL_OF_LOSS[key.loss]
+        eta, group = etas[key.hardening.family], literal.POOL_OF_LOSS[key.loss.id]
         expected = torch.tensor(literal.anchor_losses(problem, group, eta, key.q, "class")).flatten()
         if not torch.allclose(losses.per_anchor(key), expected, atol=1e-5, equal_nan=True):
             return True
@@ -68,35 +68,35 @@ def broken_claims(found: Evidence) -> set[str]:
     return {entry.id for entry in exact if "violated" in verdicts(entry, found)}
 
 
-def patch_log_sum(wrong: Callable[[CumulantTable, str, LogTerm], Tensor]) -> Callable[[MonkeyPatch], None]:
+def patch_log_sum(wrong: Callable[[CumulantTable, Pool, LogTerm], Tensor]) -> Callable[[MonkeyPatch], None]:
     return lambda patch: patch.setattr(CumulantTable, "log_sum", wrong)
 
 
-def patch_rho(wrong: Callable[[CumulantTable, str, Hardening], Tensor]) -> Callable[[MonkeyPatch], None]:
+def patch_rho(wrong: Callable[[CumulantTable, Pool, Hardening], Tensor]) -> Callable[[MonkeyPatch], None]:
     return lambda patch: patch.setattr(CumulantTable, "rho", wrong)
 
 
-def swapped(table: CumulantTable, pool: str, term: LogTerm) -> Tensor:
-    return RIGHT_LOG_SUM(table, {"same": "diff", "diff": "same", "all": "all"}[pool], term)
+def swapped(table: CumulantTable, pool: Pool, term: LogTerm) -> Tensor:
+    return RIGHT_LOG_SUM(table, {SAME: DIFF, DIFF: SAME, ALL: ALL}[pool], term)
 
 
-def only_same(table: CumulantTable, pool: str, term: LogTerm) -> Tensor:
-    return RIGHT_LOG_SUM(table, "same" if pool == "all" else pool, term)
+def only_same(table: CumulantTable, pool: Pool, term: LogTerm) -> Tensor:
+    return RIGHT_LOG_SUM(table, SAME if pool == ALL else pool, term)
 
 
-def total_minus_same(table: CumulantTable, pool: str, term: LogTerm) -> Tensor:
+def total_minus_same(table: CumulantTable, pool: Pool, term: LogTerm) -> Tensor:
     """The cancellation of single precision that separate accumulators avoid."""
-    if pool != "diff":
+    if pool != DIFF:
         return RIGHT_LOG_SUM(table, pool, term)
-    total, same = (RIGHT_LOG_SUM(table, name, term).float() for name in ("all", "same"))
+    total, same = (RIGHT_LOG_SUM(table, whole, term).float() for whole in (ALL, SAME))
     return (total + torch.log1p(-(same - total).exp())).double()
 
 
-def unnormalised(table: CumulantTable, pool: str, hardening: Hardening) -> Tensor:
-    return RIGHT_LOG_SUM(table, pool, cumulants.numerator(hardening))
+def unnormalised(table: CumulantTable, pool: Pool, hardening: Hardening) -> Tensor:
+    return RIGHT_LOG_SUM(table, pool, numerator(hardening))
 
 
-def inverted(table: CumulantTable, pool: str, hardening: Hardening) -> Tensor:
+def inverted(table: CumulantTable, pool: Pool, hardening: Hardening) -> Tensor:
     return -RIGHT_RHO(table, pool, hardening)
 
 
@@ -112,7 +112,7 @@ def tilt(
         return numerator(h) if h.beta is None else LogTerm(1.0 + above(h.beta))
 
     def mutate(patch: MonkeyPatch) -> None:
-        places = [m for name, m in sys.modules.items() if name.startswith(("boundcheck.pairwise.", finite.__name__))]
+        places = [module for name, module in sys.modules.items() if name.startswith("boundcheck.")]
         for module in places:
             for name, wrong in (("denominator", wrong_below), ("numerator", wrong_above)):
                 if hasattr(module, name):
@@ -123,11 +123,15 @@ def tilt(
 
 def own_instance(patch: MonkeyPatch) -> None:
     """The anchor's own instance stays in its pool."""
-    patch.setattr(tiles, "_overlap", lambda first, second: False)
+    right = tiles._parts
+    patch.setattr(
+        tiles, "_parts", lambda plan, *chunks: right(dataclasses.replace(plan, self_pairs="include"), *chunks)
+    )
 
 
 def pools_of_losses(patch: MonkeyPatch) -> None:
-    patch.setattr(boundcheck.losses, "POOL_OF", {"ucl": "diff", "hucl": "diff", "scl": "all", "hscl": "all"})
+    for name, loss in LOSSES.items():
+        patch.setitem(LOSSES, name, dataclasses.replace(loss, pool=DIFF if loss.pool == ALL else ALL))
 
 
 def no_weights(patch: MonkeyPatch) -> None:
@@ -138,15 +142,15 @@ def no_weights(patch: MonkeyPatch) -> None:
 
 def loss_without_q(patch: MonkeyPatch) -> None:
     patch.setattr(positives, "compiled", lambda plan: False)  # tests/pairwise/test_loops.py holds both paths together
-    right = positives._loss
-    patch.setattr(positives, "_loss", lambda rho, t, q: right(rho, t, q if math.isinf(q) else 1.0))
+    right = positives.positive_loss
+    patch.setattr(positives, "positive_loss", lambda rho, t, q: right(rho, t, q if math.isinf(q) else 1.0))
 
 
 def nearest_positive(patch: MonkeyPatch) -> None:
     """Every positive replaced by the nearest: the mean over positives is lost."""
     patch.setattr(positives, "compiled", lambda plan: False)
-    right = positives._loss
-    patch.setattr(positives, "_loss", lambda rho, t, q: right(rho, t.amax(1, keepdim=True).expand_as(t), q))
+    right = positives.positive_loss
+    patch.setattr(positives, "positive_loss", lambda rho, t, q: right(rho, t.amax(1, keepdim=True).expand_as(t), q))
 
 
 FOUR = {"hucl_ge_ucl", "hscl_ge_scl", "monotone_in_beta", "debiased_identity"}

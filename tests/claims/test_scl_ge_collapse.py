@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from boundcheck.claims.scl_ge_collapse import collapse_loss
 from boundcheck.embeddings import EmbeddingSet
+from boundcheck.pools import DIFF
 from tests.claims.designs import FAMILIES, clusters, evidence_of, judged, verdicts, with_loss
 from tests.oracles.closed_forms import collapsed, collapsed_loss
 
@@ -42,7 +43,7 @@ def test_equality_at_neural_collapse_is_not_a_violation(classes: int, temperatur
     assert len(judgements) == 3 * len(QS)
     for judgement in judgements:
         assert judgement.finding is not None
-        assert judgement.finding.margin.value == pytest.approx(0, abs=4e-5)
+        assert judgement.finding.gap.value == pytest.approx(0, abs=4e-5)
         assert judgement.verdict == "holds"
 
 
@@ -62,7 +63,7 @@ def test_never_below_the_bound_on_balanced_data(
     for judgement in judged("scl_ge_collapse", evidence):
         assert judgement.finding is not None
         assert judgement.verdict != "violated"
-        assert not judgement.finding.margin.plugin < -1e-5
+        assert not judgement.finding.gap.plugin < -1e-5
 
 
 def test_a_loss_below_the_bound_is_caught() -> None:
@@ -107,7 +108,7 @@ def test_needs_a_positive_for_every_anchor() -> None:
     emb = EmbeddingSet(np.stack([np.cos(places), np.sin(places)], 1), np.repeat([0, 1, 2], [4, 4, 1]))
     evidence = evidence_of(emb, betas=[], class_prior="balanced", q=[math.inf], temperature=0.02)
     scl = evidence.losses.loss(evidence.key("scl", evidence.exponentials[0], math.inf))
-    tilted = evidence.losses.table.rho("diff", evidence.exponentials[0])
+    tilted = evidence.losses.table.rho(DIFF, evidence.exponentials[0])
     assert scl.plugin > 0 or len(tilted) == 9
     (judgement,) = judged("scl_ge_collapse", evidence)
     assert judgement.verdict == "inapplicable" and "1 have no positive" in judgement.reason

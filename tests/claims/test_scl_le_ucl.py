@@ -33,4 +33,4 @@ def test_holds_with_equality_when_every_class_has_one_instance() -> None:
     evidence = evidence_of(clusters(per_class=1, classes=5), betas=[1])
     (judgement,) = judged("scl_le_ucl", evidence)
     assert judgement.verdict == "holds"
-    assert judgement.finding is not None and judgement.finding.margin.value == 0
+    assert judgement.finding is not None and judgement.finding.gap.value == 0

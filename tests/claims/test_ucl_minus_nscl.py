@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.pairwise.cumulants import CumulantTable
+from boundcheck.pools import ALL
 from tests.claims.designs import clusters, evidence_of, judged, verdicts, with_log_sums
 from tests.strategies import embedding_sets
 
@@ -48,14 +49,14 @@ def test_zero_where_no_instance_has_a_partner() -> None:
 
 def test_a_same_class_sum_too_large_is_caught() -> None:
     evidence = evidence_of(clusters(), betas=[1])
-    assert verdicts("ucl_minus_nscl", with_log_sums(evidence, group=0, change=10.0, anchor=5)) == {"violated"}
+    assert verdicts("ucl_minus_nscl", with_log_sums(evidence, part=0, change=10.0, anchor=5)) == {"violated"}
 
 
 def test_a_sum_over_all_below_its_part_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     evidence = evidence_of(clusters(), betas=[1])
     right = CumulantTable.log_sum
     monkeypatch.setattr(
-        CumulantTable, "log_sum", lambda self, pool, term: right(self, pool, term) - (2.0 if pool == "all" else 0.0)
+        CumulantTable, "log_sum", lambda self, pool, term: right(self, pool, term) - (2.0 if pool is ALL else 0.0)
     )
     (judgement,) = judged("ucl_minus_nscl", evidence)
     assert judgement.verdict == "violated"

@@ -78,7 +78,7 @@ def test_content_is_checked(tmp_path: Path) -> None:
 
 
 def test_absent_says_what_to_do(unchecked, tmp_path: Path) -> None:
-    with pytest.raises(DataMissingError, match=r"download http\S+ http\S+ http\S+ http\S+ and put them in"):
+    with pytest.raises(DataMissingError, match=r"download https\S+ https\S+ https\S+ https\S+ and put them in"):
         load_from(unchecked, "test", data_dir=tmp_path, download=False)
 
 

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from boundcheck.data import pickles
 from boundcheck.data.pickles import read_batch
 from boundcheck.errors import FileError
 
@@ -75,17 +76,16 @@ def test_what_pickle_writes_is_read_as_pickle_reads_it(content, rows, protocol, 
         (b"\x80\x02T\xff\xff\xff\x7f.", "truncated"),
         (b"\x80\x04\x8e" + b"\xff" * 8 + b".", "truncated"),
         (b"\x80\x02\x8b\xff\xff\xff\x7f.", "opcode"),  # LONG4
-        (b"\x80\x02}U\x01a\x8a\xff" + b"\x01" * 255 + b"s.", "more than 8 bytes"),
+        (b"\x80\x02}U\x01a\x8a\xff" + b"\x01" * 255 + b"s.", "more than 16 bytes"),
         (b"}S'a'\nI" + b"9" * 5000 + b"\ns.", "more than 20 digits"),
         (b"}S'a'\n(lp0\ng0\nas.", "a list where"),  # a list in itself
-        (b"\x80\x02}" + b"]" * 3_000_000 + b".", "more than 2,000,000 steps"),
         (b"cos\nsystem\n(S'true'\ntR.", "asks for os.system"),
         (b"\x80\x04\x8c\x02os\x8c\x06system\x93.", "asks for os.system"),
         (b"(S'true'\nios\nsystem\n.", "opcode"),  # INST
-        (b"\x80\x02cnumpy\ndtype\n\x81.", "opcode"),  # NEWOBJ
-        (b"\x80\x02P0\n.", "opcode"),  # PERSID
+        (b"\x80\x02cnumpy\ndtype\n)\x81.", "not a dict"),  # NEWOBJ
+        (b"\x80\x02P0\n.", "beside the stream"),  # PERSID
         (b"\x80\x02\x82\x01.", "opcode"),  # EXT1
-        (b"\x80\x02}cnumpy\nndarray\nK\x01s.", "key that is not text"),
+        (b"\x80\x02}cnumpy\nndarray\nK\x01s.", "neither text nor a number"),
         (b"\x80\x02}U\x01acnumpy\nndarray\ns.", "asks for numpy.ndarray"),
         (b"c_codecs\nencode\n(S'x'\nS'zip'\ntR.", "encoding"),
         (b"", "truncated"),
@@ -103,6 +103,25 @@ def test_hostile_streams(content, reason, tmp_path):
         tracemalloc.stop()
     assert peak < 2e8
     assert "\n" not in str(refusal.value)
+
+
+def test_a_stream_of_too_many_steps_is_not_followed(tmp_path, monkeypatch):
+    """Each opcode pushes a list; a hundredth of the steps that are allowed, and of the memory."""
+    steps = pickles.MOST_STEPS // 100
+    monkeypatch.setattr(pickles, "MOST_STEPS", steps)
+    enough, too_many = (
+        stored(tmp_path / name, b"\x80\x02" + b"]" * lists + b"}.")
+        for name, lists in (("enough", steps - 3), ("too many", 2 * steps))
+    )
+    assert read_batch(enough) == {}
+    tracemalloc.start()
+    try:
+        with pytest.raises(FileError, match=f"more than {steps:,} steps"):
+            read_batch(too_many)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 2e8 / 100
 
 
 def test_no_pickle_machine_is_involved(tmp_path, monkeypatch):

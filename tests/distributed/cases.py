@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 
 from boundcheck.embeddings import EmbeddingSet
-from boundcheck.pairwise.ring.shards import deal
+from boundcheck.pairwise.ring.shards import shard
 from boundcheck.ranks import join_ranks
 from boundcheck.verification import Verification, verify
 
@@ -55,12 +55,11 @@ if __name__ == "__main__":
         results = {}
         for name, (_, _, options) in CASES.items():
             told: list[int] = []
-            emb = deal(embeddings(name), ranks)
+            emb = shard(embeddings(name), ranks)
             result = verify(emb, progress=lambda done, total, unit, told=told: told.append(done), **options)
-            shard = ranks.held["ring"].own
             results[name] = frames(result) | {
                 "told": told,
-                "first_shard": len(shard.z),
+                "first_shard": len(ranks.held["ring"].own.z),
                 "processes": emb.ring.ranks.size,
             }
         ranks.dismiss()

@@ -8,10 +8,11 @@ import torch
 
 import boundcheck.sharded_extraction
 from boundcheck.cache import extraction_key
+from boundcheck.checkpoints import load_encoder
 from boundcheck.cli import main
 from boundcheck.data import load_dataset
 from boundcheck.embeddings import load_embeddings
-from boundcheck.encoders import load_checkpoint, shipped_checkpoint
+from boundcheck.encoders import shipped_checkpoint
 from boundcheck.errors import InputError
 from boundcheck.extraction import extract
 from boundcheck.ranks import Ranks
@@ -79,7 +80,7 @@ def test_a_lost_rank_ends_the_run_with_one_line(how, said, tmp_path, monkeypatch
     # Both shares were kept: the same run again, on one rank, encodes nothing.
     monkeypatch.setenv("BOUNDCHECK_DATA", str(data))
     monkeypatch.setattr(boundcheck.sharded_extraction, "PIECE", PIECE)
-    checkpoint, images = load_checkpoint(shipped_checkpoint()), load_dataset("digits", "test")
+    checkpoint, images = load_encoder(shipped_checkpoint()), load_dataset("digits", "test")
     assert len(list((data / "embeddings").glob("*.npz"))) == -(-len(images) // PIECE) >= 2
 
     def refuse(*_: object, **__: object) -> None:
@@ -95,7 +96,7 @@ def test_a_lost_rank_ends_the_run_with_one_line(how, said, tmp_path, monkeypatch
 
 
 def test_other_images_on_another_machine_are_refused(tmp_path, monkeypatch):
-    checkpoint, images = load_checkpoint(shipped_checkpoint()), load_dataset("digits", "test")
+    checkpoint, images = load_encoder(shipped_checkpoint()), load_dataset("digits", "test")
     options = {"views": 2, "seed": 0, "device": "cpu", "output": "embedding"}
     with pytest.raises(InputError, match="received others on rank 1"):
         extract_sharded(

@@ -1,22 +1,23 @@
 """The beta at which averaged H-SCL meets UCL, and the worst case, against the literal losses."""
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import pytest
+import torch
 from scipy.optimize import brentq
 
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.estimators import critical_beta
-from boundcheck.estimators.critical_beta import BETA_TOLERANCE, beta_star, crossings, planner, worst_case_losses
-from boundcheck.estimators.exact import exact
+from boundcheck.estimators.critical_beta import BETA_TOLERANCE, crossings, worst_case_losses
+from boundcheck.estimators.exact import exact, pair_plan
 from boundcheck.estimators.montecarlo import montecarlo
+from boundcheck.estimators.records import LossTable
 from boundcheck.hardening import CONSTANT, Exponential, LogTerm
 from boundcheck.losses import LOSSES, LossKey
-from boundcheck.pairwise.cumulants import CumulantTable, LogSumsOf
-from boundcheck.pairwise.passes import ask
-from boundcheck.pairwise.plan import PairPlan
+from boundcheck.pairwise.critical import critical_betas
+from boundcheck.pairwise.cumulants import LogSumsOf
+from boundcheck.pairwise.passes import run_one
 from boundcheck.spec import Execution, Variant
 from tests.oracles import literal
 from tests.oracles.bridge import problem_of
@@ -24,9 +25,11 @@ from tests.strategies import clouds
 
 
 def crossing_of(emb: EmbeddingSet, spec: Variant) -> dict[float, float]:
-    losses = exact(emb, spec, Execution(device="cpu"))
-    plan_for = planner(losses, "cpu", "auto")
-    return crossings(losses, plan_for, worst_case_losses(losses, plan_for))
+    spec, execution = spec.on(emb), Execution(device="cpu")
+    plan = pair_plan(emb, spec, execution)
+    losses = exact(emb, spec, execution, plan=plan)
+    worst_case = run_one(plan, worst_case_losses(emb, spec, losses.table))
+    return run_one(plan, crossings(losses, worst_case))
 
 
 @pytest.mark.parametrize("mode", ["augmentation", "class"])
@@ -52,11 +55,11 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many terms each pass asks for."""
     made: list[int] = []
 
-    def counted(plan: PairPlan, terms: Sequence[LogTerm]) -> CumulantTable:
+    def counted(terms: tuple[LogTerm, ...]) -> LogSumsOf:
         made.append(len(terms))
-        return ask(plan, LogSumsOf(terms))
+        return LogSumsOf(terms)
 
-    monkeypatch.setattr(critical_beta, "cumulant_table", counted)
+    monkeypatch.setattr(critical_beta, "LogSumsOf", counted)
     return made
 
 
@@ -117,13 +120,13 @@ def test_a_crossing_at_a_tilt_already_computed():
 
 def test_worst_case_is_the_limit_of_the_tilts():
     emb = EmbeddingSet(*clouds("clustered", n=20, v=2, d=4, seed=1))
-    spec = Variant(0.5, hardening=(), q=(1.0, math.inf))
-    losses = exact(emb, spec, Execution(device="cpu"))
-    worst = worst_case_losses(losses, planner(losses, "cpu", "auto"))
+    spec = Variant(0.5, hardening=(), q=(1.0, math.inf)).on(emb)
+    plan = pair_plan(emb, spec, Execution(device="cpu"))
+    worst = run_one(plan, worst_case_losses(emb, spec, exact(emb, spec, plan=plan).table))
     problem = problem_of(emb, spec)
     assert set(worst) == {LossKey(LOSSES[loss], CONSTANT, q) for loss in ("ucl", "scl") for q in spec.q}
     for key, values in worst.items():
-        expected = literal.anchor_losses(problem, key.tilt.pool, literal.exponential(3e4), key.q, "augmentation")
+        expected = literal.anchor_losses(problem, key.tilt.pool.id, literal.exponential(3e4), key.q, "augmentation")
         np.testing.assert_allclose(values.reshape(20, 2), expected, atol=1e-3)
 
 
@@ -132,8 +135,11 @@ def test_sampled_anchors_have_the_beta_star_of_the_full_run():
     spec = Variant(0.3, hardening=(Exponential(2.0),))
     whole = exact(emb, spec, Execution(device="cpu"))
     part = montecarlo(emb, spec, Execution(anchors=20, device="cpu"))
-    everywhere = beta_star(whole, planner(whole, "cpu", "auto"))
-    some = beta_star(part, planner(part, "cpu", "auto"))
-    expected = everywhere[part.table.anchors]
+    plan = pair_plan(emb, whole.variant, Execution(device="cpu"))
+
+    def betas_of(losses: LossTable) -> torch.Tensor:
+        return run_one(plan.of(losses.table.anchors), critical_betas(plan, losses.table, [2.0]))
+
+    some, expected = betas_of(part), betas_of(whole)[part.table.anchors]
     assert bool(expected.isfinite().any())
     np.testing.assert_allclose(some, expected, rtol=5e-3, atol=5e-3)

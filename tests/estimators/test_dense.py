@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
-from boundcheck.estimators.critical_beta import planner, worst_case_losses
+from boundcheck.estimators.critical_beta import worst_case_losses
 from boundcheck.estimators.dense import dense
-from boundcheck.estimators.exact import exact
+from boundcheck.estimators.exact import exact, pair_plan
+from boundcheck.pairwise.passes import run_one
 from boundcheck.spec import Execution, Variant
 from tests.strategies import embedding_sets
 
@@ -37,7 +38,8 @@ def test_the_same_records_as_the_exact_estimator(emb: EmbeddingSet, **variant: A
     except InputError:
         return  # no positives
     found, worst = dense(emb, spec)
-    expected = exact(emb, spec, Execution(device="cpu", precision="float64"), intervals=False)
+    plan = pair_plan(emb, spec, Execution(device="cpu", precision="float64"))
+    expected = exact(emb, spec, plan=plan)
     torch.testing.assert_close(found.table.log_sums, expected.table.log_sums, **TO_ROUNDING)
     defined = ~found.losses.value.isnan()
     for name in ("value", "weight"):
@@ -47,7 +49,7 @@ def test_the_same_records_as_the_exact_estimator(emb: EmbeddingSet, **variant: A
         torch.testing.assert_close(mine, theirs, **TO_ROUNDING)
     for h in spec.hardenings:
         torch.testing.assert_close(found.margins[h].margin, expected.margins[h].margin, **TO_ROUNDING)
-    for key, values in worst_case_losses(expected, planner(expected, "cpu", "float64")).items():
+    for key, values in run_one(plan, worst_case_losses(emb, spec, expected.table)).items():
         torch.testing.assert_close(worst[key], values, **TO_ROUNDING)
 
 

@@ -9,8 +9,10 @@ import torch
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.estimators.dense import dense
 from boundcheck.estimators.dense_finite import dense_finite_losses, dense_summed_losses
+from boundcheck.estimators.exact import pair_plan
 from boundcheck.estimators.finite import finite_losses
 from boundcheck.estimators.quadrature import summed_losses
+from boundcheck.pairwise.passes import run_one
 from boundcheck.spec import Execution, Variant
 from tests.strategies import clouds
 
@@ -36,7 +38,8 @@ def test_the_visits_give_the_same(emb, options):
             tables[k].losses.value, known.tables[k].losses.value, rtol=0, atol=1e-6, equal_nan=True
         )
     if spec.positives == "class":
-        found, other = dense_summed_losses(limit, z, (1, 64)), summed_losses(limit, (1, 64), precision="float64")
+        plan = pair_plan(emb, spec, Execution(device="cpu", precision="float64"))
+        found, other = dense_summed_losses(limit, z, (1, 64)), run_one(plan, summed_losses(limit, (1, 64)))
         torch.testing.assert_close(found, other, rtol=0, atol=1e-6, equal_nan=True)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import boundcheck as bc
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
-from boundcheck.estimators import LossTable
+from boundcheck.estimators import LossTable, estimate
 from boundcheck.estimators.exact import exact
 from boundcheck.hardening import CONSTANT, Exponential, Threshold
 from boundcheck.losses import HSCL, LossKey

@@ -21,8 +21,8 @@ def test_batches_against_draws_from_the_tilted_pool(positives):
     assert set(frame.k) == {1, 5, 1000} and len(frame) == 3 * len(finite.limit.keys)
     at = frame.set_index(["loss", "hardening", "q", "k"])
     for key in finite.limit.keys:
-        one, five, many = (at.loc[(key.loss, key.hardening.family, key.q, k)] for k in (1, 5, 1000))
-        plain = next(k for k in finite.limit.keys if k.loss == key.loss.removeprefix("h") and k.q == key.q)
+        one, five, many = (at.loc[(key.loss.id, key.hardening.family, key.q, k)] for k in (1, 5, 1000))
+        plain = next(k for k in finite.limit.keys if k.loss.id == key.loss.id.removeprefix("h") and k.q == key.q)
         # One negative leaves nothing to weigh: whatever the tilt, the loss is that of an untilted draw.
         expected = finite.tables[1].loss(plain).plugin
         assert abs(one.minibatch - expected) < 4.5 * one.minibatch_se
@@ -50,7 +50,7 @@ def test_batches_below_a_threshold_have_no_loss_and_are_counted():
     frame = minibatch_frame(limit, (1, 3, 40))
     assert frame.minibatch.notna().all() and (frame.minibatch_undefined[frame.hardening == "constant"] == 0).all()
     hard = frame[(frame.loss == "hucl") & (frame.hardening != "constant")].set_index("k")
-    weight = limit.losses.weight[:, [key.loss for key in limit.keys].index("hucl")]
+    weight = limit.losses.weight[:, [key.loss.id for key in limit.keys].index("hucl")]
     z = torch.from_numpy(emb.z[:, 0])
     passing = ((z @ z.T >= 0.6).sum(1) - 1) / 19
     for k in (1, 3, 40):

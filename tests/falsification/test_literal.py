@@ -42,7 +42,7 @@ def test_literal_definitions(variant: dict[str, Any]) -> None:
     found, worst = literal(emb, spec)
     problem = problem_of(emb, spec)
     for key in spec.keys:
-        eta, group = eta_of(key.hardening, 0.3), oracle.POOL_OF_LOSS[key.loss]
+        eta, group = eta_of(key.hardening, 0.3), oracle.POOL_OF_LOSS[key.loss.id]
         expected = oracle.anchor_losses(problem, group, eta, key.q, spec.positives).flatten()
         np.testing.assert_allclose(found.per_anchor(key).numpy(), expected, atol=1e-12)
         assert found.loss(key).value == pytest.approx(oracle.weighted_mean(problem, expected.reshape(emb.n, -1)))

@@ -17,6 +17,7 @@ from boundcheck.errors import InputError
 from boundcheck.falsification.descent import descend
 from boundcheck.falsification.problem import PENALTY, Point, Problem
 from boundcheck.inference.intervals import Estimate
+from boundcheck.pools import ALL
 from boundcheck.spec import Variant
 
 
@@ -63,7 +64,7 @@ def far_from_centred(evidence: Evidence) -> Iterator[Finding]:
 def test_the_score_is_the_margin_that_is_judged() -> None:
     point, _ = looked_at(problem("hscl_le_hucl"))
     assert point.judgement.finding is not None
-    assert point.margin == pytest.approx(point.judgement.finding.margin.value, abs=1e-12)
+    assert point.margin == pytest.approx(point.judgement.finding.gap.value, abs=1e-12)
     assert point.found == (point.judgement.verdict == "violated")
 
 
@@ -86,7 +87,7 @@ def test_slack_that_does_not_average_to_the_margin_is_not_followed() -> None:
     def misleading(evidence: Evidence) -> Iterator[Finding]:
         (finding,) = by_floats().evaluate(evidence)
         yield Finding(*(getattr(finding, name) for name in ("hardening", "beta", "q", "lhs", "rhs", "margin")),
-                      slack=-evidence.losses.table.largest_logit("all"))  # fmt: skip
+                      slack=-evidence.losses.table.largest_logit(ALL))  # fmt: skip
 
     _, expected = looked_at(problem(by_floats()))
     _, gradient = looked_at(problem(misleading))
@@ -134,7 +135,7 @@ def test_the_premise_itself() -> None:
 def test_a_premise_of_which_only_the_share_is_known(premise: str, score: float) -> None:
     @bc.claim(id="shares", source="here", premise="something")
     def shares(evidence: Evidence) -> Iterator[Finding]:
-        yield Finding(None, None, None, 0.0, -1.0, Estimate(-1.0, -1.0, 0.0), premise_share=0.25)
+        yield Finding(None, None, None, 0.0, -1.0, Estimate(-1.0, -1.0, 0.0), premise=0.25)
 
     point, _ = looked_at(problem(shares, premise))
     assert float(point.score) == pytest.approx(score)
@@ -159,4 +160,5 @@ def test_a_find_on_another_finding_counts() -> None:
 
 
 def test_nothing_to_attack_where_the_claim_does_not_apply() -> None:
-    assert problem("hscl_le_hucl").point(points().subset([0, 1]), 0) is None
+    assert problem("hscl_le_hucl").point(points().subset([0, 1]), 0) is None  # one of each class: no positive
+    assert problem("hscl_le_hucl").point(points().subset([0, 1, 2]), 0) is not None

@@ -19,6 +19,7 @@ from boundcheck.estimators.records import TOLERANCE
 from boundcheck.falsification import Counterexample, search
 from boundcheck.hardening import Hardening
 from boundcheck.pairwise.cumulants import CumulantTable
+from boundcheck.pools import Pool
 from tests.oracles import literal as oracle
 from tests.oracles.bridge import problem_of
 
@@ -200,7 +201,7 @@ def test_a_violated_exact_claim_is_an_error_of_the_program(monkeypatch: pytest.M
     """The estimators' rho with the wrong sign: the evaluation at 50 digits does not share the mistake."""
     right = CumulantTable.rho
 
-    def wrong(table: CumulantTable, pool: str, hardening: Hardening) -> Tensor:
+    def wrong(table: CumulantTable, pool: Pool, hardening: Hardening) -> Tensor:
         return -right(table, pool, hardening)
 
     monkeypatch.setattr(CumulantTable, "rho", wrong)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from boundcheck.embeddings import EmbeddingSet
-from boundcheck.estimators import LossTable
+from boundcheck.estimators import LossTable, estimate
 from boundcheck.hardening import CONSTANT, Exponential
 from boundcheck.inference.influence import (
     density_at_zero,
@@ -18,7 +18,7 @@ from boundcheck.inference.influence import (
     standard_error,
     top_share,
 )
-from boundcheck.losses import LossKey
+from boundcheck.losses import LOSSES, LossKey
 from boundcheck.spec import Variant
 from tests.oracles import literal
 from tests.oracles.bridge import eta_of, problem_of
@@ -44,7 +44,7 @@ def estimated(emb: EmbeddingSet, q: float, mode: str, prior: str) -> LossTable:
 
 def key_of(pool: str, beta: float, q: float) -> LossKey:
     name = {"all": "ucl", "diff": "scl"}[pool]
-    return LossKey("h" + name if beta else name, Exponential(beta) if beta else CONSTANT, q)
+    return LossKey(LOSSES["h" + name if beta else name], Exponential(beta) if beta else CONSTANT, q)
 
 
 @pytest.mark.parametrize("prior", ["empirical", "balanced"])
@@ -96,11 +96,11 @@ def test_the_correction_is_quenouilles(mode, views):
     problem = literal.Problem(emb.z, emb.y, TAU)
     for pool in ("all", "diff"):
         for beta in BETAS:
-            estimate = table.loss(key_of(pool, beta, 1.0))
+            found = table.loss(key_of(pool, beta, 1.0))
             _, bias = jackknife(problem, pool, beta, 1.0, mode)
             # A class positive that is also a negative adds a cross term, left out: a tenth of a standard error here.
-            slack = 0.1 * estimate.se if mode == "class" and pool == "all" else 0.01 * estimate.se
-            assert estimate.value - estimate.plugin == pytest.approx(-bias, abs=slack)
+            slack = 0.1 * found.se if mode == "class" and pool == "all" else 0.01 * found.se
+            assert found.value - found.plugin == pytest.approx(-bias, abs=slack)
 
 
 @pytest.mark.parametrize(
@@ -146,12 +146,12 @@ def test_the_data_as_population_leave_nothing_to_chance():
     spec = Variant(TAU, hardening=(Exponential(2.0),), self_pairs="include")
     table = estimate(emb, spec, device="cpu")
     for key in table.keys:
-        estimate = table.loss(key)
+        found = table.loss(key)
         expected = literal.population_loss(
             problem_of(emb, spec), key.loss.pool.id, eta_of(key.hardening, TAU), 1.0, "augmentation"
         )
-        assert estimate.se == 0.0
-        assert estimate.value == estimate.plugin == pytest.approx(expected, abs=1e-5)
+        assert found.se == 0.0
+        assert found.value == found.plugin == pytest.approx(expected, abs=1e-5)
 
 
 def test_the_share_of_margins_has_the_standard_error_of_a_bootstrap():

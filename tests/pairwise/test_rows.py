@@ -5,10 +5,12 @@ import pytest
 import torch
 
 from boundcheck.embeddings import EmbeddingSet
+from boundcheck.estimators.exact import pair_plan
 from boundcheck.estimators.finite import finite_losses
 from boundcheck.estimators.quadrature import summed_losses
 from boundcheck.pairwise.laplace import pools
 from boundcheck.pairwise.laplace import positives as positive_transforms
+from boundcheck.pairwise.passes import run_one
 from boundcheck.pairwise.plan import plan_pairs
 from boundcheck.pairwise.rows import from_rows, to_rows
 from boundcheck.spec import Execution, Variant
@@ -33,14 +35,15 @@ def test_rows_come_as_chunks_do_and_go_back(anchors):
 @pytest.mark.parametrize("positives", ["augmentation", "class"])
 def test_sampled_anchors_have_the_losses_they_have_among_all_and_no_more_rows(positives, monkeypatch):
     sizes = []
-    for module in (pools, positive_transforms):
+    asked = (pools.PoolTransformsOf, positive_transforms.ClassTransformOf)
+    for request in asked:
 
-        def recorded(plan, new_kernel, _run=module.run_pass, **options):
-            kernel = new_kernel()
+        def recorded(self, plan, _kernel=request.kernel):
+            kernel = _kernel(self, plan)
             sizes.extend(value.shape for value in vars(kernel).values() if isinstance(value, torch.Tensor))
-            return _run(plan, new_kernel, **options)
+            return kernel
 
-        monkeypatch.setattr(module, "run_pass", recorded)
+        monkeypatch.setattr(request, "kernel", recorded)
     spec = Variant(betas=[2.0], positives=positives, self_pairs="include").on(EMB)
     sampled = finite_losses(EMB, spec, (1, 30), Execution(device="cpu"), anchors=SOME)
     assert len(sizes) >= 2 and all(len(SOME) in shape and 120 not in shape for shape in sizes)
@@ -51,7 +54,9 @@ def test_sampled_anchors_have_the_losses_they_have_among_all_and_no_more_rows(po
                 sampled.tables[k].per_anchor(key), whole.tables[k].per_anchor(key)[SOME], rtol=0, atol=1e-6
             )
     if positives == "class":
-        assert torch.allclose(summed_losses(sampled.limit, (4,)), summed_losses(whole.limit, (4,))[SOME], atol=1e-6)
+        plan = pair_plan(EMB, spec, Execution(device="cpu"))
+        some = run_one(plan.of(SOME), summed_losses(sampled.limit, (4,)))
+        assert torch.allclose(some, run_one(plan, summed_losses(whole.limit, (4,)))[SOME], atol=1e-6)
 
 
 def test_influences_of_sampled_anchors_are_those_of_their_share():

@@ -29,7 +29,7 @@ from boundcheck.estimators.closed import closed
 from boundcheck.estimators.records import LOW_ESS
 from boundcheck.estimators.vmf import VmfMixture, simplex
 from boundcheck.hardening import CONSTANT, Exponential
-from boundcheck.losses import UCL, LossKey
+from boundcheck.losses import HSCL, HUCL, SCL, UCL, LossKey
 from boundcheck.manifest import hardware
 from boundcheck.spec import Variant
 
@@ -53,7 +53,7 @@ def quantities(table: LossTable) -> Iterator[dict[str, object]]:
     ucl = LossKey(UCL, CONSTANT, 1.0)
     for beta in (0.0, *BETAS):
         h = Exponential(beta) if beta else CONSTANT
-        high, low = (LossKey(name if beta else name[1:], h, 1.0) for name in ("hucl", "hscl"))
+        high, low = (LossKey(loss, h, 1.0) for loss in ((HUCL, HSCL) if beta else (UCL, SCL)))
         estimates = {"hucl": table.loss(high), "hscl": table.loss(low), "hucl-hscl": table.gap(high, low)}
         if beta:
             estimates["hscl-ucl"] = table.gap(low, ucl)
@@ -98,7 +98,7 @@ def shares(name: str, n: int, seed: int) -> list[dict[str, object]]:
 def limits(name: str, seed: int) -> list[dict[str, object]]:
     """The closed form of the losses and gaps at 10,000 anchors."""
     population = POPULATIONS[name]
-    table = closed(population, Variant(temperature=TEMPERATURE, betas=BETAS).on(population), seed=seed)
+    table = closed(population, Variant(temperature=TEMPERATURE, betas=BETAS).with_views(population.v), seed=seed)
     return [row for row in quantities(table) if row["quantity"] != "share"]
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -18,11 +19,10 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from boundcheck.claims import CLAIMS, judge
-from boundcheck.claims.evidence import gather
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
-from boundcheck.estimators import estimate
 from boundcheck.spec import Variant
+from tests.claims.designs import evidence_of
 from tests.strategies import embedding_sets
 
 SEED = 20220904
@@ -61,14 +61,14 @@ def exact_claims(cases: int) -> pd.DataFrame:
         pairs: str,
         positives: str,
     ) -> None:
+        options: dict[str, Any] = dict(
+            temperature=temperature, betas=betas, q=q, positives=positives, self_pairs=pairs, class_prior=prior
+        )
         try:
-            spec = Variant(
-                temperature=temperature, betas=betas, q=q, positives=positives, self_pairs=pairs, class_prior=prior
-            ).on(emb)
+            Variant(**options).on(emb)
         except InputError:  # no class with a positive
             return
-        losses = estimate(emb, spec, intervals=False, device="cpu")
-        evidence = gather(losses, device="cpu", crossing=False)
+        evidence = evidence_of(emb, intervals=False, **options)
         for claim in EXACT:
             row, tested = found[claim.id], False
             for judgement in judge(claim, evidence, 0.95):

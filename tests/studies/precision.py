@@ -17,12 +17,10 @@ import torch
 from scipy.special import logsumexp
 
 from boundcheck.embeddings import EmbeddingSet
-from boundcheck.estimators.exact import pair_plan
 from boundcheck.hardening import Exponential, terms_for
 from boundcheck.pairwise.cumulants import LogSumsOf
 from boundcheck.pairwise.passes import ask
 from boundcheck.pairwise.plan import plan_pairs
-from boundcheck.spec import Execution, Variant
 from tests.strategies import clouds
 
 SETS = ("random", "clustered", "collapsed", "imbalanced")
@@ -49,19 +47,10 @@ def brute_force(emb: EmbeddingSet, temperature: float, gammas: list[float]) -> n
 def worst_error(emb: EmbeddingSet, temperature: float, beta: float, precision: str = "auto") -> tuple[str, float]:
     """(precision chosen, largest error in nats of any log-sum of one tilt)."""
     hardening = Exponential(beta)
-    chosen = pair_plan(
-        emb, Variant(temperature, hardening=(hardening,)), Execution(device="cpu", precision=precision)
-    ).dtype
-    plan = plan_pairs(
-        torch.from_numpy(emb.z),
-        torch.from_numpy(emb.y),
-        temperature=temperature,
-        dtype=chosen,
-        mixed=precision == "auto",
-        rows=(96, 40),
-        threads=1,
-    )
     terms = terms_for([hardening])
+    z, y = torch.from_numpy(emb.z), torch.from_numpy(emb.y)
+    plan = plan_pairs(z, y, temperature=temperature, precision=precision, rows=(96, 40), threads=1)
+    chosen = LogSumsOf(terms).dtype(plan)
     expected = brute_force(emb, temperature, [term.gamma for term in terms])
     found = ask(plan, LogSumsOf(terms)).log_sums.numpy()
     assert np.array_equal(np.isneginf(found), np.isneginf(expected))

@@ -1,4 +1,4 @@
-"""Sampled anchors and sampled negatives against all pairs, on embeddings of a trained encoder.
+"""Sampled anchors against all anchors, on embeddings of a trained encoder.
 
     python -m tests.studies.sampling --checkpoint runs/fashion_mnist/ucl/encoder.pt --dataset fashion_mnist \
         --out results/validation
@@ -19,58 +19,45 @@ import pandas as pd
 import boundcheck as bc
 from boundcheck.manifest import hardware
 
-ESTIMATORS = ("montecarlo", "multilevel")
-
 
 def compare(
     emb: bc.EmbeddingSet, betas: tuple[float, ...], anchors: int, seeds: int, temperature: float
 ) -> pd.DataFrame:
-    """One row per loss, beta and estimator; pairs and seconds are those of one estimate, `se` its own idea of its error
-    about the data set's value (root mean square over seeds)."""
+    """One row per loss and beta; pairs and seconds are those of one estimate, `se` its own idea of its error about the
+    data set's value (root mean square over seeds)."""
     exact = bc.estimate(emb, temperature=temperature, betas=betas, estimator="exact", intervals=False)
     truth = exact.to_frame()
-    out = []
-    for name in ESTIMATORS:
-        runs = [
-            bc.estimate(
-                emb,
-                temperature=temperature,
-                betas=betas,
-                estimator=name,
-                anchors=anchors,
-                seed=seed,
-                intervals=name == "multilevel",
-            )
-            for seed in range(seeds)
-        ]
-        values = np.array([run.to_frame().plugin for run in runs])
-        # The multilevel estimate is about the data set itself; so is this error of the sampled anchors.
-        errors = np.array(
-            [
-                [run.loss(key).se if name == "multilevel" else run.sampling_error({key: 1.0}) for key in run.keys]
-                for run in runs
-            ]
+    runs = [
+        bc.estimate(
+            emb,
+            temperature=temperature,
+            betas=betas,
+            estimator="montecarlo",
+            anchors=anchors,
+            seed=seed,
+            intervals=False,
         )
-        scatter = values.std(0, ddof=1)
-        out.append(
-            truth[["loss", "beta"]].assign(
-                estimator=name,
-                exact=truth.plugin,
-                mean=values.mean(0),
-                z=(values.mean(0) - truth.plugin) / (scatter / np.sqrt(seeds)),
-                scatter=scatter,
-                se=np.sqrt((errors**2).mean(0)),
-                anchors=anchors,
-                seeds=seeds,
-                pairs=int(np.mean([run.cost.pairs for run in runs])),
-                pairs_exact=exact.cost.pairs,
-                seconds=np.mean([run.cost.seconds for run in runs]),
-                seconds_exact=exact.cost.seconds,
-                n=emb.n,
-                v=emb.v,
-            )
-        )
-    return pd.concat(out, ignore_index=True)
+        for seed in range(seeds)
+    ]
+    values = np.array([run.to_frame().plugin for run in runs])
+    errors = np.array([[run.sampling_error({key: 1.0}) for key in run.keys] for run in runs])
+    scatter = values.std(0, ddof=1)
+    return truth[["loss", "beta"]].assign(
+        estimator="montecarlo",
+        exact=truth.plugin,
+        mean=values.mean(0),
+        z=(values.mean(0) - truth.plugin) / (scatter / np.sqrt(seeds)),
+        scatter=scatter,
+        se=np.sqrt((errors**2).mean(0)),
+        anchors=anchors,
+        seeds=seeds,
+        pairs=int(np.mean([run.cost.pairs for run in runs])),
+        pairs_exact=exact.cost.pairs,
+        seconds=np.mean([run.cost.seconds for run in runs]),
+        seconds_exact=exact.cost.seconds,
+        n=emb.n,
+        v=emb.v,
+    )
 
 
 def main() -> None:
@@ -85,7 +72,7 @@ def main() -> None:
     options = parser.parse_args()
     start = time.perf_counter()
     images = bc.load_dataset(options.dataset, "test")
-    emb = bc.extract(bc.load_checkpoint(options.checkpoint), images, views=2, seed=0)
+    emb = bc.extract(bc.load_encoder(options.checkpoint), images, views=2, seed=0)
     table = compare(emb, tuple(options.betas), options.anchors, options.seeds, options.temperature)
     options.out.mkdir(parents=True, exist_ok=True)
     table.to_csv(options.out / "sampling.csv", index=False, float_format="%.6g")

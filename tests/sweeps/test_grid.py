@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from functools import wraps
 from typing import Any
 
@@ -12,8 +13,11 @@ import boundcheck as bc
 import boundcheck.sweeps.grid
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import BoundcheckError, FileError, InputError
+from boundcheck.plugins import _import_file
 from boundcheck.runs import CLAIM_COLUMNS
+from boundcheck.spec import Execution, Variant
 from boundcheck.sweep_record import SWEEP_COLUMNS, load_sweep
+from boundcheck.sweeps.cells import cell_key
 from boundcheck.verification import verify
 from tests.sweeps.conftest import clusters
 
@@ -26,9 +30,9 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     seen: list[float] = []
 
     @wraps(verify)
-    def counted(emb: EmbeddingSet, **options: Any) -> Any:
-        seen.append(options["temperature"])
-        return verify(emb, **options)
+    def counted(emb: EmbeddingSet, variant: Variant, execution: Execution, **options: Any) -> Any:
+        seen.append(variant.temperature)
+        return verify(emb, variant, execution, **options)
 
     monkeypatch.setattr(boundcheck.sweeps.grid, "verify", counted)
     return seen
@@ -48,6 +52,7 @@ def holm_by_hand(p: list[float]) -> list[float]:
 def test_every_cell_is_what_verify_says_of_it(encoders):
     sweep = bc.sweep(encoders, hardening=["exp", "threshold:0.3"], **GRID)
     table = sweep.to_frame()
+    assert sweep.record.manifest["config"]["hardening"] == ["exp", "threshold:0.3"]
     assert list(table.columns) == ["encoder", "temperature", *CLAIM_COLUMNS]
     for name, emb in encoders.items():
         for tau in GRID["temperatures"]:
@@ -124,11 +129,11 @@ def test_an_interrupted_sweep_goes_on_where_it_was(encoders, tmp_path, monkeypat
     done: list[float] = []
 
     @wraps(verify)
-    def interrupted(emb: EmbeddingSet, **options: Any) -> Any:
+    def interrupted(emb: EmbeddingSet, variant: Variant, execution: Execution, **options: Any) -> Any:
         if len(done) == 3:
             raise KeyboardInterrupt
-        done.append(options["temperature"])
-        return verify(emb, **options)
+        done.append(variant.temperature)
+        return verify(emb, variant, execution, **options)
 
     monkeypatch.setattr(boundcheck.sweeps.grid, "verify", interrupted)
     with pytest.raises(KeyboardInterrupt):
@@ -192,6 +197,25 @@ def test_a_claim_that_can_change_unseen_is_always_computed(encoders, computed, t
         for plus in (5.0, -5.0)
     ]
     assert verdicts == [["holds"], ["violated"]] and computed == [1.0, 1.0]
+
+
+def test_a_hardening_of_ones_own_counts_by_its_file(tmp_path, monkeypatch):
+    path = tmp_path / "step.py"
+
+    def key(height: str) -> str | None:
+        monkeypatch.delitem(sys.modules, "step_of_mine", raising=False)
+        path.write_text(
+            "from dataclasses import dataclass\nfrom boundcheck.hardening import Hardening\n"
+            "@dataclass(frozen=True)\nclass Step(Hardening):\n"
+            "    family = 'step'\n"
+            f"    def log_eta(self, t, temperature):\n        return {height} * (t > 0)\n"
+        )
+        _import_file("step_of_mine", path)
+        return cell_key("some", Variant(hardening=["exp", sys.modules["step_of_mine"].Step()]), {}, [])
+
+    first = key("1")
+    assert first is not None and first != cell_key("some", Variant(), {}, [])
+    assert key("2") != first == key("1")
 
 
 def test_the_gravest_cell_decides_whether_it_failed(encoders):

@@ -9,8 +9,9 @@ import torch
 
 import boundcheck as bc
 import boundcheck.sweeps.grid
+from boundcheck.checkpoints import load_encoder
 from boundcheck.embeddings import save_embeddings
-from boundcheck.encoders import load_checkpoint, save_checkpoint, shipped_checkpoint
+from boundcheck.encoders import save_checkpoint, shipped_checkpoint
 from boundcheck.errors import BoundcheckError, FileError
 from boundcheck.sweeps.subjects import names_of
 from tests.sweeps.conftest import clusters
@@ -43,7 +44,7 @@ def trained(tmp_path: Path) -> Path:
     """The shipped encoder, as if it had been trained at another temperature and beta."""
     from dataclasses import replace
 
-    shipped = load_checkpoint(shipped_checkpoint())
+    shipped = load_encoder(shipped_checkpoint())
     path = tmp_path / "mine" / "encoder.pt"
     save_checkpoint(path, shipped.encoder, replace(shipped.config, temperature=0.25, beta=3.0))
     return path
@@ -51,7 +52,7 @@ def trained(tmp_path: Path) -> Path:
 
 def test_checkpoints_bring_their_temperature_and_beta(trained):
     sweep = bc.sweep([trained, shipped_checkpoint()], claims=["scl_le_ucl"], anchors=50)
-    config, stored = sweep.record.manifest["config"], load_checkpoint(shipped_checkpoint()).config
+    config, stored = sweep.record.manifest["config"], load_encoder(shipped_checkpoint()).config
     assert config["temperatures"] == tuple(sorted({0.25, stored.temperature}))
     assert set(config["betas"]) == {0.5, 1, 2, 3, 5, 10, stored.beta}
     assert set(sweep.to_frame()["encoder"]) == {"mine", "digits"}
@@ -60,7 +61,7 @@ def test_checkpoints_bring_their_temperature_and_beta(trained):
 
 def test_a_checkpoint_and_its_embeddings_agree(trained, tmp_path, monkeypatch):
     path = tmp_path / "emb.npz"
-    save_embeddings(bc.extract(load_checkpoint(trained), bc.load_dataset("digits")), path)
+    save_embeddings(bc.extract(load_encoder(trained), bc.load_dataset("digits")), path)
     torch.save({"z": torch.from_numpy(clusters(1.0).z), "y": torch.arange(60) % 3}, tmp_path / "tensors.pt")
     table = bc.sweep([trained, path, tmp_path / "tensors.pt"], temperatures=[0.5], **FAST).to_frame()
     mine, emb, tensors = (table[table["encoder"] == name].reset_index() for name in ("mine", "emb", "tensors"))
@@ -73,7 +74,7 @@ def test_finished_cells_need_no_embeddings(trained, tmp_path, monkeypatch):
     again = bc.sweep([trained], temperatures=[0.5], cells=tmp_path / "cells", **FAST)
     assert again.record.manifest["cost"]["cells_reused"] == 1
     # the same file name with other weights is another encoder
-    checkpoint = load_checkpoint(trained)
+    checkpoint = load_encoder(trained)
     with torch.no_grad():
         next(checkpoint.encoder.head.parameters()).mul_(1.01)
     save_checkpoint(trained, checkpoint.encoder, checkpoint.config)
@@ -88,7 +89,7 @@ def bad(kind: str, folder: Path) -> tuple[Path, str]:
         path.write_bytes(Path(shipped_checkpoint()).read_bytes()[:1000])
         return path, "checkpoint: must be a complete torch file"
     if kind == "another size":
-        shipped = load_checkpoint(shipped_checkpoint())
+        shipped = load_encoder(shipped_checkpoint())
         from dataclasses import replace
 
         from boundcheck.encoders import build_encoder
@@ -118,7 +119,7 @@ def test_a_checkpoint_written_to_during_the_sweep_ends_it(trained, tmp_path, mon
 
     def then_written(*arguments: Any) -> Any:
         subjects = real(*arguments)
-        checkpoint = load_checkpoint(trained)
+        checkpoint = load_encoder(trained)
         with torch.no_grad():
             next(checkpoint.encoder.head.parameters()).mul_(1.01)
         save_checkpoint(trained, checkpoint.encoder, checkpoint.config)

@@ -19,6 +19,8 @@ def dcl(
 ) -> Float[Tensor, ""]:
     """Debiased contrastive loss of Chuang et al. 2020 (arXiv 2007.00224): `ucl` less its same-class negatives.
 
+    docs/theory.md, eq. (21).
+
     Mean over anchors, mean over positives p, both outside the log, of log(1 + Q g e^{-t_ap}) with
 
         g = max( (mean_b e^{t_ab} - tau_plus mean_p e^{t_ap}) / (1 - tau_plus), e^{-1/temperature} ),

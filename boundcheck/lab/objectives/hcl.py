@@ -21,6 +21,8 @@ def hcl(
 ) -> Float[Tensor, ""]:
     """Hard and debiased contrastive loss of Robinson et al. 2021 (arXiv 2010.04592): `dcl` tilted by e^{beta t}.
 
+    docs/theory.md, eq. (21).
+
     Mean over anchors, mean over positives p, both outside the log, of log(1 + Q g e^{-t_ap}) with
 
         g = max( (sum_b w_b e^{t_ab} - tau_plus sum_p w_p e^{t_ap}) / (1 - tau_plus), e^{-1/temperature} ),

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from boundcheck.data import DATASETS, ImageSet, load_dataset
+from boundcheck.data import DATASETS, ImageSet, load_from
 from boundcheck.encoders import Encoder
 
 from .presets import Training
@@ -38,7 +38,9 @@ class TrialData:
 def load_trial_data(training: Training, data_dir: Path | None) -> TrialData:
     """The images, kept for the next trial of the same data set."""
     # training split first, then the labelled one to test on
-    images, test = (load_dataset(training.dataset, split, data_dir) for split in DATASETS[training.dataset].splits[:2])
+    images, test = (
+        load_from(DATASETS[training.dataset], split, data_dir) for split in DATASETS[training.dataset].splits[:2]
+    )
     return TrialData(_some(images, training.images), test, _some(test, training.held_out))
 
 

@@ -10,9 +10,10 @@ import pandas as pd
 
 from boundcheck._device import resolve_device
 from boundcheck._places import atomic_path
+from boundcheck.checkpoints import load_encoder
 from boundcheck.data import Progress
 from boundcheck.embeddings import EmbeddingSet
-from boundcheck.encoders import Encoder, load_checkpoint
+from boundcheck.encoders import Encoder
 from boundcheck.lab.training import train
 from boundcheck.lab.training.probes import PROBES, probe
 from boundcheck.lab.training.tracker import encode, held_out_views
@@ -46,7 +47,7 @@ def run_trial(
     """
     data = load_trial_data(trial.training, data_dir)
     checkpoint = _train(trial, folder, data, device, command, progress)
-    encoder = load_checkpoint(checkpoint).encoder.to(resolve_device(device))
+    encoder = load_encoder(checkpoint).encoder.to(resolve_device(device))
     if not (folder / "verification").exists():
         training = trial.training
         inputs, labels = held_out_views(data.held_out)

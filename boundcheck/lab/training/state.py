@@ -17,9 +17,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from boundcheck._files import load_tensors
 from boundcheck._places import atomic_path
 from boundcheck.errors import FileError, InputError
+from boundcheck.ingest import load_tensors
 
 from .record import STATE, EpochRecord
 

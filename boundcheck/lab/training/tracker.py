@@ -29,6 +29,7 @@ from boundcheck.estimators import LossTable, estimate
 from boundcheck.hardening import CONSTANT, Hardening
 from boundcheck.lab.objectives import OBJECTIVES, hyperparameters, limit_sentence
 from boundcheck.losses import HSCL, HUCL, SCL, UCL, LossKey
+from boundcheck.spec import Variant
 
 from .epoch_table import EpochTable
 from .record import EpochEnd

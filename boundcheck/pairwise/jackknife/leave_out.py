@@ -7,8 +7,8 @@ anchor a, dropping instance x changes
 
 and an anchor's loss, with slope h' and curvature h'' in rho, by e_x(a) = h'(a) delta - h''(a) delta^2 / 2. One pass
 gives both margins of the matrix e: its row sums are the bias of each anchor's loss (Quenouille's correction), its
-column sums the influence of each instance as a negative (theory section 5; the first-order terms alpha - b are the
-infinitesimal version, biased low where a tilt rests on few instances).
+column sums the influence of each instance as a negative (docs/theory.md, eq. (50) to eq. (55); the first-order terms
+alpha - b are the infinitesimal version, biased low where a tilt rests on few instances).
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class LeaveOneOut:
         shift: tilt -> (a,) sum over instances of delta: minus the bias of rho.
         spread: tilt -> (a,) sum of delta^2: the variance of rho over pools.
         concentration: tilt -> (a,) sum of alpha^2.
+        base: tilt -> (a,) sum of b^2, the same of the denominator.
         row_sum: (a, functionals) sum over instances of e_x(a): minus the bias of the anchor's weighted summand.
         influence: (n, functionals) sum over anchors of e_x(a) for each instance x, in original order.
     """
@@ -46,6 +47,7 @@ class LeaveOneOut:
     shift: dict[Tilt, Tensor]
     spread: dict[Tilt, Tensor]
     concentration: dict[Tilt, Tensor]
+    base: dict[Tilt, Tensor]
     row_sum: Tensor
     influence: Tensor
 
@@ -54,12 +56,18 @@ class LeaveOneOut:
         """tilt -> (a,) effective number of instances under eta e^t."""
         return {tilt: 1 / total for tilt, total in self.concentration.items()}
 
+    @property
+    def effective(self) -> dict[Tilt, Tensor]:
+        """tilt -> (a,) effective number of instances of the sum in rho that rests on fewer, above or below the line."""
+        return {tilt: 1 / torch.maximum(self.concentration[tilt], self.base[tilt]) for tilt in self.base}
+
     def __add__(self, other: LeaveOneOut) -> LeaveOneOut:
         """Over the candidates, or the anchors, of both."""
         return LeaveOneOut(
             _added(self.shift, other.shift),
             _added(self.spread, other.spread),
             _added(self.concentration, other.concentration),
+            _added(self.base, other.base),
             self.row_sum + other.row_sum,
             self.influence + other.influence,
         )
@@ -130,6 +138,7 @@ class LeaveOneOutOf(Request[LeaveOneOut]):
             shift={tilt: sums[0] for tilt, sums in at.items()},
             spread={tilt: sums[1] for tilt, sums in at.items()},
             concentration={tilt: sums[2] for tilt, sums in at.items()},
+            base={tilt: sums[3] for tilt, sums in at.items()},
             influence=by_instance(plan, [kernel.columns for kernel in kernels]),
         )
 
@@ -139,16 +148,16 @@ def _total(parts: list[Tensor]) -> Tensor:
 
 
 def _padded(beyond: Tensor) -> Tensor:
-    """Heavy shares add to the sums of delta and delta^2, not to that of alpha^2."""
-    return torch.cat([beyond, torch.zeros_like(beyond[:1])])
+    """Heavy shares add to the sums of delta and delta^2, not to those of alpha^2 and b^2."""
+    return torch.cat([beyond, torch.zeros_like(beyond)])
 
 
 def _expand(stage: Stage, squares: Tensor, tilt: Tilt) -> Tensor:
-    """(3, a) sums of delta and delta^2 to second order in the shares, and of alpha^2, over the pool of a tilt."""
+    """(4, a) sums of delta and delta^2 to second order in the shares, of alpha^2 and of b^2, over a tilt's pool."""
     h = stage.hardenings.index(tilt.hardening)
-    out = torch.zeros_like(squares[0, 0])
+    out = squares.new_zeros(4, squares.shape[-1])
     for part in stage.parts_of(tilt.pool):
         x, y = (stage.ratio(part, tilt.pool, term(tilt.hardening)).cpu() for term in (numerator, denominator))
         xx, xy, yy = x * x * squares[part, h, 0], x * y * squares[part, h, 1], y * y * squares[part, h, 2]
-        out += torch.stack([(xx - yy) / 2, xx - 2 * xy + yy, xx])
+        out += torch.stack([(xx - yy) / 2, xx - 2 * xy + yy, xx, yy])
     return out

@@ -1,6 +1,6 @@
 """The Laplace transform of e^t under tilted pools: what makes the loss at finite k as exact as its limit.
 
-For negatives drawn i.i.d. from a pool tilted by eta, with phi(u) = E e^{-u e^t},
+For negatives drawn i.i.d. from a pool tilted by eta, with phi(u) = E e^{-u e^t} (docs/theory.md, eq. (18)),
 
     E log(1 + c sum_{i <= k} e^{t_i}) = integral over x of (1 - phi(c e^x)^k) exp(-e^x) dx
 

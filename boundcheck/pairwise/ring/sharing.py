@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -97,8 +97,8 @@ class ShardedPlan(PairPlan):
         chosen: original indices of the anchors; None for all.
     """
 
-    ring: Ring
-    chosen: Tensor | None
+    ring: Ring = field(repr=False)
+    chosen: Tensor | None = field(repr=False)
 
     @property
     def n_anchors(self) -> int:

@@ -27,10 +27,10 @@ def draw_gap(record: SweepRecord) -> tuple[Figure, pd.DataFrame] | None:
         record: The sweep.
     """
     rows = record.claims[record.claims["claim"].isin(_CLAIMS)]
-    if rows["margin"].isna().all():
+    if rows["gap"].isna().all():
         return None
     grid, thin = Grid.of(rows), thin_cells(record)
-    furthest = float(rows["margin"].abs().max()) or 1.0
+    furthest = float(rows["gap"].abs().max()) or 1.0
     scale = FuncNorm((_signed_root, _signed_square), vmin=-furthest, vmax=furthest)
     qs = list(dict.fromkeys(rows["q"].dropna()))
     figure = Figure(
@@ -41,9 +41,9 @@ def draw_gap(record: SweepRecord) -> tuple[Figure, pd.DataFrame] | None:
         grid.frame(ax)
         of_q = rows[rows["q"] == q]
         cells = {cell_of(row): UNDEFINED for row in records(of_q)}
-        for row in records(of_q.dropna(subset=["margin"])):
+        for row in records(of_q.dropna(subset=["gap"])):
             marked = "?" * (row.verdict == "undecided") + "*" * (cell_of(row) in thin)
-            cells[cell_of(row)] = _COLOURS(scale(row.margin)), _short(row.margin) + marked
+            cells[cell_of(row)] = _COLOURS(scale(row.gap)), _short(row.gap) + marked
         grid.paint(ax, cells)
         if len(qs) > 1:
             ax.set_title(f"Q = {q_label(q)}")
@@ -52,7 +52,7 @@ def draw_gap(record: SweepRecord) -> tuple[Figure, pd.DataFrame] | None:
     bar.set_ticks([sign * furthest * part for sign in (-1, 1) for part in (0.1, 0.5, 1)] + [0.0])
     bar.ax.xaxis.set_major_formatter(lambda gap, _: _short(gap) if gap else "0")
     bar.outline.set_visible(False)
-    return figure, rows[[*WHERE, "claim", "hardening", "beta", "q", "margin", "ci_low", "ci_high", "verdict"]]
+    return figure, rows[[*WHERE, "claim", "hardening", "beta", "q", "gap", "ci_low", "ci_high", "verdict"]]
 
 
 def _short(gap: float) -> str:

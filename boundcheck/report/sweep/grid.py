@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,6 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgb
 
-from boundcheck.estimators.records import LOW_ESS
 from boundcheck.report.overview import Mark, gravest, mark, place, place_label
 from boundcheck.runs import records
 from boundcheck.sweep_record import SweepRecord
@@ -94,9 +92,8 @@ def cell_of(row: Any) -> Cell:
 
 
 def thin_cells(record: SweepRecord) -> set[Cell]:
-    """The cells whose tilt rests on fewer than `LOW_ESS` effective negatives at the median anchor."""
-    rows = record.assumption
-    thin = rows[(rows["median_ess"] < LOW_ESS) & (rows["beta"] != math.inf)]
+    """The cells with a loss that is not to be relied on."""
+    thin = record.losses[~record.losses["reliable"].astype(bool)]
     return {cell_of(row) for row in records(thin)}
 
 

@@ -30,7 +30,7 @@ def gap_grid(record: SweepRecord) -> pd.DataFrame:
     """H-UCL - H-SCL in nats by encoder, temperature and hardening, with intervals; of the least Q."""
     rows = record.claims[record.claims["claim"].isin(["scl_le_ucl", "hscl_le_hucl"])]
     first = rows[rows["q"] == rows["q"].min()]
-    return _laid_out(first, {cell_of(r): interval(r.margin, r.ci_low, r.ci_high) for r in records(first)})
+    return _laid_out(first, {cell_of(r): interval(r.gap, r.ci_low, r.ci_high) for r in records(first)})
 
 
 def verdict_grid(record: SweepRecord) -> pd.DataFrame:
@@ -66,7 +66,8 @@ def symbol_grid(record: SweepRecord) -> pd.DataFrame:
 
     A cell has one symbol per hardening; a violation that contradicts nothing is in brackets.
     """
-    varied = [claim for word, ids in claims_by_standing(record).items() if word != "holds" for claim in ids]
+    same = ("holds", "occurs", "passes", "inapplicable")
+    varied = [claim for word, ids in claims_by_standing(record).items() if word not in same for claim in ids]
     grid = Grid.of(record.claims)
     lines = []
     found = {claim: marks(record.claims[record.claims["claim"] == claim]) for claim in varied}
@@ -75,7 +76,7 @@ def symbol_grid(record: SweepRecord) -> pd.DataFrame:
             line = {"Encoder": encoder, "Temperature": f"{tau:g}"}
             for claim, by_cell in found.items():
                 marked = [by_cell[encoder, tau, at] for at in grid.places if (encoder, tau, at) in by_cell]
-                line[claim] = " ".join(f"({m.symbol})" if m.style == "harmless" else m.symbol for m in marked)
+                line[claim] = " ".join(m.symbol for m in marked)
             lines.append(line)
     return pd.DataFrame(lines, dtype=str)
 
@@ -93,7 +94,7 @@ def sweep_text(record: SweepRecord) -> str:
     lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
     varied = record.claims[record.claims["claim"].isin(table.columns)]
     columns = ", ".join(place_label(at) for at in Grid.of(varied).places if at[2])
-    legend = ", ".join(f"{SYMBOL[verdict]} {verdict}" for verdict in SYMBOL) + ", (✗) violated, nothing contradicted"
+    legend = ", ".join(f"{SYMBOL[verdict]} {verdict}" for verdict in SYMBOL) + ", (✗) violated and nothing contradicted"
     warned = len(record.manifest["warnings"])
     told = [f"{warned} warnings; they are in the report."] if warned else []
     key = ["", *lines, "", f"One symbol for each hardening a claim concerns, of {columns}.", legend]

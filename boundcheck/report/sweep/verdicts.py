@@ -20,12 +20,12 @@ from boundcheck.sweep_record import SweepRecord
 _COLOUR = {
     "holds": "#a9cde8", "violated": FAILS, "harmless": "#f6cf9d", "undecided": "#d4d4d4", "inapplicable": "#f6f6f6",
 }  # fmt: skip
-_SYMBOL = {"holds": "✓", "violated": "✗", "harmless": "(✗)", "undecided": "?", "inapplicable": "–"}
 _LINE = 1.2 * PAGE  # for the panels of one line, inches
 _COLUMN, _ROW = 0.26, 0.16  # of a cell, inches
 _WORDS = {
-    "holds": "holds", "violated": "violated", "harmless": "violated, nothing contradicted", "undecided": "undecided",
-    "inapplicable": "inapplicable",
+    "holds": "✓ ● holds, occurs, passes", "violated": "✗ violated",
+    "harmless": "(✗) ○ violated but nothing contradicted, does not occur", "undecided": "? undecided",
+    "inapplicable": "– inapplicable",
 }  # fmt: skip
 
 
@@ -50,8 +50,8 @@ def draw_verdicts(record: SweepRecord) -> tuple[Figure, pd.DataFrame] | None:
             _draw(figure.add_subplot(places[j]), panel, first=j == 0, last=j == len(line) - 1)
     seen = {m.style for panel in panels for m in panel.marks.values()}
     shown = [style for style in _COLOUR if style in seen]
-    patches = [Patch(fc=_COLOUR[s], ec="0.6", lw=0.4, label=f"{_SYMBOL[s]} {_WORDS[s]}") for s in shown]
-    figure.legend(handles=patches, loc="outside lower center", ncols=len(shown))
+    patches = [Patch(fc=_COLOUR[s], ec="0.6", lw=0.4, label=_WORDS[s]) for s in shown]
+    figure.legend(handles=patches, loc="outside lower center", ncols=2)
     data = [
         {"claim": panel.claim, "encoder": encoder, "temperature": tau, "hardening": place_label(at),
          "verdict": m.verdict, "reading": m.reading}
@@ -94,7 +94,7 @@ def _lines(panels: Sequence[_Panel]) -> list[list[_Panel]]:
 def _draw(ax: Axes, panel: _Panel, first: bool, last: bool) -> None:
     """One panel: encoders are named on the first of a line, temperatures on the last."""
     panel.grid.frame(ax, names=first, temperatures=last)
-    panel.grid.paint(ax, {cell: (_COLOUR[m.style], _SYMBOL[m.style]) for cell, m in panel.marks.items()}, fontsize=6)
+    panel.grid.paint(ax, {cell: (_COLOUR[m.style], m.symbol) for cell, m in panel.marks.items()}, fontsize=6)
     # bare numbers for betas: there is no room for more
     labels = [place_label(at).removeprefix("β = ") for at in panel.grid.places]
     ax.set_xticks(ax.get_xticks(), labels, rotation=45 if max(map(len, labels)) > 9 else 0, fontsize=6)

@@ -11,7 +11,6 @@ import torch.nn.functional as F
 
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.estimators import estimate
-from boundcheck.hardening import parse_hardening
 from boundcheck.lab.objectives import LIMITS, OBJECTIVES, hyperparameters, limit_sentence
 from boundcheck.spec import Variant
 
@@ -76,7 +75,7 @@ def test_a_fixed_number_of_synthetic_negatives_does_not_count_in_the_limit(popul
 
 def spec(**changes: object) -> Variant:
     """Losses at beta = 1 and 5, Q = 1, augmentation positives, unless told otherwise."""
-    return Variant(**{"temperature": 0.5, "hardenings": parse_hardening("exp", (1.0, 5.0)), **changes})
+    return Variant(**{"temperature": 0.5, "betas": (1.0, 5.0), "positives": "augmentation", **changes})
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 import torch
 
-from boundcheck.encoders import Encoder, load_checkpoint
+from boundcheck.checkpoints import load_encoder
+from boundcheck.encoders import Encoder
 from boundcheck.errors import InputError
 from boundcheck.lab.training import train
 from boundcheck.lab.training.prepare import new_encoder
@@ -53,7 +54,7 @@ def flat_weights(encoder: Encoder) -> torch.Tensor:
 
 def test_a_whole_run_of_two_ranks_equals_that_of_one(two_ranks, tmp_path, one_thread):
     single = train(images(), out=tmp_path / "run", **RUN)
-    theirs, own = (flat_weights(load_checkpoint(path).encoder) for path in (two_ranks / "run" / "encoder.pt", single))
+    theirs, own = (flat_weights(load_encoder(path).encoder) for path in (two_ranks / "run" / "encoder.pt", single))
     start = flat_weights(new_encoder(images(), "convnet", seed=0)[0])
     # in float32 Adam turns rounding into steps where a gradient is nearly zero, so few weights differ visibly
     assert (theirs - own).norm() < 0.1 * (own - start).norm()

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from boundcheck._places import occupied
-from boundcheck.encoders import load_checkpoint
+from boundcheck.checkpoints import load_encoder
 from boundcheck.errors import FileError, InputError
 from boundcheck.lab.training import train
 
@@ -76,7 +76,7 @@ def unbroken(few, tmp_path_factory) -> Path:
 
 def test_a_run_killed_within_an_epoch_ends_as_an_unbroken_one(few, unbroken, tmp_path, one_thread):
     kill_midway(tmp_path, 96 + 64, save_every=1)  # in the second step of the second epoch, not yet saved
-    assert load_checkpoint(tmp_path / "encoder.pt").config.epochs == 1
+    assert load_encoder(tmp_path / "encoder.pt").config.epochs == 1
     position = torch.load(tmp_path / "state.pt", weights_only=True)["position"]
     assert (position["epoch"], position["step"], len(position["losses"])) == (1, 1, 1)
 

@@ -142,7 +142,7 @@ def test_in_the_packages_own_training_the_last_epoch_is_always_measured(tmp_path
     path = train(images, objective="scl", out=out, epochs=3, batch_size=64, callbacks=[tracker.at_epoch_end])
     frame = tracker.to_frame()
     assert frame["epoch"].unique().tolist() == [2, 3]
-    z = encode(bc.load_checkpoint(path).encoder, held_out_views(held)[0])
+    z = encode(bc.load_encoder(path).encoder, held_out_views(held)[0])
     expected = bc.estimate(bc.EmbeddingSet(z, held.labels), betas=[1.0]).to_frame()["estimate"]
     np.testing.assert_allclose(frame[frame["epoch"] == 3]["estimate"], expected, rtol=1e-5)
 

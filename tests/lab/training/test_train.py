@@ -10,19 +10,20 @@ import pandas as pd
 import pytest
 import torch
 
+from boundcheck.checkpoints import load_encoder
 from boundcheck.data import ImageSet
-from boundcheck.encoders import load_checkpoint, shipped_checkpoint
+from boundcheck.encoders import shipped_checkpoint
 from boundcheck.errors import BoundcheckError, FileError, InputError
 from boundcheck.lab.objectives import OBJECTIVES, hyperparameters
 from boundcheck.lab.training import EpochEnd, read_history, train
 
 
 def weights(path: Path) -> dict[str, torch.Tensor]:
-    return load_checkpoint(path).encoder.state_dict()
+    return load_encoder(path).encoder.state_dict()
 
 
 def test_the_shipped_encoders_recipe_trains(digits, tmp_path):
-    shipped = load_checkpoint(shipped_checkpoint()).config
+    shipped = load_encoder(shipped_checkpoint()).config
     path = train(
         digits,
         objective=shipped.objective,
@@ -33,7 +34,7 @@ def test_the_shipped_encoders_recipe_trains(digits, tmp_path):
         out=tmp_path / "run",
         command=shipped.command,
     )
-    config = load_checkpoint(path).config
+    config = load_encoder(path).config
     assert config.epochs == 3 and config.command == shipped.command and config.positives == "class"
     history = pd.read_csv(tmp_path / "run" / "history.csv")
     assert list(history.columns) == ["epoch", "batch_loss", "images_per_s", "seconds"]
@@ -45,7 +46,7 @@ def test_the_shipped_encoders_recipe_trains(digits, tmp_path):
 
 
 def test_the_shipped_command_is_the_default_training():
-    config = load_checkpoint(shipped_checkpoint()).config
+    config = load_encoder(shipped_checkpoint()).config
     words = shlex.split(config.command)
     given = dict(zip(words[2::2], words[3::2], strict=True))
     assert given["--objective"] == config.objective and given["--dataset"] == config.dataset
@@ -55,7 +56,7 @@ def test_the_shipped_command_is_the_default_training():
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_every_objective_trains_and_records_what_it_used(objective, few, tmp_path):
     path = train(few, objective=objective, epochs=4, batch_size=32, out=tmp_path / "run", beta=2.0)
-    config = load_checkpoint(path).config
+    config = load_encoder(path).config
     known = hyperparameters(OBJECTIVES[objective])
     tilted = "beta" in known
     assert config.beta == (2.0 if tilted else None) and config.weight_gradient is (True if tilted else None)
@@ -90,7 +91,7 @@ def test_options_of_the_loss_reach_it(option, value, few, tmp_path):
     shared = {"objective": "hscl", "epochs": 1, "batch_size": 32}
     plain = weights(train(few, out=tmp_path / "a", **shared))
     chosen = train(few, out=tmp_path / "b", **{option: value}, **shared)
-    assert getattr(load_checkpoint(chosen).config, option) == value
+    assert getattr(load_encoder(chosen).config, option) == value
     assert not torch.equal(plain["head.0.weight"], weights(chosen)["head.0.weight"])
 
 
@@ -131,7 +132,7 @@ def test_the_last_good_checkpoint_survives_an_explosion(few, tmp_path, monkeypat
     monkeypatch.setitem(OBJECTIVES, "mine", breaks_in_its_fifth_batch)
     with pytest.raises(BoundcheckError, match=r"must stay finite, received -?inf in epoch 2, batch 2"):
         train(few, objective="mine", epochs=3, batch_size=32, out=tmp_path)
-    assert load_checkpoint(tmp_path / "encoder.pt").config.epochs == 1
+    assert load_encoder(tmp_path / "encoder.pt").config.epochs == 1
     assert all(value.isfinite().all() for value in weights(tmp_path / "encoder.pt").values())
 
 
@@ -149,7 +150,7 @@ def test_callbacks_hear_of_every_epoch_after_its_files(few, tmp_path):
     heard = []
 
     def listen(end: EpochEnd) -> None:
-        written = load_checkpoint(end.out / "encoder.pt")
+        written = load_encoder(end.out / "encoder.pt")
         same = all(torch.equal(a, b) for a, b in zip(weights_of(end.encoder), weights_of(written.encoder), strict=True))
         heard.append((end.epoch, end.epochs, end.encoder.training, written.config == end.config, same))
         assert read_history(end.out)[-1].batch_loss == end.batch_loss
@@ -190,7 +191,7 @@ def test_an_interrupted_run_keeps_its_finished_epochs(few, tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         train(few, objective="ucl", epochs=2, out=tmp_path, batch_size=32, progress=stop_in_the_second_epoch)
-    assert load_checkpoint(tmp_path / "encoder.pt").config.epochs == 1
+    assert load_encoder(tmp_path / "encoder.pt").config.epochs == 1
     assert json.loads((tmp_path / "run.json").read_text())["epochs_done"] == 1
 
 
@@ -204,7 +205,7 @@ def test_the_architecture_and_colour_images_work(tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (8, 3, 16, 16), dtype=np.uint8)
     colour = ImageSet("noise", "train", images, np.arange(8) % 2, ("a", "b"), np.arange(8).astype(str))
     path = train(colour, objective="hscl", arch="resnet18", epochs=1, batch_size=4, out=tmp_path / "run")
-    config = load_checkpoint(path).config
+    config = load_encoder(path).config
     assert (config.arch, config.in_channels, config.image_size, config.embedding_dim) == ("resnet18", 3, 16, 128)
     np.testing.assert_allclose(config.mean, images.mean(axis=(0, 2, 3)) / 255)
     np.testing.assert_allclose(config.std, images.std(axis=(0, 2, 3)) / 255)

@@ -38,8 +38,8 @@ def effects_of(
     emb: EmbeddingSet, spec: Variant, slope: torch.Tensor, curvature: torch.Tensor, **options: object
 ) -> LeaveOneOut:
     plan = plan_of(emb, spec, **options)
-    table = ask(plan, LogSumsOf(terms_for(spec.tilts)))
-    functionals = [Functional(t, slope[:, f], curvature[:, f]) for f, t in enumerate(tilts_of(spec.tilts))]
+    table = ask(plan, LogSumsOf(terms_for(spec.hardenings)))
+    functionals = [Functional(t, slope[:, f], curvature[:, f]) for f, t in enumerate(tilts_of(spec.hardenings))]
     return ask(plan, LeaveOneOutOf(table, tuple(functionals)))
 
 

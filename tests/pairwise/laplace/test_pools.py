@@ -14,7 +14,7 @@ from boundcheck.hardening import terms_for
 from boundcheck.pairwise.cumulants import LogSumsOf
 from boundcheck.pairwise.laplace import loops, pools
 from boundcheck.pairwise.laplace.loops import doubling_sums
-from boundcheck.pairwise.laplace.pools import doublings, weighted_sums
+from boundcheck.pairwise.laplace.pools import PoolTransformsOf, doublings
 from boundcheck.pairwise.passes import ask
 from boundcheck.spec import Execution, Variant
 from tests.oracles import literal
@@ -54,7 +54,7 @@ def test_the_quadrature_is_the_mean_over_every_draw(views: int, options: dict[st
             if not literal.positives(problem, anchor, losses.limit.variant.positives):
                 assert math.isnan(float(values[a]))
                 continue
-            expected = mean_over_draws(problem, anchor, key.tilt.pool, eta, key.q, k, losses.limit.variant.positives)
+            expected = mean_over_draws(problem, anchor, key.tilt.pool.id, eta, key.q, k, losses.limit.variant.positives)
             assert float(values[a]) == pytest.approx(expected, abs=5e-6), (key, k, anchor)
 
 
@@ -91,7 +91,9 @@ def test_the_compiled_loop_is_the_same_sum(monkeypatch: pytest.MonkeyPatch, prec
         plan = pair_plan(emb, spec, Execution(device="cpu", precision=precision))
         table = ask(plan, LogSumsOf(terms_for(spec.hardenings)))
         log_u = torch.linspace(-9, -6, 80, dtype=torch.float64)
-        return weighted_sums(plan, table, spec.hardenings, log_u, 40)  # with a second exponential at the 32nd node
+        # with a second exponential at the 32nd node
+        asked = PoolTransformsOf(table=table, hardenings=spec.hardenings, log_u=log_u, nodes=40)
+        return ask(plan, asked).deficit
 
     made = []
     monkeypatch.setattr(loops, "doubling_sums", lambda *given: made.append(doubling_sums(*given)) or made[-1])
@@ -136,7 +138,7 @@ def test_logits_of_hundreds_do_not_underflow(self_pairs: str) -> None:
     for key in finite.limit.keys:
         for a in (0, 7, 16):
             eta = eta_of(key.hardening, 0.5)
-            expected = mean_over_draws(problem, (a, 0), key.tilt.pool, eta, key.q, 1, "class")
+            expected = mean_over_draws(problem, (a, 0), key.tilt.pool.id, eta, key.q, 1, "class")
             assert float(finite.tables[1].per_anchor(key)[a]) == pytest.approx(expected, abs=1e-4)
         steps = torch.stack([*(t.per_anchor(key) for t in finite.tables.values()), finite.limit.per_anchor(key)])
         assert float(steps.diff(dim=0).min()) > -1e-4
@@ -159,7 +161,7 @@ def test_one_near_negative_among_many_far_ones_keeps_its_mass(views: int, positi
         emb, spec, (1,), Execution(device="cpu", precision="float64"), anchors=anchor, intervals=False
     )
     for key in spec.keys:
-        far = n - 3 + (key.loss == "ucl")
+        far = n - 3 + (key.loss.id == "ucl")
         at = [np.log1p(q * np.exp((cosine + 1) / tau)) for cosine in (-1, 1)]
         expected = (far * at[0] + at[1]) / (far + 1)
         assert float(losses.tables[1].per_anchor(key)[0]) == pytest.approx(expected, abs=2e-6)

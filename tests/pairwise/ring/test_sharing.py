@@ -2,7 +2,6 @@
 
 import functools
 from itertools import pairwise
-from operator import add
 
 import numpy as np
 import pytest
@@ -12,19 +11,22 @@ from boundcheck.embeddings import EmbeddingSet
 from boundcheck.estimators.anchor_losses import anchor_losses, instance_weights
 from boundcheck.estimators.exact import functionals
 from boundcheck.hardening import Exponential, Threshold, terms_for
-from boundcheck.pairwise.critical import tilted_sums
-from boundcheck.pairwise.cumulants import LogSumsOf, pooled, stacked
-from boundcheck.pairwise.jackknife.leave_out import leave_one_out
-from boundcheck.pairwise.laplace.pools import pool_influence, pool_transforms, weighted_sums
-from boundcheck.pairwise.laplace.positives import class_influence, class_transform
-from boundcheck.pairwise.passes import ask
-from boundcheck.pairwise.plan import Shard, plan_pairs, plan_shards, sorted_order
-from boundcheck.pairwise.positives import class_means
+from boundcheck.losses import LOSSES, Loss
+from boundcheck.pairwise.critical import TiltedSums
+from boundcheck.pairwise.cumulants import LogSumsOf
+from boundcheck.pairwise.jackknife.leave_out import LeaveOneOutOf
+from boundcheck.pairwise.laplace.pools import PoolInfluenceOf, PoolTransformsOf
+from boundcheck.pairwise.laplace.positives import ClassInfluenceOf, ClassTransformOf
+from boundcheck.pairwise.passes import Request, ask, run_one
+from boundcheck.pairwise.plan import Labels, Source, plan_pairs
+from boundcheck.pairwise.positives import ClassMeansOf
 from boundcheck.pairwise.ring.sharing import shard_edges
-from boundcheck.pools import DIFF
+from boundcheck.pools import BY_CLASS, BY_CLASS_AND_GROUP, DIFF, SIBLINGS, Partition
 from boundcheck.spec import Variant
 
-SPEC = Variant(0.3, hardening=(Exponential(3.0), Threshold(0.1)), positives="class", class_prior="balanced")
+OPTIONS = dict(hardening=(Exponential(3.0), Threshold(0.1)), positives="class", class_prior="balanced")
+SPEC = Variant(0.3, **OPTIONS)
+AMONG_SIBLINGS = Variant(0.3, **OPTIONS, losses=[*LOSSES, Loss("sib", "H-SCL among siblings", SIBLINGS, True)])
 SOME = torch.tensor([3, 4, 11, 16, 17, 23])
 
 
@@ -32,80 +34,86 @@ SOME = torch.tensor([3, 4, 11, 16, 17, 23])
 def emb() -> EmbeddingSet:
     rng = np.random.default_rng(0)
     y = rng.permutation(np.repeat([0, 1, 2], [2, 1, 9]))
-    return EmbeddingSet(rng.standard_normal((12, 2, 5)), y)
+    return EmbeddingSet(rng.standard_normal((12, 2, 5)), y, groups=y % 2)
 
 
 class Shards:
     """Every rank's shard with every guest's, and the whole."""
 
-    def __init__(self, emb: EmbeddingSet, ranks: int, anchors: torch.Tensor | None) -> None:
-        z, y = torch.from_numpy(emb.z), torch.from_numpy(emb.y)
+    def __init__(self, emb: EmbeddingSet, ranks: int, anchors: torch.Tensor | None, spec: Variant) -> None:
+        z, y, groups = (torch.from_numpy(values) for values in (emb.z, emb.y, emb.groups))
         options = dict(
-            temperature=SPEC.temperature, weights=instance_weights(y, SPEC.class_prior), anchors=anchors,
-            rows=(7, 5), threads=1,
+            temperature=spec.temperature, groups=groups, weights=instance_weights(y, spec.class_prior),
+            partition=spec.partition, anchors=anchors, rows=(7, 5), threads=1,
         )  # fmt: skip
         self.whole = plan_pairs(z, y, **options)
-        edges = shard_edges(emb.n, ranks)
-        cut = [Shard(z[sorted_order(y)[a:b]], a) for a, b in pairwise(edges)]
+        order = Labels(y, groups).order
+        where = [order[a:b] for a, b in pairwise(shard_edges(emb.n, ranks)) if a < b]
+        cut = [Source(z[some], some) for some in where]
         norm = float(z.norm(dim=2).max())
         self.plans = [
-            [plan_shards(own, other, y, largest_norm=norm, **options) for other in cut if len(other.z)]
+            [plan_pairs(guest, y, own=None if guest is own else own, largest_norm=norm, **options) for guest in cut]
             for own in cut
-            if len(own.z)
         ]
         self.plans = [row for row in self.plans if row[0].anchors]
 
-    def around(self, function, *arguments, over_candidates=add, over_anchors=add):
-        rows = [functools.reduce(over_candidates, [function(plan, *arguments) for plan in row]) for row in self.plans]
-        return functools.reduce(over_anchors, rows)
+    def around(self, request: Request):
+        """What the ranks find together."""
+        rows = [functools.reduce(request.over_candidates, [ask(plan, request) for plan in row]) for row in self.plans]
+        return functools.reduce(request.over_anchors, rows)
 
 
+@pytest.mark.parametrize(("spec", "partition"), [(SPEC, BY_CLASS), (AMONG_SIBLINGS, BY_CLASS_AND_GROUP)])
 @pytest.mark.parametrize(("ranks", "anchors"), [(2, SOME), (5, None), (15, SOME)])
-def test_sums_over_shards_are_sums_over_all(emb, ranks, anchors):
-    shards = Shards(emb, ranks, anchors)
+def test_sums_over_shards_are_sums_over_all(
+    emb: EmbeddingSet, ranks: int, anchors: torch.Tensor | None, spec: Variant, partition: Partition
+) -> None:
+    shards = Shards(emb, ranks, anchors, spec)
     assert sum(plan.pairs for row in shards.plans for plan in row) == shards.whole.pairs
-    z, y, whole = torch.from_numpy(emb.z), torch.from_numpy(emb.y), shards.whole
-    terms = terms_for(SPEC.hardenings)
+    assert shards.whole.partition == partition
+    y, whole = torch.from_numpy(emb.y), shards.whole
     close = functools.partial(torch.testing.assert_close, rtol=1e-9, atol=1e-11, equal_nan=True)
 
-    table = ask(whole, LogSumsOf(terms))
-    around = shards.around(cumulant_table, terms, over_candidates=pooled, over_anchors=stacked)
+    request = LogSumsOf(terms_for(spec.hardenings))
+    table, around = ask(whole, request), shards.around(request)
     assert around.anchors.equal(table.anchors)
     close(around.log_sums, table.log_sums)
     close(around.largest, table.largest)
 
-    losses = anchor_losses(z, y, whole, table, SPEC)
-    wanted = functionals(emb, SPEC, table, losses)
-    one = leave_one_out(whole, table, wanted)
-    many = shards.around(leave_one_out, table, wanted)
+    losses = run_one(whole, anchor_losses(emb, spec, table))
+    request = LeaveOneOutOf(table, tuple(functionals(emb, spec, table, losses)))
+    one, many = ask(whole, request), shards.around(request)
     for field in ("row_sum", "influence"):
         close(getattr(many, field), getattr(one, field), rtol=1e-7, atol=1e-9)
     for field in ("shift", "spread", "ess"):
         for tilt, values in getattr(one, field).items():
             close(getattr(many, field)[tilt], values, rtol=1e-7, atol=1e-9)
 
-    rho = torch.stack([table.rho(key.tilt.pool, key.hardening) for key in SPEC.keys], 1)
-    arguments = y, table.anchors, rho, tuple(key.q for key in SPEC.keys), losses.weight
-    one, many = class_means(whole, *arguments), shards.around(class_means, *arguments)
+    rho = torch.stack([table.rho(key.tilt.pool, key.hardening) for key in spec.keys], 1)
+    request = ClassMeansOf(table.anchors, rho, tuple(key.q for key in spec.keys), losses.weight, steepness=4.0)
+    one, many = ask(whole, request), shards.around(request)
     for field in ("value", "slope", "curvature", "influence"):
         close(getattr(many, field), getattr(one, field))
 
-    beta, largest = torch.linspace(0, 4, len(table.anchors), dtype=torch.float64), table.largest[:, DIFF]
-    arguments = table.anchors, beta, largest
-    close(shards.around(tilted_sums, *arguments), tilted_sums(whole, *arguments))
+    beta = torch.linspace(0, 4, len(table.anchors), dtype=torch.float64)
+    request = TiltedSums(table.anchors, beta, table.largest_logit(DIFF))
+    close(shards.around(request), ask(whole, request))
 
     log_u, nodes = torch.full((len(table.anchors),), -3.0, dtype=torch.float64), 9
-    arguments = table, SPEC.hardenings, log_u, nodes
-    close(shards.around(weighted_sums, *arguments), weighted_sums(whole, *arguments))
-    transforms = pool_transforms(whole, *arguments)
-    tilts = [key.tilt for key in SPEC.keys]
+    of_pools = dict(table=table, hardenings=spec.hardenings, log_u=log_u, nodes=nodes)
+    request = PoolTransformsOf(**of_pools)
+    transforms, around = ask(whole, request), shards.around(request)
+    tilts = tuple(key.tilt for key in spec.keys)
+    for tilt in tilts:
+        close(around.of(tilt), transforms.of(tilt))
     slope = torch.rand(len(table.anchors), len(tilts), nodes, dtype=torch.float64, generator=torch.Generator())
-    arguments = transforms, tilts, slope, log_u
-    close(shards.around(pool_influence, *arguments), pool_influence(whole, *arguments))
+    request = PoolInfluenceOf(**of_pools, transforms=transforms, tilts=tilts, slope=slope)
+    close(shards.around(request), ask(whole, request))
 
     count = torch.bincount(y)[y[table.anchors // emb.v]] * emb.v - 1
-    arguments = table.anchors, count, log_u, nodes
-    transform = class_transform(whole, *arguments)
-    close(shards.around(class_transform, *arguments), transform)
-    arguments = table.anchors, transform, count, slope, log_u
-    close(shards.around(class_influence, *arguments), class_influence(whole, *arguments))
+    of_positives = dict(rows=table.anchors, count=count, log_u=log_u, nodes=nodes)
+    request = ClassTransformOf(**of_positives)
+    transform = ask(whole, request)
+    close(shards.around(request), transform)
+    request = ClassInfluenceOf(**of_positives, transform=transform, slope=slope)
+    close(shards.around(request), ask(whole, request))

@@ -1,0 +1,94 @@
+"""What else the sample says of its estimates: other corrections of their bias, near-duplicates.
+
+A second correction of the bias, from disjoint parts of the instances: do the two agree?
+
+Plug-in means from g parts of n / g instances, averaged, differ from those of all n by their bias alone, as the parts
+make up the sample and first-order errors cancel. Were the bias b / n, P_n + (P_n - P_{n/g}) / (g - 1) would be free of
+it (Richardson), as the jackknife's correction is. Where the two differ, terms beyond 1 / n are left in both.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from boundcheck.embeddings.duplicates import near_duplicates
+from boundcheck.errors import InputError
+from boundcheck.estimators.exact import exact_losses, pair_plan
+from boundcheck.estimators.records import LossTable
+from boundcheck.pairwise.passes import run_one
+from boundcheck.pairwise.plan import Tally
+from boundcheck.pairwise.ring.shards import ShardedEmbeddings
+from boundcheck.spec import Execution
+
+HALVES = 6_000  # anchors up to which halves are taken, with half the pairs; quarters beyond, with a quarter
+
+
+def with_parts(losses: LossTable, execution: Execution, tally: Tally) -> LossTable:
+    """The table with its estimates by parts; as it is where there is no step to a population.
+
+    Args:
+        losses: over all instances.
+        execution: device, precision and the seed of the parts.
+        tally: where passes are counted.
+    """
+    emb, anchors = losses.emb, losses.table.anchors
+    if losses.influence is None or losses.variant.self_pairs == "include" or isinstance(emb, ShardedEmbeddings):
+        return losses
+    pieces = 2 if emb.n * emb.v <= HALVES else 4
+    order = np.random.default_rng([execution.seed, 5]).permutation(emb.n)
+    quiet = replace(execution, progress=None)
+    found = [_of_part(losses, np.sort(part), anchors, quiet, tally) for part in np.array_split(order, pieces)]
+    plugin = losses.losses.mean
+    means = torch.stack([plugin * math.nan if part is None else part.losses.mean for part in found])
+    extrapolated = plugin + (plugin - means.mean(0)) / (pieces - 1) + losses.shift
+    shares = {
+        h: float(np.mean([math.nan if part is None else part.margins[h].share.value for part in found]))
+        for h in losses.margins
+    }
+    return replace(losses, by_parts=extrapolated, pieces=pieces, shares_in_parts=shares)
+
+
+def with_duplicates(losses: LossTable, execution: Execution, tally: Tally, group: bool) -> LossTable:
+    """The table with its near-duplicates and what dropping all but one of each cluster does to the plug-in means.
+
+    Args:
+        losses: over all instances.
+        execution: device and precision.
+        tally: where passes are counted.
+        group: whether standard errors take a cluster for one draw.
+    """
+    emb = losses.emb
+    if losses.influence is None or losses.exhaustive or not emb.unit_norm or isinstance(emb, ShardedEmbeddings):
+        return losses
+    nearest = np.full(emb.n, -np.inf)
+    np.maximum.at(nearest, losses.table.anchors.numpy() // emb.v, losses.table.largest.amax(1).numpy())
+    found = near_duplicates(emb, nearest * losses.variant.temperature)
+    if found is None:
+        return losses
+    fewer = _of_part(losses, found.first, losses.table.anchors, replace(execution, progress=None), tally)
+    dropped = losses.losses.mean * math.nan if fewer is None else fewer.losses.mean
+    clusters = torch.from_numpy(found.cluster) if group else None
+    return replace(losses, duplicates=found, dropped=dropped, clusters=clusters)
+
+
+def _of_part(
+    losses: LossTable, part: np.ndarray, anchors: Tensor, execution: Execution, tally: Tally
+) -> LossTable | None:
+    """The plug-in losses of some instances; None where they are too few for them."""
+    try:
+        few = losses.emb.subset(part)
+        variant = losses.variant.on(few)
+    except InputError:
+        return None
+    plan = pair_plan(few, variant, execution, tally)
+    if len(anchors) < losses.emb.n * losses.emb.v:
+        v = losses.emb.v
+        inside = torch.from_numpy(np.isin(anchors.numpy() // v, part))
+        instance = torch.from_numpy(np.searchsorted(part, anchors[inside].numpy() // v))
+        plan = plan.of(instance * v + anchors[inside] % v)
+    return run_one(plan, exact_losses(few, variant, plan, intervals=False))

@@ -1,0 +1,137 @@
+"""The gap between the two pools when labels mean nothing: what the estimator makes of a gap that is zero.
+
+With the labels of the candidates permuted, the pool of other classes is a random part of the pool of all, so that the
+population's gap is exactly zero whatever the encoder. The corrected gap of a permuted sample is zero on average unless
+the correction fails, on near-duplicates or heavy tails. Positives keep their labels. Per anchor, to second order in the
+shares of instances, the few heavy ones exactly, as leaving one out does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from boundcheck.estimators.anchor_losses import instance_weights
+from boundcheck.estimators.records import LossTable
+from boundcheck.estimators.reliability import Null
+from boundcheck.hardening import Constant, Hardening
+from boundcheck.inference.influence import loss_effect
+from boundcheck.losses import LossKey
+from boundcheck.pairwise.ring.shards import ShardedEmbeddings
+from boundcheck.pools import ALL, DIFF
+
+PERMUTATIONS = 20
+BUDGET = 10_000_000  # pairs times permutations
+HEAVY = 0.01  # of the pool of all; in a part of it the share is larger
+HEAVIEST = 1 - 1e-6
+
+
+def with_permutations(losses: LossTable, seed: int) -> LossTable:
+    """The table with the gap of permuted labels at every hardening; as it is where there is no step to a population.
+
+    Args:
+        losses: over all instances, with standard errors.
+        seed: of the permutations, and of the anchors they are looked at.
+    """
+    emb = losses.emb
+    none = losses.influence is None or losses.variant.self_pairs == "include" or losses.k is not None
+    if none or isinstance(emb, ShardedEmbeddings) or 2 * PERMUTATIONS * emb.n * emb.v > BUDGET:
+        return losses
+    pairs = {h: pair for h in losses.margins if (pair := _pools_apart(losses, h)) is not None}
+    return replace(losses, null=_nulls(losses, pairs, seed)) if pairs else losses
+
+
+def _pools_apart(losses: LossTable, h: Hardening) -> tuple[LossKey, LossKey] | None:
+    """The losses over all and over other classes at a hardening and the first Q."""
+    hardened = not isinstance(h, Constant)
+
+    def of(pool: object) -> LossKey | None:
+        fits = (k for k in losses.keys if k.loss.pool == pool and k.hardening == h and k.loss.hardened == hardened)
+        return next(fits, None)
+
+    high, low = of(ALL), of(DIFF)
+    return None if high is None or low is None else (high, low)
+
+
+def _nulls(losses: LossTable, pairs: Mapping[Hardening, tuple[LossKey, LossKey]], seed: int) -> dict[Hardening, Null]:
+    emb, table, tau = losses.emb, losses.table, losses.variant.temperature
+    rng = np.random.default_rng([seed, 6])
+    count = min(len(table.anchors), max(2, BUDGET // (PERMUTATIONS * emb.n * emb.v)))
+    some = torch.from_numpy(np.sort(rng.permutation(len(table.anchors))[:count]))
+    z = torch.from_numpy(np.asarray(emb.z)).to(torch.float64)
+    own = table.anchors[some] // emb.v
+    t = torch.einsum("ad,nvd->anv", z.flatten(0, 1)[table.anchors[some]], z) / tau
+    weight = instance_weights(torch.from_numpy(emb.y), losses.variant.class_prior)
+    labels = [torch.from_numpy(emb.y[rng.permutation(emb.n)]) for _ in range(PERMUTATIONS)]
+    return {h: _null(losses, h, pair, t, own, some, weight, labels) for h, pair in pairs.items()}
+
+
+def _null(
+    losses: LossTable,
+    h: Hardening,
+    pair: tuple[LossKey, LossKey],
+    t: Tensor,
+    own: Tensor,
+    some: Tensor,
+    weight: Tensor,
+    labels: list[Tensor],
+) -> Null:
+    """At one hardening, over the anchors `some`, of instances `own`, with logits t (a, n, v)."""
+    x, y = _weights(h, t, own, weight, losses.variant.temperature)
+    products = torch.stack([x, y, x * x, x * y, y * y])
+    row, column = (x > HEAVY * x.sum(1, keepdim=True)).nonzero().unbind(1)
+    f = losses.keys.index(pair[0])
+    slope, curvature, anchor_weight = (
+        values[some, f].nan_to_num(0.0)
+        for values in (losses.losses.slope, losses.losses.curvature, losses.losses.weight)
+    )
+    whole = products.sum(2)
+    every = torch.ones(len(row), dtype=torch.bool)
+    rho_all, correction_all = _corrected(whole, x, y, row, column, every, slope, curvature)
+    gaps = []
+    for label in labels:
+        by_class = products.new_zeros(5, len(own), int(label.max()) + 1).index_add_(2, label, products)
+        diff = whole - by_class.gather(2, label[own][None, :, None].expand(5, -1, 1))[:, :, 0]
+        outside = label[column] != label[own[row]]
+        rho, correction = _corrected(diff, x, y, row, column, outside, slope, curvature)
+        gap = loss_effect(slope, curvature, rho_all - rho) + correction_all - correction
+        used = anchor_weight * torch.isfinite(gap)
+        gaps.append(float((used * gap.nan_to_num(0.0)).sum() / used.sum()))
+    return Null(float(np.mean(gaps)), float(np.std(gaps, ddof=1) / np.sqrt(len(gaps))))
+
+
+def _weights(h: Hardening, t: Tensor, own: Tensor, weight: Tensor, tau: float) -> tuple[Tensor, Tensor]:
+    """(a, n) summands of the numerator and of the denominator of rho, up to a factor of the anchor; 0 for its own."""
+    eta = h.log_eta(t, tau)
+    eta[torch.arange(len(own)), own] = -torch.inf
+    out = []
+    for log in (eta + t, eta):
+        top = log.amax((1, 2), keepdim=True)
+        out.append((log - torch.where(top == -torch.inf, 0.0, top)).exp().sum(2) * weight)
+    return out[0], out[1]
+
+
+def _corrected(
+    sums: Tensor, x: Tensor, y: Tensor, row: Tensor, column: Tensor, inside: Tensor, slope: Tensor, curvature: Tensor
+) -> tuple[Tensor, Tensor]:
+    """(a,) rho of a pool, up to a constant of the anchor, and the correction of the loss there.
+
+    Args:
+        sums: (5, a) of x, y, x^2, xy and y^2 over the pool.
+        x, y: (a, n).
+        row, column, inside: the heavy ones, and which of them the pool holds.
+        slope, curvature: (a,) of the loss in rho.
+    """
+    n, d = sums[0], sums[1]
+    xx, xy, yy = sums[2] / n**2, sums[3] / (n * d), sums[4] / d**2
+    shift, spread = (xx - yy) / 2, xx - 2 * xy + yy
+    row, column = row[inside], column[inside]
+    a, b = (x[row, column] / n[row]).clamp_max(HEAVIEST), (y[row, column] / d[row]).clamp_max(HEAVIEST)
+    delta = torch.log1p(-b) - torch.log1p(-a)
+    shift = shift.index_add(0, row, delta - (a - b + (a * a - b * b) / 2))
+    spread = spread.index_add(0, row, delta**2 - (a - b) ** 2)
+    return n.log() - d.log(), slope * shift - curvature / 2 * spread

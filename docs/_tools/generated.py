@@ -1,0 +1,211 @@
+"""Pages made from the package: the catalogue from its registries, the commands from their parsers."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import click
+
+from boundcheck.claims import CLAIMS, Claim
+from boundcheck.cli import _boundcheck
+from boundcheck.data import DATASETS
+from boundcheck.embeddings.files import FORMATS
+from boundcheck.estimators.populations import POPULATIONS
+from boundcheck.hardening import CONSTANT, HARDENINGS
+from boundcheck.lab.objectives import LIMITS, OBJECTIVES, hyperparameters
+from boundcheck.losses import LOSSES
+from boundcheck.pools import POOLS
+
+_KINDS = {
+    "theorem": "Proved for the population. Data can contradict it only where its premise, if it has one, holds.",
+    "scenario": "May or may not occur. That it does not is a finding, not a contradiction.",
+    "exact": "True on every finite data set: a self-check of the program, not evidence about an encoder.",
+    "conjecture": "Not proved. Data may refute it.",
+}
+
+
+def catalogue() -> str:
+    """Claims, losses, pools, hardenings, objectives, populations, data sets and file formats, from their registries."""
+    return "\n\n".join(
+        [
+            "# Catalogue",
+            "Made from the package when the site is built: what is here is what is there.",
+            _claims(),
+            _losses(),
+            _hardenings(),
+            _objectives(),
+            _populations(),
+            _data(),
+        ]
+    )
+
+
+def _claims() -> str:
+    parts = ["## Claims"]
+    for kind in dict.fromkeys(claim.kind for claim in CLAIMS.values()):
+        parts += [f"### Kind: {kind}", _KINDS[kind]]
+        parts += [_claim(claim) for claim in CLAIMS.values() if claim.kind == kind]
+    return "\n\n".join(parts)
+
+
+def _claim(claim: Claim) -> str:
+    lines = [f"#### {claim.title} {{#{claim.id}}}", f"`{claim.id}`", f"$${claim.statement}$$"]
+    facts = [("Source", claim.source), ("Premise", claim.premise)]
+    facts += [("Needs", "; ".join(requirement.name for requirement in claim.requirements))]
+    cited = re.findall(r"eq\.\s+\((\d+)\)", inspect.getdoc(inspect.getmodule(claim.evaluate)) or "")
+    facts += [("In the theory", ", ".join(f"eq. ({number})" for number in cited))]
+    lines += ["\n".join(f"- **{name}:** {_escaped(text)}" for name, text in facts if text)]
+    return "\n\n".join(lines)
+
+
+def _losses() -> str:
+    rows = [
+        (f"`{loss.id}`", loss.title, loss.pool.title, "tilted" if loss.hardened else "1") for loss in LOSSES.values()
+    ]
+    pools = [(f"`{pool.id}`", pool.title, "yes" if pool.needs_groups else "no") for pool in POOLS.values()]
+    return "\n\n".join(
+        [
+            "## Losses",
+            "By eq. (7); [how to add one](how-to/loss.md).",
+            _table(("id", "name", "pool of negatives", "hardening"), rows),
+            "### Pools",
+            "By eq. (2).",
+            _table(("id", "candidates", "needs super-classes"), pools),
+        ]
+    )
+
+
+def _hardenings() -> str:
+    rows = [(f"`{kind.form}`", _first(kind)) for kind in HARDENINGS.values()]
+    rows += [(f"`{CONSTANT.family}`", _first(type(CONSTANT)) + " Always there.")]
+    return "\n\n".join(
+        [
+            "## Hardenings",
+            "By eq. (5); for `exp` the hardness comes from `betas`. [How to add one](how-to/hardening.md).",
+            _table(("option", "function"), rows),
+        ]
+    )
+
+
+def _objectives() -> str:
+    parts = [
+        "## Objectives",
+        "What `boundcheck train --objective` minimises, batch by batch. Options without an argument of their own go by "
+        "`--option NAME=VALUE`. The limit is the loss that the objective tends to as its batch grows. "
+        "[How to add one](how-to/objective.md).",
+    ]
+    for name, objective in OBJECTIVES.items():
+        limit = LIMITS.get(name)
+        options = [
+            f"`{key}`" if p.default is p.empty else f"`{key}={p.default}`"
+            for key, p in hyperparameters(objective).items()
+        ]
+        parts += [
+            f"### {name} {{#objective-{name}}}",
+            _first(objective),
+            f"- **Options:** {', '.join(options)}\n"
+            f"- **Limit:** {'none of the losses here' if limit is None else _limit(limit)}",
+        ]
+    return "\n\n".join(parts)
+
+
+def _limit(limit: Any) -> str:
+    parts = [f"`{limit.loss}`", f"with {limit.positives} positives" if limit.positives else ""]
+    parts += ["at $Q = \\infty$" if limit.decoupled else "", f"if {limit.condition}" if limit.condition else ""]
+    return " ".join(part for part in parts if part)
+
+
+def _populations() -> str:
+    rows = [
+        (f"`{name}`", ", ".join(f"`{key}={value}`" for key, value in defaults.items()))
+        for name, (defaults, _) in POPULATIONS.items()
+    ]
+    said = "Known populations for `--population`, with their defaults; see eq. (45) and eq. (46)."
+    return "\n\n".join(["## Populations", said, _table(("kind", "keys"), rows)])
+
+
+def _data() -> str:
+    rows = [(f"`{source.name}`", ", ".join(source.splits)) for source in DATASETS.values()]
+    return "\n\n".join(
+        [
+            "## Data sets",
+            "A folder of pictures laid out `split/class/*.png` is one too. [How to add one](how-to/dataset.md).",
+            _table(("name", "splits"), rows),
+            "## Embedding files",
+            "Read and written by suffix: " + ", ".join(f"`{suffix}`" for suffix in FORMATS) + ". The keys are in the "
+            "[data dictionary](data-dictionary.md#embedding-files).",
+        ]
+    )
+
+
+def commands() -> str:
+    """Every command with its arguments and options, from the parsers."""
+    context = click.Context(_boundcheck, info_name="boundcheck")
+    parts = ["# Commands", _text(_boundcheck.help or ""), "## Exit codes", _table(("code", "meaning"), _EXIT_CODES)]
+    parts += ["A scenario that does not occur never fails a run."]
+    for name in _boundcheck.list_commands(context):
+        command = _boundcheck.get_command(context, name)
+        assert command is not None
+        usage = command.get_usage(click.Context(command, info_name=name, parent=context)).removeprefix("Usage: ")
+        usage = " ".join(usage.split())
+        rows = [_parameter(parameter) for parameter in command.params]
+        parts += [f"## {name}", f"```text\n{usage}\n```", _text(command.help or "")]
+        parts += [_table(("option", "values", "default", "meaning"), rows)] if rows else []
+    return "\n\n".join(parts)
+
+
+_EXIT_CODES = (
+    ("0", "nothing is violated; for `falsify`, no counterexample was found"),
+    ("1", "a theorem is violated or a self-check fails (see `--fail-on`); for `falsify`, a counterexample was found"),
+    (
+        "2",
+        "a mistake in the command or its input; one line names the parameter, the rule, what was received, the remedy",
+    ),
+    ("3", "interrupted, out of memory, or one of several processes was lost; what was finished is kept"),
+    ("70", "a fault of boundcheck's own; please report it with the lines above the message"),
+)
+
+
+def _parameter(parameter: click.Parameter) -> tuple[str, ...]:
+    info = parameter.to_info_dict()
+    if not isinstance(parameter, click.Option):
+        return f"`{parameter.human_readable_name}`", "", "", "argument"
+    names = ", ".join(f"`{name}`" for name in (*parameter.opts, *parameter.secondary_opts))
+    kind = "flag" if parameter.is_flag else _kind(parameter)
+    said = parameter.help or ""
+    in_help = re.search(r"\[default: (.*)\]", said)
+    default = in_help[1] if in_help else "" if info["default"] in (None, False) else f"`{info['default']}`"
+    said = re.sub(r"\s*\[default: .*\]", "", said)
+    return names, kind, default if parameter.show_default or in_help else "", said
+
+
+def _kind(option: click.Option) -> str:
+    choices = getattr(option.type, "choices", None) or getattr(option.type, "valid", None)
+    if choices:
+        return ", ".join(f"`{choice}`" for choice in choices)
+    return str(getattr(option.type, "rule", "") or option.type.name)
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join("| " + " | ".join(_escaped(cell) for cell in line) + " |" for line in lines)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", r"\|").replace("<", "&lt;")
+
+
+def _text(help_text: str) -> str:
+    """A command's help with its indented lines as code."""
+    return _escaped(inspect.cleandoc(help_text.replace("\b", "")))
+
+
+def _first(thing: object) -> str:
+    """The first sentence or line of a docstring."""
+    return (inspect.getdoc(thing) or "").splitlines()[0]
+
+
+PAGES: dict[str, Callable[[], str]] = {"catalogue.md": catalogue, "cli.md": commands}

@@ -1,0 +1,166 @@
+"""What stands against relying on a number."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+import boundcheck as bc
+from boundcheck.estimators.convergence import with_duplicates, with_parts
+from boundcheck.estimators.exact import exact
+from boundcheck.estimators.permutation import with_permutations
+from boundcheck.estimators.populations import parse_population
+from boundcheck.estimators.reliability import LEAST_ESS, effective
+from boundcheck.hardening import Exponential
+from boundcheck.losses import HSCL, HUCL, SCL, UCL, LossKey
+from boundcheck.pairwise.plan import Tally
+from boundcheck.spec import Execution, Variant
+
+EXECUTION = Execution()
+
+
+def sample(classes=5, dim=16, kappa=20, n=600, seed=0):
+    return parse_population(f"vmf:classes={classes},dim={dim},kappa={kappa},n={n}").sample(seed)
+
+
+def judged(emb, **options):
+    losses = with_parts(exact(emb, Variant(**options), EXECUTION), EXECUTION, Tally())
+    return with_duplicates(with_permutations(losses, 0), EXECUTION, Tally(), group=False)
+
+
+def keys(beta):
+    h = Exponential(beta)
+    return LossKey(HSCL, h, 1.0), LossKey(HUCL, h, 1.0)
+
+
+def test_a_soft_tilt_of_many_instances_is_not_doubted():
+    losses = judged(sample(), betas=(1.0,))
+    assert losses.doubt(keys(1.0)) is None
+    assert losses.to_frame().reliable.all()
+
+
+def test_effective_instances_are_those_of_the_tilted_pool():
+    """Against a literal loop: the lesser of the two sums' effective numbers, harmonically averaged."""
+    emb, beta, tau = sample(n=60), 2.0, 0.5
+    losses = exact(emb, Variant(tau, (beta,)), EXECUTION)
+    z = torch.from_numpy(emb.z[:, 0]).to(torch.float64)
+    t = z @ z.T / tau
+    for loss, keep in ((HUCL, lambda a, b: a != b), (HSCL, lambda a, b: emb.y[a] != emb.y[b])):
+        inverse = []
+        for a in range(emb.n):
+            pool = [b for b in range(emb.n) if keep(a, b)]
+            shares = [torch.softmax(power * t[a, pool], 0).square().sum() for power in (1 + beta, beta)]
+            inverse.append(float(max(shares)))
+        assert effective(losses, LossKey(loss, Exponential(beta), 1.0)) == pytest.approx(1 / np.mean(inverse), rel=1e-5)
+
+
+def test_the_pool_of_all_is_doubted_where_only_the_own_class_is_near():
+    """Many classes: other classes are far and plenty, a handful of the own class carry H-UCL."""
+    losses = judged(sample(classes=100, dim=128, kappa=100, n=2000), temperature=0.2, betas=(5.0,))
+    hscl, hucl = keys(5.0)
+    assert effective(losses, hscl) > 2 * LEAST_ESS > effective(losses, hucl) * 2
+    assert "H-UCL" in losses.doubt((hscl, hucl)).reason
+    assert "effective" not in getattr(losses.doubt((hscl,)), "reason", "")
+
+
+def test_a_remedy_names_a_beta_that_is_fine():
+    losses = judged(sample(n=400), betas=(1.0, 30.0))
+    doubt = losses.doubt(keys(30.0)[:1])
+    assert "beta at most 1" in doubt.remedy and "instances" in doubt.remedy
+
+
+@pytest.mark.parametrize("collapsed", [True, False])
+def test_nothing_is_concluded_from_a_collapsed_encoder(collapsed):
+    rng = np.random.default_rng(0)
+    z = np.ones((200, 8)) + (1e-3 if collapsed else 1.0) * rng.standard_normal((200, 8))
+    v = bc.verify(bc.EmbeddingSet(z, rng.integers(0, 4, 200)), betas=[1.0])
+    frame = v.to_frame()
+    tested = frame[(frame.kind != "exact") & (frame.verdict != "inapplicable")]
+    assert len(tested) and (tested.verdict == "undecided").all() == collapsed
+    assert bool(v.run.manifest["collapse"]) == collapsed
+
+
+def test_nothing_is_concluded_where_every_instance_is_a_class():
+    z = np.random.default_rng(0).standard_normal((50, 2, 8))
+    frame = bc.verify(bc.EmbeddingSet(z, np.arange(50)), betas=[1.0]).to_frame()
+    assert set(frame.verdict[frame.kind != "exact"]) <= {"undecided", "inapplicable"}
+
+
+def test_few_instances_decide_nothing():
+    frame = bc.verify(sample(classes=2, dim=8, kappa=4, n=10), betas=[1.0]).to_frame()
+    assert not set(frame.verdict) & {"violated", "does not occur", "holds", "occurs"}
+
+
+def test_classes_seen_once_are_doubted():
+    losses = judged(sample(classes=100, dim=128, kappa=50, n=150), betas=(1.0,))
+    assert "no other instance" in losses.doubt(keys(1.0)).reason
+
+
+def test_parts_agree_with_the_jackknife_where_the_bias_falls_with_n():
+    losses = judged(sample(n=2000), betas=(0.5, 1.0))
+    for f, key in enumerate(losses.keys):
+        estimate = losses.loss(key)
+        assert abs(estimate.value - float(losses.by_parts[f])) < 0.2 * estimate.se, key
+
+
+def test_corrections_that_differ_are_doubted():
+    losses = judged(sample(), betas=(1.0,))
+    moved = dataclasses.replace(losses, by_parts=losses.by_parts + torch.arange(4.0) * losses.loss(keys(1.0)[0]).se)
+    assert "Two corrections" in moved.doubt(keys(1.0)).reason
+
+
+def test_permuted_labels_leave_no_gap_where_nothing_is_heavy():
+    losses = judged(sample(n=800), betas=(1.0,))
+    for h, null in losses.null.items():
+        high, low = (HUCL, HSCL) if h.beta else (UCL, SCL)
+        se = losses.gap(LossKey(high, h, 1.0), LossKey(low, h, 1.0)).se
+        assert abs(null.mean) < 4 * null.se + 0.2 * se, h
+
+
+def test_permuted_labels_show_what_runs_with_permuted_labels_do():
+    """The quick null against the whole estimator on permuted sets, where near-duplicates bias it."""
+    rng = np.random.default_rng(1)
+    z = rng.standard_normal((200, 8))
+    z = np.concatenate([z, z[:80] + 0.01 * rng.standard_normal((80, 8))])
+    y = rng.integers(0, 4, len(z))
+    losses = judged(bc.EmbeddingSet(z, y), temperature=0.2, betas=(3.0,), positives="class")
+    hscl, hucl = keys(3.0)
+    found = []
+    for _ in range(12):
+        again = exact(bc.EmbeddingSet(z, rng.permutation(y)), losses.variant, EXECUTION)
+        found.append(again.gap(hucl, hscl).value)
+    null = losses.null[Exponential(3.0)]
+    noise = np.hypot(null.se, np.std(found) / np.sqrt(len(found)))
+    assert null.mean > 4 * noise
+    assert abs(null.mean - np.mean(found)) < 4 * noise
+
+
+def test_near_duplicates_are_said_and_withhold_what_they_move():
+    rng = np.random.default_rng(0)
+    emb = sample(n=500)
+    z = np.concatenate([emb.z, emb.z[:100] + 1e-3 * rng.standard_normal((100, 1, emb.d))])
+    both = bc.EmbeddingSet(z, np.concatenate([emb.y, emb.y[:100]]))
+    kept = bc.verify(both, betas=[2.0], claims="hscl_le_hucl")
+    assert kept.run.manifest["duplicates"]["instances"] == 200
+    assert kept.run.manifest["duplicates"]["clusters"] == 100
+    assert any("near-duplicate" in warning for warning in kept.run.manifest["warnings"])
+    assert kept.claims["hscl_le_hucl"].verdict == "undecided"
+    dropped = bc.verify(both, betas=[2.0], claims="hscl_le_hucl", duplicates="drop")
+    alone = bc.verify(emb, betas=[2.0], claims="hscl_le_hucl")
+    assert dropped.claims["hscl_le_hucl"].verdict == "holds"
+    assert dropped.to_frame().gap.item() == pytest.approx(alone.to_frame().gap.item(), abs=1e-6)
+    grouped = bc.verify(both, betas=[2.0], claims="hscl_le_hucl", duplicates="group")
+    assert grouped.to_frame().se.item() > 1.05 * kept.to_frame().se.item()
+
+
+def test_grouped_errors_are_those_of_clusters():
+    """Every instance twice: the error is that of half as many instances, but for n - 1."""
+    emb = sample(n=300)
+    twice = bc.EmbeddingSet(np.concatenate([emb.z] * 2), np.concatenate([emb.y] * 2))
+    losses = exact(twice, Variant(betas=(1.0,)), EXECUTION)
+    grouped = dataclasses.replace(losses, clusters=torch.arange(600) % 300)
+    once = exact(emb, Variant(betas=(1.0,)), EXECUTION)
+    for key in once.keys:
+        assert grouped.loss(key).se == pytest.approx(once.loss(key).se, rel=0.1)
+        assert losses.loss(key).se < 0.8 * once.loss(key).se

@@ -1,0 +1,1 @@
+"""The validation study: intervals and verdicts of the engine against populations whose truth is known."""
