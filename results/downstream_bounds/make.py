@@ -3,7 +3,7 @@
 python results/downstream_bounds/make.py
 
 Writes bounds.csv, measured.csv, cross_entropy.csv, diagnostics.csv and shots.png. The contrastive encoder is trained
-where runs/downstream_bounds/ucl/encoder.pt is missing: 3 epochs of UCL on 6,000 images, seed 0. The linear maps
+where runs/downstream_bounds/ucl/encoder.pt is missing: 3 epochs of UCL on 3,000 images, seed 0. The linear maps
 are fitted to the 10,000 images of which those are the first.
 """
 
@@ -22,7 +22,7 @@ from boundcheck.report.style import PAGE, paper
 HERE = Path(__file__).parent
 ENCODER = Path("runs/downstream_bounds/ucl/encoder.pt")
 FITTED = 10_000  # training images that the linear maps are fitted to
-TRAINED = 6_000
+TRAINED = 3_000
 TWO = ("Sandal", "Sneaker")
 
 
