@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from scipy.special import betaincinv, stdtr
+from scipy.special import betaincinv, stdtr, stdtrit
 
 # Above, so few instances carry the variance that no quantile makes up for it.
 HEAVY_INFLUENCE = 0.5
