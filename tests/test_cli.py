@@ -22,6 +22,7 @@ from boundcheck.cli import COMMANDS, _out_of_memory, main
 from boundcheck.cli.progress import reporting
 from boundcheck.embeddings import EmbeddingSet, load_embeddings, save_embeddings
 from tests.chromium import load_in_chromium
+from tests.claims.designs import hub_and_rim
 
 FAST = ["--claims", "hscl_le_hucl,hucl_ge_ucl", "--betas", "1"]
 
@@ -223,10 +224,9 @@ def test_what_a_checkpoint_stores_is_the_default(capsys: pytest.CaptureFixture[s
 
 
 def test_exit_code_follows_fail_on(saved: str) -> None:
-    backwards = EmbeddingSet(clusters().z, np.arange(60) // 20)  # labels that have nothing to do with the clusters
-    save_embeddings(backwards, "backwards.npz")
+    save_embeddings(hub_and_rim(), "backwards.npz")
     arguments = ["verify", "--embeddings", "backwards.npz", "--claims", "scl_le_ucl", "--quiet"]
-    verdicts = boundcheck.verification.verify(backwards, claims=("scl_le_ucl",)).to_frame()["verdict"]
+    verdicts = boundcheck.verification.verify(hub_and_rim(), claims=("scl_le_ucl",)).to_frame()["verdict"]
     assert set(verdicts) == {"violated"}
     assert main(arguments) == 1
     assert main([*arguments, "--fail-on", "undecided"]) == 1
@@ -249,7 +249,7 @@ def test_options_reach_the_verification(saved: str, monkeypatch: pytest.MonkeyPa
         "--embeddings raw.npz --no-normalize --temperature 0.1 --betas 0,3 --hardening exp,threshold:0.5 --q 2,inf "
         "--losses scl,hscl --positives class --self-pairs include --class-prior balanced --claims hscl_le_hucl "
         "--estimator montecarlo --anchors 7 --negatives 9 --confidence 0.9 --seed 4 --device cpu --precision float64 "
-        "--quiet"
+        "--design iid --duplicates group --no-null --quiet"
     )
     assert main(["verify", *arguments.split()]) == 70  # Stop is no error a user can make
     assert given == {
@@ -260,6 +260,9 @@ def test_options_reach_the_verification(saved: str, monkeypatch: pytest.MonkeyPa
         "positives": "class",
         "self_pairs": "include",
         "class_prior": "balanced",
+        "design": "iid",
+        "duplicates": "group",
+        "null": False,
         "losses": ("scl", "hscl"),
         "claims": ("hscl_le_hucl",),
         "estimator": "montecarlo",

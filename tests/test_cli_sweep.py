@@ -7,14 +7,14 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 
 import boundcheck.sweeps
 import boundcheck.sweeps.grid
 from boundcheck.cli import main
-from boundcheck.embeddings import EmbeddingSet, save_embeddings
+from boundcheck.embeddings import save_embeddings
+from tests.claims.designs import hub_and_rim
 from tests.sweeps.conftest import clusters
 
 FAST = ["--claims", "hscl_le_hucl,scl_le_ucl", "--betas", "1,5", "--temperatures", "0.2,1"]
@@ -68,7 +68,7 @@ def test_json_is_one_document(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_exit_code_follows_fail_on() -> None:
-    save_embeddings(EmbeddingSet(clusters(0.5).z, np.arange(60) // 20), "backwards.npz")
+    save_embeddings(hub_and_rim(), "backwards.npz")
     arguments = ["sweep", "tight.npz", "backwards.npz", "--claims", "scl_le_ucl", "--betas", "1", "--quiet"]
     assert main(arguments) == 1
     assert main([*arguments, "--fail-on", "never"]) == 0

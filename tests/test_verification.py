@@ -20,7 +20,7 @@ from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
 from boundcheck.inference.multiplicity import holm
 from boundcheck.runs import ASSUMPTION_COLUMNS, CLAIM_COLUMNS, HARDEST_COLUMNS, LOSS_COLUMNS, load_run, save_run
-from tests.claims.designs import FAMILIES, clusters, shared_places
+from tests.claims.designs import FAMILIES, clusters, hub_and_rim
 from tests.oracles.closed_forms import collapsed
 from tests.strategies import embedding_sets
 
@@ -142,15 +142,14 @@ def test_a_frame_is_a_copy(three_families: bc.Verification) -> None:
 
 
 def test_a_violated_theorem_fails_the_run_and_says_its_premise_failed() -> None:
-    found = bc.verify(shared_places(200), betas=[1, 2], temperature=1)
+    found = bc.verify(hub_and_rim(), betas=[1, 2], temperature=1)
     assert found.claims["hscl_le_hucl"].verdict == "violated"
     assert "the premise fails" in found.claims["hscl_le_hucl"].frame.reason[0]
     assert found.failed() and found.failed("undecided") and not found.failed("never")
 
 
 def test_a_violated_scenario_never_fails_a_run() -> None:
-    z, y = collapsed(3, 6, 2)
-    found = bc.verify(EmbeddingSet(z, y), betas=[1])
+    found = bc.verify(clusters(per_class=40), betas=[1], claims="hscl_ge_ucl,hucl_ge_ucl")
     assert found.claims["hscl_ge_ucl"].verdict == "does not occur"
     assert not found.failed() and not found.failed("undecided")
 
@@ -214,10 +213,15 @@ def test_confidence_widens_intervals() -> None:
 def test_claims_that_need_more_than_was_sampled_say_so() -> None:
     sampled = bc.verify(clusters(), betas=[1], anchors=30)
     assert sampled.claims["scl_ge_collapse"].verdict == "inapplicable"
-    assert inapplicable(sampled) == {"scl_ge_collapse"} | POPULATION
+    every_anchor = {"scl_ge_unbalanced", "ucl_ge_instances", "ucl_ge_similarity_gap", "positives_exceed_negatives"}
+    assert inapplicable(sampled) == {"scl_ge_collapse"} | every_anchor | POPULATION | ONE_VIEW
 
 
-POPULATION = {"arora_mean_classifier", "bao_upper", "bao_lower", "arora_upper", "nozawa_sato_upper", "ash_upper"}
+POPULATION = {
+    *("arora_mean_classifier", "bao_upper", "bao_lower", "arora_upper", "nozawa_sato_upper", "ash_upper"),
+    *("wang_upper", "wang_lower", "infonce_information", "ucl_ge_collapse", "uniformity_floor"),
+}
+ONE_VIEW = {"hscl_bounds_kernel_rule", "worst_case_bounds_1nn"}
 
 
 def inapplicable(verification: bc.Verification) -> set[str]:
@@ -248,7 +252,8 @@ def test_raw_embeddings_leave_out_the_claims_about_unit_norm() -> None:
     emb = clusters()
     raw = EmbeddingSet(emb.z * rng.uniform(0.5, 20, (emb.n, emb.v, 1)), emb.y, normalize=False)
     found = bc.verify(raw, betas=[1, 5])
-    assert inapplicable(found) == {"scl_ge_collapse", "ucl_minus_nscl"} | POPULATION
+    unit_norm = {"scl_ge_unbalanced", "ucl_ge_instances", "positives_exceed_negatives", "finite_k_rate"}
+    assert inapplicable(found) == {"scl_ge_collapse", "ucl_minus_nscl"} | unit_norm | POPULATION | ONE_VIEW
     assert violated(found).empty
 
 
@@ -295,13 +300,23 @@ def test_awkward_data_get_a_report(name: str, tmp_path: Path) -> None:
     assert "</html>" in (tmp_path / "run" / "report.html").read_text()
 
 
-def test_equality_at_neural_collapse_passes_every_claim_but_the_scenario() -> None:
+def test_equality_at_neural_collapse_violates_nothing() -> None:
+    """A sample of it holds nothing but near-duplicates; taken as the population, it meets the theorems."""
     for dtype in (np.float32, np.float64):
         z, y = collapsed(4, 5, 2)
-        found = bc.verify(EmbeddingSet(z.astype(dtype), y), temperature=0.05, q=[0.1, 1, 10, math.inf])
-        verdicts = {name: result.verdict for name, result in found.claims.items()}
-        assert verdicts.pop("hscl_ge_ucl") == "does not occur"
-        assert {name: v for name, v in verdicts.items() if not is_met(v) and name not in POPULATION} == {}
+        emb = EmbeddingSet(z.astype(dtype), y)
+        options: dict[str, Any] = {"temperature": 0.05, "q": [0.1, 1, 10, math.inf]}
+        sample = bc.verify(emb, **options)
+        verdicts = {name: result.verdict for name, result in sample.claims.items()}
+        assert {name for name, verdict in verdicts.items() if is_unmet(verdict)} <= {"hscl_ge_ucl"}
+        exact = {verdicts[name] for name, claim in CLAIMS.items() if claim.kind == "exact"}
+        assert exact == {"passes", "inapplicable"}
+        theorems = ["hscl_le_hucl", "scl_le_ucl", "scl_ge_collapse"]
+        population = bc.verify(
+            emb, claims=[*theorems, "hscl_ge_ucl"], self_pairs="include", positives="class", **options
+        )
+        assert population.claims["hscl_ge_ucl"].verdict == "does not occur"
+        assert {population.claims[name].verdict for name in theorems} == {"holds"}
 
 
 @pytest.mark.study

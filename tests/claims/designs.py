@@ -42,6 +42,19 @@ def shared_places(places: int = 40, views: int = 2, spread: float = 0.05, seed: 
     return EmbeddingSet(z, np.arange(2 * places) % 2)
 
 
+def hub_and_rim(rim: int = 150, hub: int = 30, views: int = 2, d: int = 16, seed: int = 0) -> EmbeddingSet:
+    """A large class spread over a circle of latitude about a small one: its members are nearer to that than to each
+    other, so Assumption 1 fails at five anchors in six, and Theorem 1's inequality with it, in any number of instances.
+    """
+    rng = np.random.default_rng(seed)
+    y = np.repeat([0, 1], [rim, hub])
+    around = rng.standard_normal((rim + hub, d - 1))
+    around /= np.linalg.norm(around, axis=1, keepdims=True)
+    angle = np.where(y == 0, math.pi / 3, 0.35)[:, None]
+    place = np.concatenate([np.cos(angle), np.sin(angle) * around], 1)
+    return EmbeddingSet(place[:, None] + 0.02 * rng.standard_normal((rim + hub, views, d)), y)
+
+
 def polygon(classes: int = 12, per_class: int = 8) -> EmbeddingSet:
     """Each class one corner of a regular polygon: every anchor sees the same logits, cos(2 pi k / C) / tau."""
     angle = 2 * np.pi * np.repeat(np.arange(classes), per_class) / classes

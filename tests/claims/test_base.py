@@ -19,7 +19,7 @@ from boundcheck.inference.intervals import Estimate
 from boundcheck.pairwise.cumulants import TOLERANCE
 from tests.claims.designs import clusters, evidence_of, judged
 
-KINDS = ("exact", "theorem", "scenario")
+KINDS = ("exact", "theorem", "conjecture", "scenario")
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from boundcheck.spec import Execution, Variant
 from boundcheck.sweep_record import SWEEP_COLUMNS, load_sweep
 from boundcheck.sweeps.cells import cell_key
 from boundcheck.verification import verify
+from tests.claims.designs import hub_and_rim
 from tests.sweeps.conftest import clusters
 
 GRID: dict[str, Any] = {"temperatures": [0.2, 1.0], "betas": [1.0, 5.0], "claims": ["hscl_le_hucl", "scl_le_ucl"]}
@@ -223,8 +224,7 @@ def test_a_hardening_of_ones_own_counts_by_its_file(tmp_path, monkeypatch):
 def test_the_gravest_cell_decides_whether_it_failed(encoders):
     sweep = bc.sweep({"tight": encoders["tight"]}, **(GRID | {"claims": ["scl_le_ucl"]}))
     assert not sweep.failed("undecided") and not sweep.failed("never")
-    backwards = EmbeddingSet(encoders["tight"].z, np.arange(60) // 20)
-    both = bc.sweep({"tight": encoders["tight"], "backwards": backwards}, **(GRID | {"claims": ["scl_le_ucl"]}))
+    both = bc.sweep({"tight": encoders["tight"], "backwards": hub_and_rim()}, **(GRID | {"claims": ["scl_le_ucl"]}))
     assert both.failed() and not both.failed("never")
     with pytest.raises(InputError, match="fail_on"):
         both.failed("maybe")
