@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from boundcheck.cli.parameters import FORMAT
+from boundcheck.cli.progress import say, say_json
 from boundcheck.cli.samples import FILE
 from boundcheck.cli.tables import aligned
 
@@ -35,7 +35,7 @@ def command(data_dir: Path | None, form: str) -> int:
             }
             for info in infos
         ]
-        click.echo(json.dumps(document, ensure_ascii=False))
+        say_json(document)
         return 0
     rows = [
         (
@@ -47,5 +47,5 @@ def command(data_dir: Path | None, form: str) -> int:
         for info in infos
     ]
     rows.append(("FOLDER", "its own", "", "any folder of pictures laid out split/class/*.png"))
-    click.echo(aligned(rows))
+    say(aligned(rows))
     return 0
