@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int, str], None]
 
+STEEPEST = 1e5  # of beta / temperature and 1 / temperature: beyond it a rounding error of a cosine decides a loss
+MOST_Q = 1e9
 TEMPERATURE, BETAS = 0.5, (0.5, 1.0, 2.0, 5.0, 10.0)
 POSITIVES = ("auto", "augmentation", "class")
 SELF_PAIRS = ("exclude", "include")
@@ -98,10 +100,24 @@ class Variant:
             object.__setattr__(self, name, value)
         if not 0 < self.temperature < math.inf:
             raise InputError(f"temperature: must be finite and > 0, received {self.temperature:g}; the usual is 0.5")
+        if not 1 / STEEPEST <= self.temperature <= STEEPEST:
+            raise InputError(
+                f"temperature: must be from {1 / STEEPEST:g} to {STEEPEST:g}, received {self.temperature:g}; "
+                "the usual is 0.5"
+            )
+        if steep := [beta for beta in powers if not 0 <= beta <= STEEPEST * min(1.0, self.temperature)]:
+            raise InputError(
+                f"betas: must be from 0 to {STEEPEST * min(1.0, self.temperature):g} at this temperature, received "
+                f"{steep[0]:g}; beyond it rounding decides"
+            )
         if not self.q:
             raise InputError("q: needs at least one value, received none; the usual is 1")
         if wrong := [value for value in self.q if not value > 0]:
             raise InputError(f"q: must be > 0 (inf allowed), received {wrong[0]:g}; the usual is 1")
+        if wrong := [value for value in self.q if not (1 / MOST_Q <= value <= MOST_Q or value == math.inf)]:
+            raise InputError(
+                f"q: must be from {1 / MOST_Q:g} to {MOST_Q:g}, or inf, received {wrong[0]:g}; the usual is 1"
+            )
 
     def but(self, **changes: Any) -> Variant:
         """The variant with other values, by the names of the arguments."""

@@ -29,7 +29,7 @@ from boundcheck.cli.parameters import (
     Several,
     hardening_forms,
 )
-from boundcheck.cli.progress import note, reporting
+from boundcheck.cli.progress import note, reporting, say, say_json
 from boundcheck.cli.samples import ENCODING, FILE, encode, encoder_options, load_samples, run_options
 from boundcheck.errors import InputError
 from boundcheck.losses import LOSSES
@@ -170,9 +170,9 @@ def command(
         said += limit_lines(result.losses.emb, result.losses.variant)
         saved = result.save(place, command=["boundcheck", *ctx.obj], images=given.images)
     if form == "json":
-        click.echo(json.dumps(_document(result, saved, said), ensure_ascii=False, allow_nan=False))
+        say_json(_document(result, saved, said))
     else:
-        click.echo("\n".join([*said, summary_text(result.run)]), nl=False)
+        say("\n".join([*said, summary_text(result.run)]), nl=False)
     if reason := result.losses.reason:
         note(f"estimator: {reason}", quiet)
     note(f"report: {saved / 'report.html'}", quiet)
