@@ -322,6 +322,11 @@ class LossTable:
         w = instance_weights(torch.from_numpy(self.emb.y), self.variant.class_prior)[self.table.anchors // self.emb.v]
         return w * (len(w) / w.sum())
 
+    def __repr__(self) -> str:
+        sampled = f"{len(self.table.anchors):,} anchors of {self.emb.n:,} instances in {self.emb.v} views"
+        columns = ["loss", "hardening", "beta", "q", "estimate", "se", "reliable"]
+        return f"LossTable ({self.estimator}, {sampled}; nats)\n{self.to_frame()[columns].to_string(index=False)}"
+
     def _repr_html_(self) -> str:
         return str(self.to_frame().to_html(index=False, float_format="{:.4f}".format, na_rep=""))
 
