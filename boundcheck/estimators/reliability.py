@@ -166,7 +166,7 @@ def _by_one(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None:
         return None
     return Doubt(
         f"One instance carries {estimate.top_share:.0%} of the variance.",
-        "more instances, or a look at the one: is it mislabelled, or a duplicate?",
+        "more instances; look at this one, it may be mislabelled",
     )
 
 
