@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from boundcheck import pools as pools
     from boundcheck.bounds import references as references
     from boundcheck.bounds import translate as translate
     from boundcheck.checkpoints import load_encoder as load_encoder
     from boundcheck.claims import CLAIMS as CLAIMS
+    from boundcheck.claims.base import Claim as Claim
+    from boundcheck.claims.base import Evidence as Evidence
+    from boundcheck.claims.base import Finding as Finding
     from boundcheck.claims.base import claim as claim
     from boundcheck.data import load_dataset as load_dataset
     from boundcheck.diagnostics import diagnose as diagnose
@@ -25,13 +29,27 @@ if TYPE_CHECKING:
     from boundcheck.embeddings import save_embeddings as save_embeddings
     from boundcheck.encoders import shipped_checkpoint as shipped_checkpoint
     from boundcheck.errors import BoundcheckError as BoundcheckError
+    from boundcheck.estimators import FiniteLosses as FiniteLosses
+    from boundcheck.estimators import LossTable as LossTable
+    from boundcheck.estimators import Population as Population
     from boundcheck.estimators import estimate as estimate
     from boundcheck.estimators import finite_k as finite_k
+    from boundcheck.estimators import parse_population as parse_population
     from boundcheck.extraction import extract as extract
+    from boundcheck.falsification import Counterexample as Counterexample
     from boundcheck.falsification import falsify as falsify
     from boundcheck.hardening import CONSTANT as CONSTANT
+    from boundcheck.hardening import HARDENINGS as HARDENINGS
+    from boundcheck.hardening import Hardening as Hardening
     from boundcheck.lab.training import train as train
+    from boundcheck.losses import LOSSES as LOSSES
+    from boundcheck.losses import Loss as Loss
+    from boundcheck.pools import Pool as Pool
     from boundcheck.report import render as render
+    from boundcheck.runs import Run as Run
+    from boundcheck.runs import load_run as load_run
+    from boundcheck.spec import Execution as Execution
+    from boundcheck.spec import Variant as Variant
     from boundcheck.sweeps import sweep as sweep
     from boundcheck.verification import Verification as Verification
     from boundcheck.verification import verify as verify
@@ -59,14 +77,35 @@ _HOME = {
     "render": "report",
     "sweep": "sweeps",
     "train": "lab.training",
+    "Evidence": "claims.base",
+    "Finding": "claims.base",
+    "Claim": "claims.base",
+    "FiniteLosses": "estimators",
+    "LossTable": "estimators",
+    "Population": "estimators",
+    "parse_population": "estimators",
+    "Counterexample": "falsification",
+    "Hardening": "hardening",
+    "HARDENINGS": "hardening",
+    "LOSSES": "losses",
+    "Loss": "losses",
+    "Pool": "pools",
+    "Run": "runs",
+    "load_run": "runs",
+    "Execution": "spec",
+    "Variant": "spec",
     "Verification": "verification",
     "verify": "verification",
 }
 
-__all__ = [*_HOME, "__version__"]
+_MODULES = ("pools",)
+
+__all__ = [*_HOME, *_MODULES, "__version__"]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"boundcheck.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'boundcheck' has no attribute {name!r}")
     value = getattr(importlib.import_module(f"boundcheck.{_HOME[name]}"), name)

@@ -15,6 +15,7 @@ from boundcheck.augment import IDENTITY, ViewRecipe, recipe_for
 from boundcheck.augment import views as views_of
 from boundcheck.data import ImageSet, Progress, Samples, TextSet
 from boundcheck.embeddings import EmbeddingSet
+from boundcheck.embeddings.set import UNLABELLED
 from boundcheck.encoders import Checkpoint, EncoderConfig, adapt, outputs_of
 from boundcheck.errors import InputError, unknown_name
 
@@ -110,13 +111,14 @@ def embedding_set(
     checkpoint: Checkpoint, samples: Samples, z: Float[np.ndarray, "n v d"], meta: Mapping[str, Any]
 ) -> EmbeddingSet:
     """Raw outputs for all samples as the embedding set of this checkpoint; `meta` is their `provenance`."""
+    labelled = samples.classes != (UNLABELLED,)
     return EmbeddingSet(
         z,
-        samples.labels,
+        samples.labels if labelled else None,
         ids=samples.ids,
         meta=meta,
         normalize=checkpoint.config.normalize,
-        classes=samples.classes,
+        classes=samples.classes if labelled else None,
         groups=samples.groups,
     )
 

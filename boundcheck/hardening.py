@@ -88,6 +88,8 @@ class Hardening(ABC):
             InputError: the parameter is missing or out of range.
         """
         try:
+            if not parameter.isascii():
+                raise ValueError(parameter)
             value = float(parameter)
         except ValueError:
             name = cls.form.partition(":")[0]
@@ -215,8 +217,8 @@ class Polynomial(Hardening):
     digits: ClassVar[int] = 50
 
     def __post_init__(self) -> None:
-        if not (self.exponent > 0 and math.isfinite(self.exponent)):
-            raise InputError(f"hardening: poly:P needs a finite power > 0, received {self.exponent:g}")
+        if not 0 < self.exponent <= 1e4:
+            raise InputError(f"hardening: poly:P needs a power > 0 and at most 1e4, received {self.exponent:g}")
 
     @property
     def family(self) -> str:

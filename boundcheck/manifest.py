@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from boundcheck.claims import Claim
+from boundcheck.embeddings.set import UNLABELLED
 from boundcheck.estimators.critical_beta import crossing_interval
 from boundcheck.estimators.permutation import PERMUTATIONS
 from boundcheck.estimators.records import LossTable
@@ -111,11 +112,13 @@ def _crossing(losses: LossTable, q: float, beta: float, confidence: float) -> di
     def finite(value: float) -> float | None:
         return value if math.isfinite(value) else None
 
-    return {"q": q, "beta": finite(beta), "low": finite(low), "high": finite(high), "note": _note(beta)}
+    return {"q": q, "beta": finite(beta), "ci_low": finite(low), "ci_high": finite(high), "note": _note(beta)}
 
 
 def _note(beta: float) -> str:
-    return "even the worst-case loss stays below UCL" if math.isinf(beta) else "averaged H-SCL reaches UCL (plug-in)"
+    if math.isinf(beta):
+        return "on the pairs of this sample even the worst-case loss stays below UCL"
+    return "averaged H-SCL reaches UCL (plug-in)"
 
 
 def hardware() -> dict[str, Any]:
@@ -208,7 +211,12 @@ def warnings_of(losses: LossTable) -> list[str]:
     warnings = []
     if emb.n < FEW_INSTANCES and not losses.exhaustive:
         warnings.append(f"{emb.n} instances: intervals are asymptotic and too narrow for so few")
-    for h, summary in losses.margins.items():
+    if not emb.labelled:
+        warnings.append(
+            "the data have no labels: UCL and H-UCL alone are estimated, and nothing is said of classes; the one class "
+            f"in the tables, '{UNLABELLED}', stands for all instances"
+        )
+    for h, summary in losses.margins.items() if emb.labelled else ():
         name = h.label
         if empty := int(torch.isnan(losses.table.rho(DIFF, h)).sum()):
             warnings.append(

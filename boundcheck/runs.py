@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from boundcheck._places import Place, atomic_path, reserve_folder
+from boundcheck._text import quoted_cell, unquoted_cell
 from boundcheck.errors import FileError
 from boundcheck.ingest import is_regular, read_arrays, read_csv, read_json, read_parquet, reading, sha256_of
 
@@ -29,8 +30,8 @@ CLAIM_COLUMNS = [
     "premise_high", "vacuous", "reliable", "verdict", "reason", "remedy",
 ]  # fmt: skip
 ASSUMPTION_COLUMNS = [
-    "hardening", "beta", "share_holding", "share_low", "share_high", "share_in_parts", "median_margin",
-    "min_margin", "median_ess", "n_anchors", "n_undefined",
+    "hardening", "beta", "share_holding", "share_low", "share_high", "share_in_parts", "reliable",
+    "median_margin", "min_margin", "median_ess", "n_anchors", "n_undefined",
 ]  # fmt: skip
 HARDEST_COLUMNS = [
     "rank", "id", "view", "label", "margin", "hardening", "beta", "same_id", "same_label", "same_cosine",
@@ -196,11 +197,17 @@ def _write_numbers(run: Run, directory: Path) -> None:
     for name in (*CSV_COLUMNS, *OPTIONAL_COLUMNS):
         table = getattr(run, name)
         if len(table) or name in CSV_COLUMNS:
-            table.to_csv(directory / f"{name}.csv", index=False)
+            write_table(table, directory / f"{name}.csv")
     run.anchors.to_parquet(directory / "anchors.parquet", index=False)
     if run.pictures is not None:
         np.savez_compressed(directory / "pictures.npz", pictures=run.pictures)
     write_manifest(run.manifest, directory)
+
+
+def write_table(frame: pd.DataFrame, path: Path) -> None:
+    """Writes a table as CSV, in which a spreadsheet finds nothing to compute; `read_table` reads it as it was."""
+    text = [name for name in frame.columns if name in TEXT_COLUMNS]
+    frame.assign(**{name: frame[name].map(quoted_cell) for name in text}).to_csv(path, index=False)
 
 
 def write_manifest(manifest: Mapping[str, Any], directory: Path) -> None:
@@ -255,7 +262,9 @@ def read_table(path: Path, columns: Sequence[str], manifest: Mapping[str, Any]) 
     frame = read_csv(path, columns, _hash_of(path, manifest))
     with reading(path, "a table of a run", "run the verification again"):
         for name in columns:
-            if name not in TEXT_COLUMNS:
+            if name in TEXT_COLUMNS:
+                frame[name] = frame[name].map(unquoted_cell)
+            else:
                 frame[name] = pd.Series([_number(cell) for cell in frame[name]], dtype=None if len(frame) else float)
         return typed(frame, columns)
 

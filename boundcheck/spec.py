@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from boundcheck.errors import InputError, unknown_name
 from boundcheck.hardening import CONSTANT, Hardening, parse_hardening
 from boundcheck.losses import LOSSES, Loss, LossKey, choose_losses, keys_of
-from boundcheck.pools import Partition, partition_for
+from boundcheck.pools import ALL, Partition, partition_for
 
 if TYPE_CHECKING:
     from boundcheck.embeddings import EmbeddingSet
 
 Progress = Callable[[int, int, str], None]
 
+STEEPEST = 1e5  # of beta / temperature and 1 / temperature: beyond it a rounding error of a cosine decides a loss
+MOST_Q = 1e9
 TEMPERATURE, BETAS = 0.5, (0.5, 1.0, 2.0, 5.0, 10.0)
 POSITIVES = ("auto", "augmentation", "class")
 SELF_PAIRS = ("exclude", "include")
@@ -98,10 +100,24 @@ class Variant:
             object.__setattr__(self, name, value)
         if not 0 < self.temperature < math.inf:
             raise InputError(f"temperature: must be finite and > 0, received {self.temperature:g}; the usual is 0.5")
+        if not 1 / STEEPEST <= self.temperature <= STEEPEST:
+            raise InputError(
+                f"temperature: must be from {1 / STEEPEST:g} to {STEEPEST:g}, received {self.temperature:g}; "
+                "the usual is 0.5"
+            )
+        if steep := [beta for beta in powers if not 0 <= beta <= STEEPEST * min(1.0, self.temperature)]:
+            raise InputError(
+                f"betas: must be from 0 to {STEEPEST * min(1.0, self.temperature):g} at this temperature, received "
+                f"{steep[0]:g}; beyond it rounding decides"
+            )
         if not self.q:
             raise InputError("q: needs at least one value, received none; the usual is 1")
         if wrong := [value for value in self.q if not value > 0]:
             raise InputError(f"q: must be > 0 (inf allowed), received {wrong[0]:g}; the usual is 1")
+        if wrong := [value for value in self.q if not (1 / MOST_Q <= value <= MOST_Q or value == math.inf)]:
+            raise InputError(
+                f"q: must be from {1 / MOST_Q:g} to {MOST_Q:g}, or inf, received {wrong[0]:g}; the usual is 1"
+            )
 
     def but(self, **changes: Any) -> Variant:
         """The variant with other values, by the names of the arguments."""
@@ -144,16 +160,31 @@ class Variant:
             )
         return self.but(positives=positives)
 
+    def _without_labels(self, views: int) -> Variant:
+        """The variant for data without labels: positives are other views, and pools hold all other instances."""
+        if views < 2 or self.positives == "class":
+            raise InputError(
+                f"positives: data without labels need two or more views of each instance, received {views} and "
+                f"positives '{self.positives}'; encode several views, or add labels y"
+            )
+        losses = tuple(loss for loss in self.losses if loss.pool.relations == ALL.relations)
+        if not losses:
+            raise InputError(
+                f"losses: without labels only those over all other instances are defined, received "
+                f"{','.join(loss.id for loss in self.losses)}; take ucl,hucl, or add labels y"
+            )
+        return self.but(losses=losses).with_views(views)
+
     def on(self, emb: EmbeddingSet) -> Variant:
         """The variant for these embeddings: what "auto" stands for.
 
         Raises:
             InputError: they lack what it needs.
         """
-        variant = self.with_views(emb.v)
+        variant = self.with_views(emb.v) if emb.labelled else self._without_labels(emb.v)
         if variant.design == "auto":
             counts = emb.class_counts
-            variant = variant.but(design="fixed" if counts.min() == counts.max() > 1 else "iid")
+            variant = variant.but(design="fixed" if counts.min() == counts.max() > 1 and emb.labelled else "iid")
         if variant.positives == "class" and emb.v == 1 and self.self_pairs == "exclude" and emb.class_counts.max() < 2:
             raise InputError("positives: class needs a class with two or more instances, received one in each")
         lacking = [loss for loss in self.losses if loss.pool.needs_groups and loss.pool.groups is None]

@@ -19,6 +19,7 @@ from boundcheck.runs import (
     save_directory,
     typed,
     write_manifest,
+    write_table,
 )
 
 WHERE = ["encoder", "temperature"]
@@ -62,7 +63,7 @@ def save_sweep(
 
     def write_all(folder: Path) -> None:
         for name, file in _FILES.items():
-            getattr(record, name).to_csv(folder / file, index=False)
+            write_table(getattr(record, name), folder / file)
         write_manifest(record.manifest, folder)
         for write in also:
             write(record, folder)

@@ -131,6 +131,12 @@ class Verification:
         run = replace(self.run, manifest=manifest, pictures=pictures)
         return save_run(run, directory, overwrite, also=[write_report])
 
+    def __repr__(self) -> str:
+        from boundcheck.report.words import headline
+
+        told = {name: result.verdict for name, result in self.claims.items() if result.verdict != "inapplicable"}
+        return "".join([f"Verification: {headline(self.run)}", *(f"\n  {name}: {told[name]}" for name in told)])
+
     def _repr_html_(self) -> str:
         from boundcheck.report import summary_html
 

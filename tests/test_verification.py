@@ -366,7 +366,7 @@ def test_no_false_alarm_on_any_data(
         ({"hardening": "expo"}, "hardening: expected one of exp, threshold:T, poly:P, received 'expo'"),
         ({"hardening": "threshold"}, "hardening: threshold needs a number"),
         ({"hardening": "threshold:2"}, "needs a cosine similarity in [-1, 1], received 2"),
-        ({"hardening": "poly:-1"}, "needs a finite power > 0, received -1"),
+        ({"hardening": "poly:-1"}, "needs a power > 0 and at most 1e4, received -1"),
         ({"hardening": "exp:5"}, "exp takes its tilts from betas"),
         ({"positives": "classes"}, "positives: expected one of auto, augmentation, class, received 'classes'"),
         ({"self_pairs": "yes"}, "self_pairs: expected one of exclude, include"),

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import torch
 
 from boundcheck.claims.base import Evidence, Finding, claim, without_uncertainty
+from boundcheck.claims.requirements import LABELS
 from boundcheck.hardening import CONSTANT, LogTerm
 from boundcheck.pools import ALL, DIFF, SAME
 
@@ -20,6 +21,7 @@ from boundcheck.pools import ALL, DIFF, SAME
     statement=r"\frac{e^{K_{\mathrm{all}}} - \pi\, e^{K_{\mathrm{same}}}}{1 - \pi} = e^{K_{\mathrm{diff}}}",
     source="Chuang, Robinson, Lin, Torralba, Jegelka 2020 (arXiv 2007.00224), Eq. 2-3; pi the pool's share of same",
     kind="exact",
+    requirements=(LABELS,),
 )
 def debiased_identity(evidence: Evidence) -> Iterator[Finding]:
     """Multiplied out, pi e^{K_same} + (1 - pi) e^{K_diff} = e^{K_all}: the difference cancels where same dominates."""

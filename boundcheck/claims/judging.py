@@ -18,7 +18,7 @@ from boundcheck.claims.base import Claim, Evidence, Finding, without_uncertainty
 from boundcheck.claims.remedies import to_decide
 from boundcheck.claims.verdicts import MET, UNMET, Verdict
 from boundcheck.errors import InputError
-from boundcheck.estimators.records import LossTable
+from boundcheck.estimators.records import LossNotComputed, LossTable
 from boundcheck.inference.multiplicity import holm, two_sided
 from boundcheck.pairwise.cumulants import TOLERANCE
 
@@ -74,7 +74,11 @@ def judge(claim: Claim, evidence: Evidence, confidence: float) -> list[Judgement
     reasons = [reason for r in claim.requirements if (reason := r.unmet(evidence.losses)) is not None]
     if reasons:
         return [Judgement(claim, None, "inapplicable", "; ".join(reasons))]
-    findings = list(claim.evaluate(evidence))
+    try:
+        findings = list(claim.evaluate(evidence))
+    except LossNotComputed as error:
+        why = "" if evidence.losses.emb.labelled else ": the data have no labels"
+        return [Judgement(claim, None, "inapplicable", f"{error}{why}")]
     if not findings:
         return [Judgement(claim, None, "inapplicable", "no hardening or Q among those asked for concerns this claim")]
     return [_judge_one(claim, finding, evidence, confidence) for finding in findings]

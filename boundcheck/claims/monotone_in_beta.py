@@ -30,16 +30,18 @@ def monotone_in_beta(evidence: Evidence) -> Iterator[Finding]:
 
     Each row compares a tilt with the next softer one; the row beta = inf the hardest tilt with the worst case, plug-in.
     """
-    for q in evidence.q:
+    computed = {loss.id for loss in evidence.losses.variant.losses}
+    losses = [loss for loss in ("hucl", "hscl") if {loss, loss[1:]} <= computed]  # the untilted one is the softest
+    for q in evidence.q if losses else ():
         for softer, harder in pairwise(evidence.exponentials):
             yield weaker(
                 {
                     loss: evidence.compare(harder, q, evidence.key(loss, softer, q), evidence.key(loss, harder, q))
-                    for loss in ("hucl", "hscl")
+                    for loss in losses
                 }
             )
         hardest = evidence.exponentials[-1]
-        yield weaker({loss: _limit(evidence, loss, hardest, q) for loss in ("hucl", "hscl")})
+        yield weaker({loss: _limit(evidence, loss, hardest, q) for loss in losses})
 
 
 def _limit(evidence: Evidence, loss: str, hardest: Hardening, q: float) -> Finding:

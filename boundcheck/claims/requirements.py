@@ -57,6 +57,10 @@ def _sample(losses: LossTable) -> str | None:
     return "has no closed form: take embeddings, population.sample()"
 
 
+def _labels(losses: LossTable) -> str | None:
+    return None if losses.emb.labelled else "is about classes, and the data have no labels: add y"
+
+
 def _limit(losses: LossTable) -> str | None:
     return None if losses.k is None else f"is about infinitely many negatives, received k = {losses.k}"
 
@@ -79,6 +83,7 @@ SELF_INCLUDED = Requirement("self pairs included", _self_included)
 CLASS_POSITIVES = Requirement("class positives", _class_positives)
 EVERY_ANCHOR = Requirement("all anchors, each with a positive", _every_anchor)
 SAMPLE = Requirement("embeddings, not closed forms", _sample)
+LABELS = Requirement("labels", _labels)
 LIMIT = Requirement("the large-negative limit", _limit)
 ONE_VIEW = Requirement("one view of each instance", _one_view)
 AUGMENTATION = Requirement("augmentation positives", _augmentation)

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator
 
 from boundcheck.claims.base import Evidence, Finding, claim, less_constant
-from boundcheck.claims.requirements import BALANCED, EVERY_ANCHOR, UNIT_NORM
+from boundcheck.claims.requirements import BALANCED, EVERY_ANCHOR, LABELS, UNIT_NORM
 
 
 def collapse_loss(classes: int, temperature: float, q: float) -> float:
@@ -26,7 +26,7 @@ def collapse_loss(classes: int, temperature: float, q: float) -> float:
     title="SCL and H-SCL are at least their value at neural collapse",
     statement=r"L_{\mathrm{SCL}}, L_{\mathrm{HSCL}} \geq \log\left(1 + Q\, e^{-C/((C-1)\tau)}\right)",
     source="Jiang, Nguyen, Ishwar, Aeron 2024 (arXiv 2311.05139), optimal representation geometry",
-    requirements=(UNIT_NORM, BALANCED, EVERY_ANCHOR),
+    requirements=(LABELS, UNIT_NORM, BALANCED, EVERY_ANCHOR),
 )
 def scl_ge_collapse(evidence: Evidence) -> Iterator[Finding]:
     """Jensen twice, so for any k, then |sum of class means|^2 >= 0; equality when each class is a simplex vertex."""

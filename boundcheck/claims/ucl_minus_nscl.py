@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import torch
 
 from boundcheck.claims.base import Evidence, Finding, claim, without_uncertainty
-from boundcheck.claims.requirements import EMPIRICAL_PRIOR, SELF_EXCLUDED, UNIT_NORM
+from boundcheck.claims.requirements import EMPIRICAL_PRIOR, LABELS, SELF_EXCLUDED, UNIT_NORM
 from boundcheck.hardening import LogTerm
 from boundcheck.pools import ALL, DIFF
 
@@ -23,7 +23,7 @@ from boundcheck.pools import ALL, DIFF
     r" \leq \log\left(1 + \frac{n_{\max}\, e^{2/\tau}}{N - n_{\max}}\right)",
     source="Luthra, Yang, Galanti 2025 (arXiv 2506.04411), Theorem 1, there with tau = 1",
     kind="exact",
-    requirements=(UNIT_NORM, EMPIRICAL_PRIOR, SELF_EXCLUDED),
+    requirements=(LABELS, UNIT_NORM, EMPIRICAL_PRIOR, SELF_EXCLUDED),
 )
 def ucl_minus_nscl(evidence: Evidence) -> Iterator[Finding]:
     """Sums over views, not means; n_max views in the largest class, N views in all."""

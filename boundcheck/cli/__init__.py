@@ -8,12 +8,15 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 
 import click
 
 from boundcheck import __version__
+from boundcheck._text import shown
 from boundcheck.cli.parameters import plugins_in
+from boundcheck.cli.progress import UnheardError
 from boundcheck.cli.ranks import is_first
 from boundcheck.errors import BoundcheckError, LostRankError, unknown_name
 from boundcheck.plugins import load_plugins
@@ -71,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # click's own main() ends the process with 1, here "violated", when the reader of our output leaves
         with _boundcheck.make_context("boundcheck", arguments.copy(), obj=arguments) as ctx:
             code = int(_boundcheck.invoke(ctx) or 0)
-        sys.stdout.flush()
+        _flush()
         return code
     except click.exceptions.Exit as done:  # --help and --version
         return done.exit_code
@@ -88,9 +91,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _fail("interrupted", 3) if is_first() else 3
     except BrokenPipeError:
-        # whoever read our output has left; what is still buffered must not fail again at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _let_go_of_stdout()  # whoever read it has left
         return 3
+    except UnheardError as error:
+        _let_go_of_stdout()
+        return _fail(f"standard output cannot be written ({error}); what was saved is kept", 3)
     except Exception as error:
         if _out_of_memory(error):
             return _fail("out of memory; use fewer anchors (--anchors), a smaller --batch-size or a larger machine", 3)
@@ -99,11 +104,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail("a fault of boundcheck's own; please report it with the lines above", 70)
 
 
+def _flush() -> None:
+    """Writes what is still buffered; a process may be started without a standard output."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise UnheardError(error.strerror or str(error)) from error
+
+
+def _let_go_of_stdout() -> None:
+    """What is still buffered must not fail again at exit."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _fail(message: str, code: int) -> int:
     """One line on stderr; of a mistake that several processes find, the first one's."""
     if code == 2 and not is_first():
         return code
-    click.echo(f"boundcheck: error: {' '.join(message.split())}", err=True)
+    with suppress(OSError, ValueError):  # where stderr is full or closed there is nobody to tell
+        click.echo(shown(f"boundcheck: error: {' '.join(message.split())}"), err=True)
     return code
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
 from boundcheck.cli.parameters import FORMAT, plugin_option
+from boundcheck.cli.progress import say, say_json
 from boundcheck.cli.tables import aligned
 
 if TYPE_CHECKING:
@@ -32,11 +32,11 @@ def command(claim_id: str | None, form: str) -> int:
         raise unknown_name("claim", claim_id, CLAIMS)
     chosen = list(CLAIMS.values()) if claim_id is None else [CLAIMS[claim_id]]
     if form == "json":
-        click.echo(json.dumps([_facts(claim) for claim in chosen], ensure_ascii=False))
+        say_json([_facts(claim) for claim in chosen])
     elif claim_id is None:
-        click.echo(aligned([(claim.id, claim.kind, claim.title) for claim in chosen]))
+        say(aligned([(claim.id, claim.kind, claim.title) for claim in chosen]))
     else:
-        click.echo(aligned([(key, value) for key, value in _facts(chosen[0]).items() if value]))
+        say(aligned([(key, value) for key, value in _facts(chosen[0]).items() if value]))
     return 0
 
 

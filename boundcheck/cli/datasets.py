@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from boundcheck.cli.parameters import FORMAT, plugin_option
+from boundcheck.cli.progress import say, say_json
 from boundcheck.cli.samples import FILE
 from boundcheck.cli.tables import aligned
 
@@ -36,7 +36,7 @@ def command(data_dir: Path | None, form: str) -> int:
             }
             for info in infos
         ]
-        click.echo(json.dumps(document, ensure_ascii=False))
+        say_json(document)
         return 0
     rows = [
         (
@@ -52,5 +52,5 @@ def command(data_dir: Path | None, form: str) -> int:
     )
     rows.append(("FILE", "all", "", ".csv .tsv .jsonl of texts; .parquet of texts or images; a .tar shard"))
     rows.append(("hf:NAME", "its own", "", "a name on Hugging Face's hub, with the package datasets"))
-    click.echo(aligned(rows))
+    say(aligned(rows))
     return 0

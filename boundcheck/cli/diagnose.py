@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from boundcheck.cli.parameters import CONFIDENCE, FORMAT, POSITIVE, SEED
+from boundcheck.cli.progress import say
 from boundcheck.cli.samples import FILE
 from boundcheck.cli.tables import aligned
 from boundcheck.errors import FileError
@@ -49,14 +50,14 @@ def command(
     diagnosis = diagnose(emb, *sets, temperature=temperature, confidence=confidence, seed=seed)
     frame = diagnosis.to_frame()
     if form == "json":
-        click.echo(frame.to_json(orient="records"))
+        say(frame.to_json(orient="records"))
     else:
         header = ("diagnostic", "value", f"{confidence:.0%} interval", "reading")
         rows = [
             (str(row.diagnostic), f"{row.plugin:.4g}", f"[{row.ci_low:.4g}, {row.ci_high:.4g}]", str(row.reading))
             for row in frame.itertuples()
         ]
-        click.echo(aligned([header, *rows]))
+        say(aligned([header, *rows]))
     if out is not None:
         diagnosis.save(out)
     return 0

@@ -20,7 +20,7 @@ from boundcheck.cli.parameters import (
     Several,
     hardening_forms,
 )
-from boundcheck.cli.progress import note, reporting
+from boundcheck.cli.progress import note, reporting, say, say_json
 from boundcheck.cli.samples import FILE, run_options
 
 
@@ -76,9 +76,9 @@ def command(
         saved = result.save(place, command=["boundcheck", *ctx.obj])
     if form == "json":
         document = json.loads((saved / "run.json").read_text(encoding="utf-8"))
-        click.echo(json.dumps({"out": str(saved), **document}, ensure_ascii=False, allow_nan=False))
+        say_json({"out": str(saved), **document})
     else:
-        click.echo(repr(result))
+        say(repr(result))
     note(f"saved: {saved}", quiet)
     return 0 if result.counterexample is None else 1
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from boundcheck.cli.parameters import FORMAT
+from boundcheck.cli.progress import say
 from boundcheck.cli.samples import FILE
 from boundcheck.cli.tables import aligned
 
@@ -27,7 +28,7 @@ def command(file: Path, checkpoint_format: str | None, arch: str | None, form: s
 
     facts = inspect_file(file, checkpoint_format, arch)
     if form == "json":
-        click.echo(json.dumps(facts, ensure_ascii=False, allow_nan=False))
+        say(json.dumps(facts, ensure_ascii=False, allow_nan=False))
         return 0
     assumed = facts.get("assumed", [])
     rows = [
@@ -35,7 +36,7 @@ def command(file: Path, checkpoint_format: str | None, arch: str | None, form: s
         for name, value in facts.items()
         if name != "assumed" and (value not in (None, []) or name == "format")
     ]
-    click.echo(aligned(rows))
+    say(aligned(rows))
     return 0
 
 

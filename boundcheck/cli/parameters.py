@@ -42,7 +42,8 @@ class Number(click.ParamType):  # type: ignore[type-arg]
         if value in self.words:
             return self.words[value]
         try:
-            number = self.kind(value)
+            # Python also reads digits of other scripts and underscores, which nobody sees in a table of options.
+            number = self.kind(value) if value.isascii() and "_" not in value else math.nan
         except ValueError:
             number = math.nan
         if math.isnan(number) or not self.accepts(number):
@@ -136,10 +137,10 @@ def _option(param: click.Parameter | None) -> str:
 
 POSITIVE = Number("a finite number > 0", lambda x: 0 < x < math.inf)
 NOT_NEGATIVE = Number("a finite number >= 0", lambda x: 0 <= x < math.inf)
-COUNT = Number("a whole number >= 1", lambda x: x >= 1, int)
+COUNT = Number("a whole number >= 1", lambda x: 1 <= x < 2**63, int)
 SEED = Number("a whole number from 0 to 2^63 - 1", lambda x: 0 <= x < 2**63, int)
 CONFIDENCE = Number("a number between 0 and 1, as 0.95", lambda x: 0 < x < 1)
 Q = Number("a number > 0, or inf", lambda x: x > 0)
-ANCHORS = Number("a whole number >= 1, or all", lambda x: x >= 1, int, {"all": None})
+ANCHORS = Number("a whole number >= 1, or all", lambda x: 1 <= x < 2**63, int, {"all": None})
 DEVICE = OneOf(["auto", "cpu", "cuda", "mps"])
 FORMAT = OneOf(["table", "json"])

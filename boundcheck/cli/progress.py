@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
+
+from boundcheck._text import shown
 
 
 @contextmanager
@@ -27,7 +31,35 @@ def reporting(quiet: bool) -> Iterator[Callable[[int, int, str], None] | None]:
 def note(message: str, quiet: bool) -> None:
     """One line on stderr for people, unless quiet."""
     if not quiet:
-        click.echo(message, err=True)
+        click.echo(shown(message), err=True)
+
+
+class UnheardError(Exception):
+    """Standard output cannot be written; what was saved is kept."""
+
+
+def say(text: str | Path, nl: bool = True) -> None:
+    """Text for people on standard output.
+
+    Raises:
+        UnheardError: it cannot be written.
+        BrokenPipeError: whoever read it has left.
+    """
+    _put(shown(str(text)), nl)
+
+
+def say_json(document: object) -> None:
+    """A document in strict JSON on standard output; errors as of `say`."""
+    _put(json.dumps(document, ensure_ascii=False, allow_nan=False), True)
+
+
+def _put(text: str, nl: bool) -> None:
+    try:
+        click.echo(text, nl=nl)
+    except BrokenPipeError:
+        raise
+    except (OSError, ValueError) as error:  # full, or closed
+        raise UnheardError(getattr(error, "strerror", None) or str(error)) from error
 
 
 class _Bars:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from boundcheck.cli.progress import say
 from boundcheck.cli.samples import FILE
 
 
@@ -18,5 +19,5 @@ def command(run: Path) -> int:
     """
     from boundcheck.report import render
 
-    click.echo(render(run))
+    say(render(run))
     return 0

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from boundcheck.cli.parameters import DEVICE
-from boundcheck.cli.progress import note, reporting
+from boundcheck.cli.progress import note, reporting, say
 from boundcheck.cli.samples import FILE
 
 
@@ -52,5 +52,5 @@ def command(
             say=lambda line: note(line, quiet),
             progress=progress,
         )
-    click.echo(place)
+    say(place)
     return 0

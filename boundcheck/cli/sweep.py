@@ -12,7 +12,7 @@ import click
 from boundcheck._places import reserve_folder
 from boundcheck.cli import ranks, verify
 from boundcheck.cli.parameters import POSITIVE, Several
-from boundcheck.cli.progress import note, reporting
+from boundcheck.cli.progress import note, reporting, say, say_json
 from boundcheck.cli.samples import FILE
 from boundcheck.errors import InputError
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from boundcheck.sweeps import Sweep
 
 # The options of `verify` that a sweep does not take: they are about one encoder and one temperature.
-_OF_ONE = ("checkpoint", "encoder", "embeddings", "population", "temperature")
+_OF_ONE = ("checkpoint", "encoder", "embeddings", "population", "temperature", "unlabelled")
 
 
 @click.command("sweep")
@@ -91,9 +91,9 @@ def command(
         )
         saved = result.save(place, command=["boundcheck", *ctx.obj])
     if form == "json":
-        click.echo(json.dumps(_document(result, saved), ensure_ascii=False, allow_nan=False))
+        say_json(_document(result, saved))
     else:
-        click.echo("\n".join([*result.record.manifest["notes"], sweep_text(result.record)]), nl=False)
+        say("\n".join([*result.record.manifest["notes"], sweep_text(result.record)]), nl=False)
     note(f"report: {saved / 'report.html'}", quiet)
     return 1 if result.failed(fail_on) else 0
 

@@ -13,7 +13,7 @@ import click
 
 from boundcheck._places import Place, reserve_folder
 from boundcheck.cli.parameters import COUNT, DEVICE, NOT_NEGATIVE, POSITIVE, Listed, Number, OneOf, objective_names
-from boundcheck.cli.progress import note, reporting
+from boundcheck.cli.progress import note, reporting, say
 from boundcheck.cli.ranks import is_first
 from boundcheck.cli.samples import FILE, run_options
 from boundcheck.errors import InputError, unknown_name
@@ -101,7 +101,7 @@ def command(
             **options,
         )
     if is_first():
-        click.echo(path)
+        say(path)
     note(f"next: boundcheck verify --checkpoint {shlex.quote(str(path))} --dataset {shlex.quote(dataset)}", quiet)
     return 0
 

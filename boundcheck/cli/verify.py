@@ -29,7 +29,7 @@ from boundcheck.cli.parameters import (
     Several,
     hardening_forms,
 )
-from boundcheck.cli.progress import note, reporting
+from boundcheck.cli.progress import note, reporting, say, say_json
 from boundcheck.cli.samples import ENCODING, FILE, encode, encoder_options, load_samples, run_options
 from boundcheck.errors import InputError
 from boundcheck.losses import LOSSES
@@ -58,6 +58,7 @@ if TYPE_CHECKING:
 @encoder_options
 @click.option("--embeddings", type=FILE, help="Saved embeddings (.npz .safetensors .pt .parquet), no encoder.")
 @click.option("--population", help="A known population, as vmf:classes=10,dim=64,kappa=20; no encoder.")
+@click.option("--unlabelled", is_flag=True, help="Take the data as without labels: UCL and H-UCL alone.")
 @click.option("--no-normalize", is_flag=True, help="Take the rows of --embeddings as they are.")
 @click.option("--temperature", type=POSITIVE, help="[default: the checkpoint's, else 0.5]")
 @click.option("--betas", type=Several(NOT_NEGATIVE), help="[default: 0.5,1,2,5,10 and the checkpoint's]")
@@ -121,7 +122,7 @@ def command(
     elif options["no_normalize"]:
         raise InputError("--no-normalize: applies to --embeddings only; a checkpoint says so itself")
     if population is not None:
-        _refuse_encoder_options(ctx, "--population, which needs no encoder", "embeddings")
+        _refuse_encoder_options(ctx, "--population, which needs no encoder", "embeddings", "unlabelled")
     elif options["estimator"] == "closed":
         raise InputError("--estimator: closed needs --population, received none; name one such as vmf:kappa=20")
     with ExitStack() as stack:
@@ -138,17 +139,19 @@ def command(
         from boundcheck.verification import verify
 
         encoding = {key: options.pop(key) for key in ENCODING}
-        normalize = not options.pop("no_normalize")
+        normalize, unlabelled = not options.pop("no_normalize"), options.pop("unlabelled")
         stack.enter_context(ranks.leading(group))
         progress = stack.enter_context(reporting(quiet))
         if population is not None:
             given = _drawn(population, options["estimator"], options["seed"])
         elif embeddings is not None:
-            given = _saved(embeddings, normalize)
+            given = _saved(embeddings, normalize, unlabelled)
         else:
             given = _encoded(encoding, options["seed"], options["device"], quiet, progress, group)
         place = place or stack.enter_context(reserve_folder(Path("results") / given.name, numbered=True))
         emb = given.make()
+        if unlabelled and isinstance(emb, EmbeddingSet):
+            emb = emb.without_labels()
         known = _known(emb) if isinstance(emb, EmbeddingSet) else {}
         if group.size > 1 and isinstance(emb, EmbeddingSet):
             emb = shard(emb, group)
@@ -167,9 +170,9 @@ def command(
         said += limit_lines(result.losses.emb, result.losses.variant)
         saved = result.save(place, command=["boundcheck", *ctx.obj], images=given.images)
     if form == "json":
-        click.echo(json.dumps(_document(result, saved, said), ensure_ascii=False, allow_nan=False))
+        say_json(_document(result, saved, said))
     else:
-        click.echo("\n".join([*said, summary_text(result.run)]), nl=False)
+        say("\n".join([*said, summary_text(result.run)]), nl=False)
     if reason := result.losses.reason:
         note(f"estimator: {reason}", quiet)
     note(f"report: {saved / 'report.html'}", quiet)
@@ -214,10 +217,10 @@ def _drawn(text: str, estimator: str, seed: int) -> _Given:
     return _Given(name, lambda: known if estimator == "closed" else known.sample(seed), population=known)
 
 
-def _saved(path: Path, normalize: bool) -> _Given:
+def _saved(path: Path, normalize: bool, unlabelled: bool) -> _Given:
     from boundcheck.embeddings import load_embeddings
 
-    return _Given(path.stem, lambda: load_embeddings(path, normalize))
+    return _Given(path.stem, lambda: load_embeddings(path, normalize, unlabelled))
 
 
 def _encoded(encoding: dict[str, Any], seed: int, device: str, quiet: bool, progress: Any, group: Ranks) -> _Given:

@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from io import BufferedIOBase
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -261,7 +262,7 @@ def _checked(name: str, size: int, room: int) -> int:
     return size
 
 
-def _put(content: IO[bytes], place: Path) -> None:
+def _put(content: BufferedIOBase | IO[bytes], place: Path) -> None:
     """Writes a member; a zip member ends where its declared size does."""
     place.parent.mkdir(parents=True, exist_ok=True)
     with place.open("xb") as file:

@@ -14,6 +14,7 @@ import numpy as np
 
 from boundcheck.data.base import ImageSet, Samples, TextSet, numbered_ids
 from boundcheck.data.pictures import Encoded, read_pictures
+from boundcheck.embeddings.set import UNLABELLED
 from boundcheck.errors import FileError, InputError
 
 NAMES: dict[str, tuple[str, ...]] = {
@@ -28,7 +29,7 @@ Columns = Mapping[str, Sequence[Any]]
 
 
 def samples_of(name: str, split: str, columns: Columns, names_of: Mapping[str, Sequence[str]] | None = None) -> Samples:
-    """Columns of one data set as images or texts.
+    """Columns of one data set as images or texts; images without a label are of the one class `UNLABELLED`.
 
     Args:
         name: of the data set.
@@ -49,16 +50,17 @@ def samples_of(name: str, split: str, columns: Columns, names_of: Mapping[str, S
     if source is None:
         have = ", ".join(columns) or "nothing"
         raise InputError(f"dataset: '{name}' needs a column image or text, has {have}; rename the column")
-    if found["label"] is None:
+    if found["label"] is None and found["image"] is None:
         have = ", ".join(columns)
         raise InputError(
-            f"dataset: '{name}' needs a column label, one class for each row, has {have}; rename or add it"
+            f"dataset: '{name}' needs a column label, one class for each row, has {have}; rename or add it: without "
+            "labels positives are views of an instance, and texts have one"
         )
     n = len(columns[source])
     if n == 0:
         raise InputError(f"dataset: '{name}' has no rows in split '{split}'; name another file or split")
-    values = _names(name, columns[found["label"]], names_of.get(found["label"]))
-    stated = names_of.get(found["label"])
+    stated = names_of.get(found["label"] or "")
+    values = [UNLABELLED] * n if found["label"] is None else _names(name, columns[found["label"]], stated)
     classes = tuple(stated) if stated else tuple(_ordered(set(values)))
     place = {value: code for code, value in enumerate(classes)}
     labels = np.array([place[value] for value in values], dtype=np.int64)

@@ -15,7 +15,7 @@ from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
 from boundcheck.inference.delete_group import GROUPS, delete_group
 from boundcheck.inference.intervals import Estimate, Share
-from boundcheck.lab.training.probes import accuracy, probe
+from boundcheck.lab.training.probes import probe
 
 SHOTS = (1, 2, 5, 10, 20, 50, 100)
 EPISODES = 50
@@ -154,11 +154,12 @@ def _full(x: np.ndarray, y: np.ndarray, rng: np.random.Generator, confidence: fl
     fitted = halves(y, rng)
     means = np.stack([x[fitted & (y == c)].mean(0) for c in range(y.max() + 1)])
     nearest = (np.square(means).sum(1) - 2 * x[~fitted] @ means.T).argmin(1) == y[~fitted]
-    linear = probe("linear", x[fitted], y[fitted], x[~fitted], y[~fitted], confidence=confidence).top1
+    linear = probe("linear", x[fitted], y[fitted], x[~fitted], y[~fitted]).correct
     rows: list[dict[str, object]] = []
-    for name, found in (("nearest class mean", accuracy(nearest, confidence)), ("linear probe", linear)):
-        error = dict(error=1 - found.value, ci_low=1 - found.high, ci_high=1 - found.low)
-        rows.append(dict(classifier=name, shots=math.inf) | error)
+    for name, correct in (("nearest class mean", nearest), ("linear probe", linear)):
+        error, n = float(1 - correct.mean()), len(correct)
+        low, high = Share(error, math.sqrt(error * (1 - error) / n), n).interval(confidence)
+        rows.append(dict(classifier=name, shots=math.inf, error=error, ci_low=low, ci_high=high))
     return rows
 
 

@@ -16,7 +16,7 @@ from boundcheck.embeddings.set import EmbeddingSet
 from boundcheck.errors import InputError
 
 COSINE = 0.98
-MOST = 0.5  # of the instances: more are no duplicates but an encoder that lets neighbours collapse
+FEWEST = 0.2  # clusters for each instance: fewer are no duplicates but an encoder that lets classes collapse
 MOST_SEARCHED = 40_000  # instances compared with each other
 _ROWS = 1024
 
@@ -63,7 +63,7 @@ def near_duplicates(emb: EmbeddingSet, nearest: np.ndarray | None = None, cosine
         InputError: more instances than can be compared with each other.
     """
     some = np.arange(emb.n) if nearest is None else np.flatnonzero(nearest >= cosine)
-    if not len(some) or (nearest is not None and len(some) > MOST * emb.n):
+    if not len(some):
         return None
     if len(some) > MOST_SEARCHED:
         raise InputError(
@@ -86,4 +86,4 @@ def near_duplicates(emb: EmbeddingSet, nearest: np.ndarray | None = None, cosine
     cluster[some] = emb.n + found
     _, cluster = np.unique(cluster, return_inverse=True)
     duplicates = Duplicates(cluster, cosine)
-    return duplicates if 0 < duplicates.instances <= MOST * emb.n else None
+    return duplicates if duplicates.instances and len(duplicates.first) >= FEWEST * emb.n else None

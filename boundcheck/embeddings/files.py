@@ -23,7 +23,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from boundcheck._places import atomic_path
-from boundcheck.embeddings.set import EmbeddingSet
+from boundcheck.embeddings.set import UNLABELLED, EmbeddingSet
 from boundcheck.errors import FileError, InputError, unknown_name
 from boundcheck.ingest import (
     Unread,
@@ -41,12 +41,13 @@ from boundcheck.ingest import (
 Fields = dict[str, Any]
 
 
-def load_embeddings(path: str | Path, normalize: bool = True) -> EmbeddingSet:
+def load_embeddings(path: str | Path, normalize: bool = True, unlabelled: bool = False) -> EmbeddingSet:
     """Reads embeddings from `.npz`, `.safetensors`, `.pt` or `.parquet`, chosen by the suffix.
 
     Args:
         path: the file.
         normalize: scale every row to norm 1.
+        unlabelled: take the data as without labels, whether or not the file has any.
 
     Raises:
         FileError: missing, truncated, of another type, or holding pickled objects.
@@ -59,10 +60,11 @@ def load_embeddings(path: str | Path, normalize: bool = True) -> EmbeddingSet:
         raise FileError(f"{path}: {state}; expected a file of embeddings ({', '.join(FORMATS)})")
     with reading(path, f"{path.suffix} embeddings"):
         fields = read(path)
+    if unlabelled or fields.get("classes") == [UNLABELLED]:
+        fields = {**fields, "y": None, "classes": None}
     missing = [key for key in ("z", "y") if key not in fields]
     if missing:
-        found = ", ".join(sorted(fields)) or "nothing"
-        raise FileError(f"{path}: expected arrays z and y, found {found}; add {' and '.join(missing)}")
+        raise FileError(f"{path}: expected arrays z and y, {_absent(missing, sorted(fields))}")
     with reading(path, f"{path.suffix} embeddings"):
         try:
             return EmbeddingSet(normalize=normalize, **fields)
@@ -98,6 +100,15 @@ def format_of(path: Path) -> tuple[Callable[[Path], Fields], Callable[[Embedding
     if path.suffix not in FORMATS:
         raise unknown_name("embeddings file suffix", path.suffix or path.name, FORMATS)
     return FORMATS[path.suffix]
+
+
+def _absent(missing: list[str], found: list[str]) -> str:
+    """What was found in place of z and y, and what to do."""
+    how = {
+        "z": "save the embeddings, (n, d) or (n, views, d), under the name z",
+        "y": "save the labels, (n,), under the name y; without any, --unlabelled (unlabelled=True) gives UCL and H-UCL",
+    }
+    return f"found {', '.join(found) or 'neither'}; {'; '.join(how[key] for key in missing)}"
 
 
 def _read_npz(path: Path) -> Fields:

@@ -20,6 +20,9 @@ from numpy.typing import ArrayLike
 
 from boundcheck.errors import InputError
 
+UNLABELLED = "unlabelled"
+"""The one class of data without labels."""
+
 _LEAST = 1e-290  # norms beyond it, and its inverse, are not divided by
 _ROWS = 1 << 16  # rows normalised at a time, which bounds the float64 copies
 
@@ -37,6 +40,8 @@ class EmbeddingSet:
         normalize: whether rows were scaled to norm 1.
         groups: (n,), super-class codes, for pools that tell related classes from others; None where there are none.
         group_names: names of the super-classes in code order.
+        labelled: whether there are labels; without, all instances are of one class, `UNLABELLED`, and only losses whose
+            pool is all other instances are defined.
     """
 
     z: Float[np.ndarray, "n v d"]
@@ -47,11 +52,12 @@ class EmbeddingSet:
     normalize: bool
     groups: Int[np.ndarray, " n"] | None
     group_names: tuple[str, ...]
+    labelled: bool
 
     def __init__(
         self,
         z: ArrayLike | torch.Tensor,
-        y: ArrayLike | torch.Tensor,
+        y: ArrayLike | torch.Tensor | None,
         ids: ArrayLike | None = None,
         meta: Mapping[str, Any] | None = None,
         normalize: bool = True,
@@ -62,7 +68,7 @@ class EmbeddingSet:
 
         Args:
             z: (n, d) or (n, v, d), numpy or torch on any device; half precision becomes float32.
-            y: (n,), integer or string labels.
+            y: (n,), integer or string labels; None for data without labels.
             ids: (n,), distinct names; "0", "1", ... when left out.
             meta: provenance; values that JSON can hold.
             normalize: scale every row to norm 1 (in float64).
@@ -75,7 +81,10 @@ class EmbeddingSet:
         """
         embeddings = _as_embeddings(z)
         n = len(embeddings)
-        codes, names = _as_codes(y, n, classes)
+        if y is None:
+            codes, names = np.zeros(n, dtype=np.int64), tuple([UNLABELLED])
+        else:
+            codes, names = _as_codes(y, n, classes)
         put = object.__setattr__
         put(self, "z", _unit_rows(embeddings) if normalize else embeddings)
         put(self, "y", codes)
@@ -86,6 +95,7 @@ class EmbeddingSet:
         of_groups, group_names = (None, ()) if groups is None else _coded(groups, n, "groups")
         put(self, "groups", of_groups)
         put(self, "group_names", group_names)
+        put(self, "labelled", y is not None)
 
     @property
     def n(self) -> int:
@@ -149,13 +159,17 @@ class EmbeddingSet:
         chosen = index if isinstance(index, slice) else np.asarray(index)
         return EmbeddingSet(
             self.z[chosen],
-            self.y[chosen],
+            self.y[chosen] if self.labelled else None,
             self.ids[chosen],
             self.meta,
             self.normalize,
-            self.classes,
+            self.classes if self.labelled else None,
             None if self.groups is None else np.array(self.group_names)[self.groups[chosen]],
         )
+
+    def without_labels(self) -> EmbeddingSet:
+        """The same embeddings as data without labels."""
+        return EmbeddingSet(self.z, None, self.ids, self.meta, self.normalize)
 
     def with_groups(self, groups: ArrayLike | torch.Tensor) -> EmbeddingSet:
         """The same embeddings, not copied, with these super-classes, (n,) integer or string labels."""
@@ -186,6 +200,16 @@ class EmbeddingSet:
 
 
 def _as_array(values: Any, parameter: str) -> np.ndarray:
+    if hasattr(values, "toarray"):
+        raise InputError(
+            f"{parameter}: expected a dense array, received a sparse {type(values).__name__}; convert it with "
+            f"{parameter}.toarray(), or reduce its dimension first"
+        )
+    if isinstance(values, torch.Tensor) and values.layout is not torch.strided:
+        raise InputError(
+            f"{parameter}: expected a dense tensor, received one of layout {values.layout}; convert it with "
+            f"{parameter}.to_dense()"
+        )
     if isinstance(values, torch.Tensor):
         dense = values.layout is torch.strided and not (values.is_quantized or values.is_meta or values.is_nested)
         if not dense:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from boundcheck.embeddings.duplicates import near_duplicates
+from boundcheck.embeddings.duplicates import COSINE, MOST_SEARCHED, near_duplicates
 from boundcheck.errors import InputError
 from boundcheck.estimators.exact import exact_losses, pair_plan
 from boundcheck.estimators.records import LossTable
@@ -25,6 +25,7 @@ from boundcheck.pairwise.plan import Tally
 from boundcheck.pairwise.ring.shards import ShardedEmbeddings
 from boundcheck.spec import Execution
 
+MOST_SPLITS = 8  # averaged over, of a sample so small that they cost next to nothing
 HALVES = 6_000  # anchors up to which halves are taken, with half the pairs; quarters beyond, with a quarter
 
 
@@ -40,9 +41,11 @@ def with_parts(losses: LossTable, execution: Execution, tally: Tally) -> LossTab
     if losses.influence is None or losses.variant.self_pairs == "include" or isinstance(emb, ShardedEmbeddings):
         return losses
     pieces = 2 if emb.n * emb.v <= HALVES else 4
-    order = np.random.default_rng([execution.seed, 5]).permutation(emb.n)
+    rng = np.random.default_rng([execution.seed, 5])
     quiet = replace(execution, progress=None)
-    found = [_of_part(losses, np.sort(part), anchors, quiet, tally) for part in np.array_split(order, pieces)]
+    times = max(1, min(MOST_SPLITS, HALVES // (emb.n * emb.v)))
+    parts = [part for _ in range(times) for part in np.array_split(rng.permutation(emb.n), pieces)]
+    found = [_of_part(losses, np.sort(part), anchors, quiet, tally) for part in parts]
     plugin = losses.losses.mean
     means = torch.stack([plugin * math.nan if part is None else part.losses.mean for part in found])
     extrapolated = plugin + (plugin - means.mean(0)) / (pieces - 1) + losses.shift
@@ -67,7 +70,10 @@ def with_duplicates(losses: LossTable, execution: Execution, tally: Tally, group
         return losses
     nearest = np.full(emb.n, -np.inf)
     np.maximum.at(nearest, losses.table.anchors.numpy() // emb.v, losses.table.largest.amax(1).numpy())
-    found = near_duplicates(emb, nearest * losses.variant.temperature)
+    nearest *= losses.variant.temperature
+    if np.count_nonzero(nearest >= COSINE) > MOST_SEARCHED:
+        return losses
+    found = near_duplicates(emb, nearest)
     if found is None:
         return losses
     fewer = _of_part(losses, found.first, losses.table.anchors, replace(execution, progress=None), tally)

@@ -41,6 +41,7 @@ from boundcheck.pairwise.ring.sharing import sharded_plan
 from boundcheck.pools import DIFF, SAME
 from boundcheck.spec import Execution, Variant
 
+SMALL_REACH = 0.25  # nats
 # Logits times powers that are still numbers of the precision, with room for sums of them.
 LARGEST_REACH = {torch.float32: 1e36, torch.float64: 1e300}
 
@@ -111,7 +112,10 @@ def pair_plan(
     largest_norm = emb.largest_norm if ring is None else ring.largest_norm
     steepest = max(term.steepness for term in terms_for(variant.hardenings))
     reach = steepest * largest_norm * largest_norm / variant.temperature
-    dtype = choose_dtype(execution.precision, reach)
+    precision = execution.precision
+    if precision == "auto" and reach < SMALL_REACH:
+        precision = "float64"  # what tells anchors apart is then as small as float32 rounds
+    dtype = choose_dtype(precision, reach)
     if not reach <= LARGEST_REACH[dtype]:
         raise InputError(
             f"temperature, betas: the largest logit times the hardest tilt must be at most {LARGEST_REACH[dtype]:g} in "
@@ -129,7 +133,7 @@ def pair_plan(
             weights=weights,
             self_pairs=variant.self_pairs,
             partition=variant.partition,
-            precision=execution.precision,
+            precision=precision,
         )
     return plan_pairs(
         torch.from_numpy(emb.z),
@@ -139,7 +143,7 @@ def pair_plan(
         weights=weights,
         self_pairs=variant.self_pairs,
         partition=variant.partition,
-        precision=execution.precision,
+        precision=precision,
         largest_norm=largest_norm,
         device=resolve_device(execution.device),
         tally=tally,

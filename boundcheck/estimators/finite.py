@@ -37,6 +37,7 @@ from boundcheck.pairwise.passes import Task, in_parallel, run_one
 from boundcheck.pairwise.plan import PairPlan
 from boundcheck.spec import Execution, Variant
 
+MOST_K = 10**12  # where every loss has long been its limit
 DEFAULT_KS = (1, 10, 100, 1000, 10_000, 100_000)
 FAR = 100
 EPSILONS = (0.1, 0.01, 0.001)  # nats
@@ -175,8 +176,8 @@ def finite_losses(
         InputError: a k is below 1, or none is given; logits too large for a grid.
     """
     ks = tuple(dict.fromkeys(ks))
-    if not ks or min(ks) < 1:
-        raise InputError(f"negatives: expected whole numbers >= 1, received {list(ks)}")
+    if not ks or min(ks) < 1 or max(ks) > MOST_K:
+        raise InputError(f"negatives: expected whole numbers from 1 to {MOST_K:,}, received {list(ks)}")
     execution, variant = execution or Execution(), variant.on(emb)
     plan = plan or pair_plan(emb, variant, execution)
     if anchors is not None:

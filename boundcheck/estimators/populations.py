@@ -61,6 +61,7 @@ class _Key:
     rule: str
     convert: Callable[[str], float]
     least: float
+    most: float
 
     def __call__(self, text: str) -> float | None:
         """The number, or None where the rule is broken."""
@@ -68,16 +69,16 @@ class _Key:
             value = self.convert(text)
         except ValueError:
             return None
-        return value if self.least <= value < math.inf else None
+        return value if text.isascii() and self.least <= value <= self.most else None
 
 
 _KEYS = {
-    "classes": _Key("a whole number >= 2", int, 2),
-    "dim": _Key("a whole number >= 1", int, 1),
-    "n": _Key("a whole number >= 4", int, 4),
-    "views": _Key("a whole number >= 1", int, 1),
-    "kappa": _Key("a number > 0, or one for each class as in 5/10/20", float, 1e-9),
-    "imbalance": _Key("a number >= 1", float, 1),
+    "classes": _Key("a whole number from 2 to 10,000", int, 2, 10_000),
+    "dim": _Key("a whole number from 1 to 100,000", int, 1, 100_000),
+    "n": _Key("a whole number from 4 to 1e9", int, 4, 10**9),
+    "views": _Key("a whole number from 1 to 1,000", int, 1, 1000),
+    "kappa": _Key("a number > 0 and at most 1e4, or one for each class as in 5/10/20", float, 1e-9, 1e4),
+    "imbalance": _Key("a number from 1 to 1e6", float, 1, 1e6),
 }
 _DEFAULTS = {"classes": "10", "dim": "64", "imbalance": "1", "n": "2000", "views": "1"}
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.embeddings.duplicates import Duplicates
+from boundcheck.errors import InputError
 from boundcheck.estimators.anchor_losses import AnchorLosses, instance_weights, weighted_mean
 from boundcheck.estimators.reliability import Doubt, Null, combination, doubt, effective
 from boundcheck.hardening import Constant, Hardening
@@ -24,6 +25,9 @@ from boundcheck.pairwise.cumulants import TOLERANCE, CumulantTable
 from boundcheck.pools import DIFF, SAME
 from boundcheck.spec import Variant
 
+# Of the width of a share's interval: what the share may move from parts of the instances to all and yet be taken for
+# the population's. It approaches that as slowly as the root of n, so that more than twice as much may be left.
+SHARE_MOVED = 0.1
 # Largest logits are no sums: they are as good as a float32 product, whatever the temperature.
 COSINE_TOLERANCE = 1e-6
 
@@ -62,6 +66,10 @@ class MarginSummary:
         """Over the anchors at which the tilted pool is not empty; NaN without intervals."""
         finite = self.ess[torch.isfinite(self.ess)] if self.ess is not None else torch.empty(0)
         return float(finite.median()) if len(finite) else math.nan
+
+
+class LossNotComputed(InputError):
+    """A loss was asked for that the variant leaves out."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +148,14 @@ class LossTable:
 
     def per_anchor(self, key: LossKey) -> Tensor:
         """(a,) plug-in losses of one key, nats."""
-        return self.losses.value[:, self.keys.index(key)]
+        return self.losses.value[:, self._place(key)]
+
+    def _place(self, key: LossKey) -> int:
+        """The column of a loss."""
+        try:
+            return self.keys.index(key)
+        except ValueError:
+            raise LossNotComputed(f"losses: {key.loss.title} is not among those computed") from None
 
     def loss(self, key: LossKey) -> Estimate:
         """One averaged loss, nats."""
@@ -189,7 +204,7 @@ class LossTable:
     def most_influential(self, key: LossKey) -> str:
         """Id of the instance that carries most of the variance of a loss."""
         assert self.influence is not None, "without intervals there are no influences"
-        return str(self.emb.ids[int(self.influence[:, self.keys.index(key)].abs().argmax())])
+        return str(self.emb.ids[int(self.influence[:, self._place(key)].abs().argmax())])
 
     def average(self, value: Tensor) -> Estimate:
         """The weighted mean over anchors of (a,) numbers, where the data are the population: all that is left to chance
@@ -223,12 +238,12 @@ class LossTable:
         """The weights (f,) of all keys, and which are not zero."""
         w = torch.zeros(len(self.keys), dtype=torch.float64)
         for key, weight in weights.items():
-            w[self.keys.index(key)] += weight
+            w[self._place(key)] += weight
         return w, w != 0
 
     def anchors_used(self, key: LossKey) -> int:
         """Anchors at which the loss is defined."""
-        return int((self.losses.weight[:, self.keys.index(key)] > 0).sum())
+        return int((self.losses.weight[:, self._place(key)] > 0).sum())
 
     def to_frame(self, confidence: float = 0.95) -> pd.DataFrame:
         """One row per loss with the columns of losses.csv; nats; `beta` and `k` are NaN where they do not apply."""
@@ -272,6 +287,7 @@ class LossTable:
 
     def _row(self, summary: MarginSummary, confidence: float) -> dict[str, object]:
         low, high = summary.share.interval(confidence)
+        in_parts = self.shares_in_parts.get(summary.hardening, np.nan)
         finite = summary.margin[torch.isfinite(summary.margin)]
         return dict(
             hardening=summary.hardening.family,
@@ -281,7 +297,8 @@ class LossTable:
             share_high=high,
             median_margin=float(finite.median()) if len(finite) else np.nan,
             min_margin=float(finite.min()) if len(finite) else np.nan,
-            share_in_parts=self.shares_in_parts.get(summary.hardening, np.nan),
+            share_in_parts=in_parts,
+            reliable=not abs(summary.share.value - in_parts) > SHARE_MOVED * (high - low),
             median_ess=summary.median_ess,
             n_anchors=len(finite),
             n_undefined=len(summary.margin) - len(finite),
@@ -295,7 +312,7 @@ class LossTable:
         tolerance = COSINE_TOLERANCE * float(np.square(self.emb.z).sum(2).max()) / self.variant.temperature
         share = share_of(margin, self.weight, self.table.anchors, self.emb.v, self.exhaustive, tolerance)
         row = self._row(MarginSummary(constant, margin, share, None), confidence)
-        return row | dict(hardening="exp", beta=np.inf, median_ess=1.0, share_in_parts=np.nan)
+        return row | dict(hardening="exp", beta=np.inf, median_ess=1.0, share_in_parts=np.nan, reliable=False)
 
     @property
     def weight(self) -> Tensor:
@@ -304,6 +321,11 @@ class LossTable:
             return self.anchor_weight
         w = instance_weights(torch.from_numpy(self.emb.y), self.variant.class_prior)[self.table.anchors // self.emb.v]
         return w * (len(w) / w.sum())
+
+    def __repr__(self) -> str:
+        sampled = f"{len(self.table.anchors):,} anchors of {self.emb.n:,} instances in {self.emb.v} views"
+        columns = ["loss", "hardening", "beta", "q", "estimate", "se", "reliable"]
+        return f"LossTable ({self.estimator}, {sampled}; nats)\n{self.to_frame()[columns].to_string(index=False)}"
 
     def _repr_html_(self) -> str:
         return str(self.to_frame().to_html(index=False, float_format="{:.4f}".format, na_rep=""))

@@ -161,13 +161,13 @@ def _by_correction(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None
 
 
 def _by_one(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None:
-    """Where influences have heavy tails the heaviest instances tend to be missing from the sample."""
+    """One instance is no sample, and what it carries cannot be told from what its like would."""
     estimate = losses.contrast(keys)
     if not estimate.heavy:
         return None
     return Doubt(
         f"One instance carries {estimate.top_share:.0%} of the variance.",
-        "more instances, or a look at the one: is it mislabelled, or a duplicate?",
+        "more instances; look at this one, it may be mislabelled",
     )
 
 

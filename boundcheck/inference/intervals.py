@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from scipy.special import betaincinv, ndtr, ndtri
+from scipy.special import betaincinv, stdtr, stdtrit
 
-# Where influences have heavy tails one instance carries this share of the variance, and the heaviest instances of the
-# population tend to be missing from the sample: 95 % intervals then cover about 81 to 93 %
-# (results/validation/heavy_tails.csv).
-HEAVY_INFLUENCE = 0.2
+# Above, so few instances carry the variance that no quantile makes up for it.
+HEAVY_INFLUENCE = 0.5
 
 
 @dataclass(frozen=True)
@@ -30,23 +28,32 @@ class Estimate:
     top_share: float = 0.0
 
     @property
+    def freedom(self) -> float:
+        """Degrees of freedom of the standard error: as many as instances would be that carry as much as the heaviest.
+
+        Where influences have heavy tails the heaviest instances of the population tend to be missing from the sample,
+        and normal intervals cover too little (results/validation).
+        """
+        return 1 / self.top_share if self.top_share > 0 else 1e9
+
+    @property
     def heavy(self) -> bool:
-        """Whether so few instances carry the variance that the normal interval covers less than it says."""
+        """Whether so few instances carry the variance that no interval covers what it says."""
         return self.top_share > HEAVY_INFLUENCE
 
     def interval(self, confidence: float) -> tuple[float, float]:
-        """Two-sided normal interval, docs/theory.md, eq. (56)."""
-        half = float(ndtri((1 + confidence) / 2)) * self.se
+        """Two-sided interval by Student's t, see `freedom`; docs/theory.md, eq. (56)."""
+        half = float(stdtrit(self.freedom, (1 + confidence) / 2)) * self.se
         return self.value - half, self.value + half
 
     def p_value(self) -> float:
         """One-sided p-value of value <= 0: small where the quantity is above zero; NaN where nothing is at chance."""
-        return float(ndtr(-self.value / self.se)) if self.se > 0 else math.nan
+        return float(stdtr(self.freedom, -self.value / self.se)) if self.se > 0 else math.nan
 
     @property
     def two_sided(self) -> float:
         """Two-sided p-value of value = 0; NaN where nothing is at chance."""
-        return float(2 * ndtr(-abs(self.value) / self.se)) if self.se > 0 else math.nan
+        return float(2 * stdtr(self.freedom, -abs(self.value) / self.se)) if self.se > 0 else math.nan
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ def read_arrays(
         return arrays
 
 
-def _read_array(member: IO[bytes], size: int, name: str) -> np.ndarray:
+def _read_array(member: zipfile.ZipExtFile | IO[bytes], size: int, name: str) -> np.ndarray:
     """One array, whose declared shape is as large as what is there."""
     version = np.lib.format.read_magic(member)
     read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)

@@ -168,7 +168,12 @@ def _theorems(standings: Mapping[str, Mapping[str, list[str]]]) -> str:
     tested = sum(map(len, names.values()))
     if tested == 0:
         return "No theorem about a population applies to these data."
-    parts = [f"{len(names[word])} {said} ({'; '.join(names[word])})" for word, said in _STANDS.items() if names[word]]
+    # What holds is in the table below; what does not must not be missed.
+    parts = [
+        f"{len(names[word])} {said}" + ("" if word == "holds" and tested > 3 else f" ({'; '.join(names[word])})")
+        for word, said in _STANDS.items()
+        if names[word]
+    ]
     what = plural(tested, kinds[0]) if len(kinds) == 1 else f"{tested} theorems and conjectures"
     return f"Of {what} tested at every hardness: {', '.join(parts)}."
 

@@ -11,8 +11,6 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from boundcheck.estimators.records import TOO_LOW_ESS
-from boundcheck.inference.intervals import HEAVY_INFLUENCE
 from boundcheck.report.style import paper
 
 ROOT = Path(__file__).parents[2]
@@ -25,14 +23,12 @@ ENCODERS |= {"scl": ("SCL", "#56b4e9", "^"), "hscl": ("H-SCL", "#0064a4", "D")}
 def front() -> Figure:
     """The gap of the main theorem on four encoders, with intervals, above the share of its premise."""
     figure = Figure(figsize=(6.4, 3.5), layout="constrained")
-    influence = pd.read_csv(ROOT / "results/fashion_mnist/influence.csv")
     gap, share = figure.subplots(2, 1, sharex=True, height_ratios=[2, 1])
     for at, (name, (title, colour, marker)) in enumerate(ENCODERS.items()):
         run = ROOT / "results" / "fashion_mnist" / name
         rows = pd.read_csv(run / "claims.csv").query("claim == 'hscl_le_hucl'").reset_index(drop=True)
         premise = pd.read_csv(run / "assumption.csv").set_index("beta").loc[rows.beta]
-        heavy = influence[influence.variance_share_top_1 > HEAVY_INFLUENCE].query("trained_with == @name").beta
-        few = (premise.median_ess < TOO_LOW_ESS).to_numpy() | rows.beta.isin(heavy)
+        few = ~rows.reliable
         place = rows.index + 0.1 * (at - 1.5)
         middle, half = (rows.ci_low + rows.ci_high) / 2, (rows.ci_high - rows.ci_low) / 2
         gap.errorbar(place, middle, yerr=half, fmt="none", color=colour, capsize=2, linewidth=1)

@@ -15,6 +15,7 @@ import json
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 import boundcheck as bc
@@ -37,7 +38,7 @@ def truth(cell: Cell) -> pd.DataFrame:
 
 
 def samples(cell: Cell, times: int, folder: Path) -> pd.DataFrame:
-    """The cell's samples, judged against the truth; those that are there already are not drawn again."""
+    """The cell's first samples, judged against the truth; those there already are not drawn again; 0: all of them."""
     path = folder / f"{cell.name}.parquet"
     done = pd.read_parquet(path) if path.exists() else pd.DataFrame({"sample": []})
     missing = sorted(set(range(times)) - set(done["sample"]))
@@ -47,7 +48,7 @@ def samples(cell: Cell, times: int, folder: Path) -> pd.DataFrame:
         done.to_parquet(path.with_suffix(".part"))
         path.with_suffix(".part").rename(path)
     # The engine repeats the temperature in a table of its own.
-    done = done[done["sample"] < times].assign(**{name: getattr(cell, name) for name in CELL})
+    done = done[done["sample"] < (times or np.inf)].assign(**{name: getattr(cell, name) for name in CELL})
     return judged(done, truth(cell))
 
 
@@ -58,11 +59,15 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=40)
     parser.add_argument("--largest", type=int, default=4000, help="leave out larger samples")
     parser.add_argument("--quick", action="store_true", help="small samples alone")
+    parser.add_argument("--done", action="store_true", help="draw nothing: judge the samples that are there")
     options = parser.parse_args()
     began, found = time.perf_counter(), []
-    for cell in (cell for cell in cells(options.only, options.quick) if cell.n <= options.largest):
+    folder = options.out / "samples"
+    for cell in cells(options.only, options.quick):
+        if cell.n > options.largest or (options.done and not (folder / f"{cell.name}.parquet").exists()):
+            continue
         start = time.perf_counter()
-        found.append(samples(cell, options.samples, options.out / "samples"))
+        found.append(samples(cell, 0 if options.done else options.samples, folder))
         print(f"{cell.name}: {time.perf_counter() - start:.0f} s", flush=True)
     every = pd.concat(found, ignore_index=True)
     options.out.mkdir(parents=True, exist_ok=True)

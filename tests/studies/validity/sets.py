@@ -70,10 +70,8 @@ def reuters() -> Arrays:
     return _text("reuters")
 
 
-SETS: dict[str, Callable[[], Arrays]] = {
-    made.__name__: made
-    for made in (fashion, fashion_views, fashion_pca, digits, digits_encoder, newsgroups, six_newsgroups, reuters)
-}
+_MADE = (fashion, fashion_views, fashion_pca, digits, digits_encoder, newsgroups, six_newsgroups, reuters)
+SETS: dict[str, Callable[[], Arrays]] = {made.__name__: made for made in _MADE}
 
 
 def load(name: str) -> Arrays:
