@@ -116,6 +116,7 @@ def make_run(
             np.mean(m >= 0) - 0.02,
             min(np.mean(m >= 0) + 0.01, 1.0),
             np.mean(m >= 0),
+            hardness[pair] < DOUBTFUL,
             np.median(m),
             m.min(),
             210.4,
@@ -124,7 +125,7 @@ def make_run(
         ]
         for pair, m in margins.items()
     ]
-    assumption.append(["exp", np.inf, 0.955, 0.94, 0.97, np.nan, 2.0, -3.0, np.nan, n, 1])
+    assumption.append(["exp", np.inf, 0.955, 0.94, 0.97, np.nan, False, 2.0, -3.0, np.nan, n, 1])
 
     anchors = {
         "id": np.arange(n).astype(str),

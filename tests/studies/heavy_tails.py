@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from boundcheck.inference.intervals import HEAVY_INFLUENCE
+from boundcheck.inference.intervals import HEAVY_INFLUENCE, Estimate
 
 SEED = 20220904
 SIZES = (400, 2000, 10_000)
@@ -33,20 +33,24 @@ DISTRIBUTIONS: dict[str, tuple[Draw, float]] = {
 
 
 def heavy_tails(replicates: int, sizes: tuple[int, ...] = SIZES) -> pd.DataFrame:
-    """One row per distribution and size: median top share, how many replicates are warned of, coverage."""
+    """One row per distribution and size: median top share, how many replicates are warned of, coverage by the normal
+    quantile and by Student's, of as many degrees of freedom as the top share leaves."""
     rows = []
     for name, (draw, truth) in DISTRIBUTIONS.items():
         for n in sizes:
             rng = np.random.default_rng([SEED, n])
-            shares, covered = [], []
+            shares, covered, by_t = [], [], []
             for _ in range(replicates):
                 x = draw(rng, (1, n))[0]
                 squares = (x - x.mean()) ** 2
                 shares.append(squares.max() / squares.sum())
-                covered.append(abs(x.mean() - truth) <= 1.959964 * np.sqrt(squares.sum() / (n * (n - 1))))
+                mean, se = float(x.mean()), float(np.sqrt(squares.sum() / (n * (n - 1))))
+                covered.append(abs(mean - truth) <= 1.959964 * se)
+                low, high = Estimate(mean, mean, se, float(shares[-1])).interval(0.95)
+                by_t.append(low <= truth <= high)
             row = {"distribution": name, "n": n, "replicates": replicates}
             row |= {"median_top_share": np.median(shares), "warned": np.mean(np.array(shares) > HEAVY_INFLUENCE)}
-            rows.append(row | {"coverage": np.mean(covered)})
+            rows.append(row | {"coverage": np.mean(covered), "coverage_t": np.mean(by_t)})
     return pd.DataFrame(rows)
 
 
