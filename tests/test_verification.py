@@ -34,8 +34,8 @@ CLAIM = (
     "n_anchors premise_share premise_low premise_high vacuous reliable verdict reason remedy"
 )
 ASSUMPTION = (
-    "hardening beta share_holding share_low share_high share_in_parts reliable median_margin min_margin median_ess n_anchors "
-    "n_undefined"
+    "hardening beta share_holding share_low share_high share_in_parts reliable median_margin min_margin median_ess "
+    "n_anchors n_undefined"
 )
 
 
