@@ -17,6 +17,7 @@ from boundcheck.errors import InputError
 from boundcheck.falsification.descent import descend
 from boundcheck.falsification.problem import PENALTY, Point, Problem
 from boundcheck.inference.intervals import Estimate
+from boundcheck.pairwise.cumulants import TOLERANCE
 from boundcheck.pools import ALL
 from boundcheck.spec import Variant
 
@@ -66,6 +67,13 @@ def test_the_score_is_the_margin_that_is_judged() -> None:
     assert point.judgement.finding is not None
     assert point.margin == pytest.approx(point.judgement.finding.gap.value, abs=1e-12)
     assert point.found == (point.judgement.verdict == "violated")
+
+
+@pytest.mark.parametrize("self_pairs", ["exclude", "include"])
+def test_a_handful_of_points_is_all_there_is_and_no_sample_to_doubt(self_pairs: str) -> None:
+    point, _ = looked_at(problem("hscl_le_hucl", self_pairs=self_pairs), points().subset([0, 1, 2, 3, 4, 5]))
+    assert point.judgement.verdict == ("violated" if point.margin < -TOLERANCE else "holds")
+    assert point.judgement.reliable and abs(point.margin) > 10 * TOLERANCE
 
 
 def test_an_exact_claim_is_attacked_at_its_worst_anchor() -> None:
