@@ -247,6 +247,11 @@ def warnings_of(losses: LossTable) -> list[str]:
         )
     if not emb.unit_norm:
         warnings.append("embeddings are not of unit norm: logits are inner products, not cosines")
+    if isinstance(emb, ShardedEmbeddings) and losses.variant.self_pairs == "exclude":
+        warnings.append(
+            "on several processes near-duplicates, permuted labels and parts of the sample are not looked at: some "
+            "verdicts may be withheld on one"
+        )
     if losses.k is not None:
         warnings.append(f"losses are those of k = {losses.k} negatives; the theorems are about the limit")
     if losses.exhaustive:

@@ -61,6 +61,7 @@ if __name__ == "__main__":
                 "told": told,
                 "first_shard": len(ranks.held["ring"].own.z),
                 "processes": emb.ring.ranks.size,
+                "warnings": result.run.manifest["warnings"],
             }
         ranks.dismiss()
         Path(sys.argv[1]).write_bytes(pickle.dumps(results))
