@@ -32,6 +32,10 @@ CASES: dict[str, tuple[list[int], int, dict[str, Any]]] = {
         [20, 13, 13], 2, {"betas": [1.0], "positives": "class", "estimator": "montecarlo", "anchors": 25},
     ),
     "until decided": ([12, 10], 2, {"betas": [1.0], "until_decided": True}),
+    "one view": ([12, 11, 9], 1, {"betas": [1.0]}),
+    "the population in two views": (
+        [10, 10], 2, {"betas": [1.0], "self_pairs": "include", "positives": "augmentation", "class_prior": "balanced"},
+    ),
     "fewer instances than ranks": ([2, 1], 2, {"betas": [1.0]}),
 }  # fmt: skip
 
