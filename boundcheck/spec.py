@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypedDict
 
+import numpy as np
+
 from boundcheck.errors import InputError, unknown_name
 from boundcheck.hardening import CONSTANT, Hardening, parse_hardening
 from boundcheck.losses import LOSSES, Loss, LossKey, choose_losses, keys_of
@@ -250,9 +252,9 @@ def one_of(parameter: str, value: str, valid: Sequence[str]) -> str:
 
 
 def _number(parameter: str, value: Any) -> float:
-    if isinstance(value, (list, tuple)):
+    if np.ndim(value) > 0:
         raise InputError(
-            f"{parameter}: takes one number, received {list(value)}; boundcheck.sweep takes several {parameter}s"
+            f"{parameter}: takes one number, received {np.asarray(value).tolist()}; boundcheck.sweep takes several {parameter}s"
         )
     try:
         return float(value)
