@@ -48,7 +48,7 @@ _HOME = {
     "falsify": "falsification",
     "render": "report",
     "sweep": "sweeps",
-    "train": "training",
+    "train": "lab.training",
     "Verification": "verification",
     "verify": "verification",
 }

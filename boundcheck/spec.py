@@ -9,8 +9,6 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypedDict
 
-import numpy as np
-
 from boundcheck.errors import InputError, unknown_name
 from boundcheck.hardening import CONSTANT, Hardening, parse_hardening
 from boundcheck.losses import LOSSES, Loss, LossKey, choose_losses, keys_of
@@ -252,9 +250,10 @@ def one_of(parameter: str, value: str, valid: Sequence[str]) -> str:
 
 
 def _number(parameter: str, value: Any) -> float:
-    if np.ndim(value) > 0:
+    if isinstance(value, (list, tuple)) or getattr(value, "ndim", 0):
         raise InputError(
-            f"{parameter}: takes one number, received {np.asarray(value).tolist()}; boundcheck.sweep takes several {parameter}s"
+            f"{parameter}: takes one number, received {[float(v) for v in value]}; boundcheck.sweep takes several "
+            f"{parameter}s"
         )
     try:
         return float(value)

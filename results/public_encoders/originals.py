@@ -2,8 +2,9 @@
 
     python results/public_encoders/originals.py CLONES
 
-CLONES has a clone of each: `H-SCL`, `SupContrast`, `solo-learn`, `lightly`, `understanding-ssl`; torchvision must be importable.
-Weights are random, running statistics those of a few batches in training mode. Nothing of these code bases is in boundcheck.
+CLONES has a clone of each: `H-SCL`, `SupContrast`, `solo-learn`, `lightly`, `understanding-ssl`; torchvision must be
+importable. Weights are random, running statistics those of a few batches in training mode. Nothing of these code bases
+is in boundcheck.
 """
 
 from __future__ import annotations
@@ -41,12 +42,14 @@ def imported(folder: Path, module: str) -> Any:
 
 
 def hscl(clones: Path) -> tuple[dict[str, Any], Outputs, Any]:
+    """rjiang03/H-SCL."""
     model = imported(clones / "H-SCL" / "main", "model").Model()
     settled(model)
     return nn.DataParallel(model).state_dict(), model, WITHIN
 
 
 def supcon(clones: Path) -> tuple[dict[str, Any], Outputs, Any]:
+    """HobbitLong/SupContrast, ResNet-18 and perceptron."""
     model = imported(clones / "SupContrast", "networks.resnet_big").SupConResNet("resnet18")
     settled(model)
     options = argparse.Namespace(dataset="cifar10", temp=0.07, model="resnet18")
@@ -55,6 +58,7 @@ def supcon(clones: Path) -> tuple[dict[str, Any], Outputs, Any]:
 
 
 def solo_learn(clones: Path) -> tuple[dict[str, Any], Outputs, Any]:
+    """vturrisi/solo-learn, SimCLR with ResNet-18 on CIFAR-10."""
     backbone = imported(clones / "solo-learn" / "solo" / "backbones" / "resnet", "resnet").resnet18()
     backbone.fc, backbone.maxpool = nn.Identity(), nn.Identity()  # as solo/methods/base.py does for CIFAR
     backbone.conv1 = nn.Conv2d(3, 64, kernel_size=3, stride=1, padding=2, bias=False)
@@ -75,6 +79,7 @@ def solo_learn(clones: Path) -> tuple[dict[str, Any], Outputs, Any]:
 
 
 def lightly_cifar(clones: Path) -> tuple[dict[str, Any], Outputs, Any]:
+    """lightly's CIFAR benchmark, SimCLR."""
     folder = clones / "lightly"
     resnet = imported(folder, "lightly.models.resnet").ResNetGenerator("resnet-18")
     head = imported(folder, "lightly.models.modules.heads").SimCLRProjectionHead(512, 512, 128)
@@ -83,6 +88,7 @@ def lightly_cifar(clones: Path) -> tuple[dict[str, Any], Outputs, Any]:
 
 
 def lightly_imagenet(clones: Path) -> tuple[dict[str, Any], Outputs, Any]:
+    """lightly's ImageNet benchmark, SimCLR."""
     backbone = importlib.import_module("torchvision.models").resnet50()
     backbone.fc = nn.Identity()
     head = imported(clones / "lightly", "lightly.models.modules.heads").SimCLRProjectionHead()
@@ -96,6 +102,7 @@ def _lightly(features: nn.Module, head: nn.Module, backbone: nn.Module) -> tuple
 
 
 def understanding_ssl(clones: Path) -> tuple[dict[str, Any], Outputs, Any]:
+    """DLFundamentals/understanding-ssl, twice as wide."""
     sys.modules.setdefault("wandb", types.ModuleType("wandb"))  # it logs to it while training only
     network = importlib.import_module("torchvision.models").resnet50()
     model = imported(clones / "understanding-ssl", "models.simclr").SimCLR(
@@ -106,6 +113,7 @@ def understanding_ssl(clones: Path) -> tuple[dict[str, Any], Outputs, Any]:
 
 
 def torchvision(clones: Path) -> tuple[dict[str, Any], Outputs, Any]:
+    """torchvision's ResNet-34."""
     model = importlib.import_module("torchvision.models").resnet34()
     content = {key: value.clone() for key, value in model.state_dict().items()}
     model.fc = nn.Identity()
@@ -140,9 +148,8 @@ def main() -> None:
             checkpoint = bc.load_encoder(Path(folder) / "file.pth")
             pairs = zip(checkpoint.encoder(images), model(x), strict=True)
             worst = [float((unit(own) - unit(theirs)).abs().max()) for own, theirs in pairs]
-        print(
-            f"{make.__name__:18} read as {checkpoint.config.format:18} features {worst[0]:.1e} embedding {worst[1]:.1e}"
-        )
+        line = f"{make.__name__:18} read as {checkpoint.config.format:18}"
+        print(f"{line} features {worst[0]:.1e} embedding {worst[1]:.1e}")
 
 
 def unit(rows: Tensor) -> Tensor:
