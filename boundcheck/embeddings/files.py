@@ -64,6 +64,8 @@ def load_embeddings(path: str | Path, normalize: bool = True) -> EmbeddingSet:
         found = ", ".join(sorted(fields)) or "nothing"
         raise FileError(f"{path}: expected arrays z and y, found {found}; add {' and '.join(missing)}")
     with reading(path, f"{path.suffix} embeddings"):
+        if not isinstance(fields.get("classes", []), list):
+            raise ValueError("classes is not a list of names")
         try:
             return EmbeddingSet(normalize=normalize, **fields)
         except InputError as error:
