@@ -38,7 +38,7 @@ def encoders() -> dict[str, bc.EmbeddingSet]:
     supervised = LinearDiscriminantAnalysis().fit(reduced, some.labels)
     if not ENCODER.exists():
         bc.train(some.subset(slice(TRAINED)), objective="ucl", out=ENCODER.parent, epochs=3, seed=0)
-    contrastive = bc.extract(bc.load_checkpoint(ENCODER), test, views=2, seed=0)
+    contrastive = bc.extract(bc.load_encoder(ENCODER), test, views=2, seed=0)
     linear = {
         "principal components": reduced_held,
         "linear discriminants (supervised)": supervised.transform(reduced_held),
