@@ -1,4 +1,7 @@
-"""The error of the nearest class mean by the classes' second moments, with all instances in the means."""
+"""The error of the nearest class mean by the classes' second moments, with all instances in the means.
+
+docs/theory.md, eq. (77) and eq. (78).
+"""
 
 from __future__ import annotations
 
