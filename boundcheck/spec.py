@@ -282,9 +282,10 @@ def one_of(parameter: str, value: str, valid: Sequence[str]) -> str:
 
 
 def _number(parameter: str, value: Any) -> float:
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (list, tuple)) or getattr(value, "ndim", False):
         raise InputError(
-            f"{parameter}: takes one number, received {list(value)}; boundcheck.sweep takes several {parameter}s"
+            f"{parameter}: takes one number, received {[float(v) for v in value]}; boundcheck.sweep takes several "
+            f"{parameter}s"
         )
     try:
         return float(value)

@@ -11,9 +11,11 @@ from types import ModuleType
 import matplotlib.pyplot as plt
 import pytest
 
+from boundcheck.claims import CLAIMS
 from boundcheck.data import DATASETS
 from boundcheck.hardening import HARDENINGS
 from boundcheck.lab.objectives import OBJECTIVES
+from boundcheck.losses import LOSSES
 from boundcheck.report.captions import CAPTIONS
 from boundcheck.report.figures import FIGURES
 from boundcheck.runs import ANCHOR_COLUMNS, CSV_COLUMNS, OPTIONAL_COLUMNS
@@ -83,7 +85,7 @@ def test_every_column_is_documented() -> None:
 @pytest.fixture
 def _registries() -> Iterator[None]:
     """Puts back what a page registers."""
-    registries = (CAPTIONS, DATASETS, FIGURES, HARDENINGS, OBJECTIVES)
+    registries = (CAPTIONS, CLAIMS, DATASETS, FIGURES, HARDENINGS, LOSSES, OBJECTIVES)
     before = [dict(registry) for registry in registries]
     yield
     for registry, entries in zip(registries, before, strict=True):

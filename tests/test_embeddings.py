@@ -313,7 +313,7 @@ def parquet(path: Path, **changes: list[object]) -> Path:
         ({"y": [0, 1, 1, 1]}, "one label"),
         ({"y": ["p", "p", "q", None]}, "missing"),
         ({"id": []}, "needs a column id"),
-        ({"y": []}, "expected arrays z and y, found id, view, z; add y"),
+        ({"y": []}, "expected arrays z and y, found id, view, z; save the labels"),
     ],
 )
 def test_bad_parquet(changes: dict[str, list[object]], message: str, tmp_path: Path) -> None:
@@ -364,7 +364,7 @@ def test_malicious_pickles_do_not_run(tmp_path: Path) -> None:
 
 def test_missing_keys_and_bad_meta(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", embeddings=gaussian(), y=[0, 1] * 6)
-    with pytest.raises(FileError, match="expected arrays z and y, found y; add z"):
+    with pytest.raises(FileError, match="expected arrays z and y, found y; save the embeddings"):
         load_embeddings(tmp_path / "a.npz")
     np.savez(tmp_path / "b.npz", z=gaussian(), y=[0, 1] * 6, meta="not json")
     with pytest.raises(FileError, match=r"b.npz"):

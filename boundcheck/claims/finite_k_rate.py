@@ -1,4 +1,7 @@
-"""How far k negatives are from infinitely many: at most a constant over k."""
+"""How far k negatives are from infinitely many: at most a constant over k.
+
+docs/theory.md, eq. (64).
+"""
 
 from __future__ import annotations
 

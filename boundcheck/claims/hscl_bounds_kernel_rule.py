@@ -1,4 +1,7 @@
-"""H-SCL bounds the share of anchors at which Assumption 1 fails: the error of a kernel rule."""
+"""H-SCL bounds the share of anchors at which Assumption 1 fails: the error of a kernel rule.
+
+docs/theory.md, eq. (65).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""InfoNCE's information bound, where the information is known: positives of the anchor's class."""
+"""InfoNCE's information bound, where the information is known: positives of the anchor's class.
+
+docs/theory.md, eq. (73).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The mean classifier's cross-entropy on both sides by the decoupled UCL and the variance within classes."""
+"""The mean classifier's cross-entropy on both sides by the decoupled UCL and the variance within classes.
+
+docs/theory.md, eq. (75) and eq. (76).
+"""
 
 from __future__ import annotations
 

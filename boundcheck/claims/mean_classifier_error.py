@@ -1,4 +1,7 @@
-"""The mean classifier's error by its cross-entropy: what makes the bounds on the latter bounds on error."""
+"""The mean classifier's error by its cross-entropy: what makes the bounds on the latter bounds on error.
+
+docs/theory.md, eq. (74).
+"""
 
 from __future__ import annotations
 

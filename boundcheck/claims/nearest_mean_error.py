@@ -1,4 +1,7 @@
-"""The error of the nearest class mean by the classes' second moments, with all instances in the means."""
+"""The error of the nearest class mean by the classes' second moments, with all instances in the means.
+
+docs/theory.md, eq. (77) and eq. (78).
+"""
 
 from __future__ import annotations
 
@@ -34,8 +37,8 @@ def _finding(evidence: Evidence, bound: FewShotBound) -> Finding:
     low = evidence.of_instances(nearest_mean_error)
     high = evidence.of_instances(lambda z, y: bound_on_error(bound, z, y))
     margin = evidence.of_instances(lambda z, y: bound_on_error(bound, z, y) - nearest_mean_error(z, y))
-    note = "Vacuous: the bound is 1 or more." if high.value >= 1 else ""
-    return Finding(None, None, None, low.value, high.value, margin, note=note)
+    vacuous = "The bound is 1 or more: no error exceeds it." if high.plugin >= 1 else ""
+    return Finding(None, None, None, low.value, high.value, margin, vacuous=vacuous)
 
 
 @claim(

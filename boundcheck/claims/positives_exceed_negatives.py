@@ -1,4 +1,7 @@
-"""Positives cannot be nearer than negatives by more than the number of instances allows."""
+"""Positives cannot be nearer than negatives by more than the number of instances allows.
+
+docs/theory.md, eq. (68).
+"""
 
 from __future__ import annotations
 

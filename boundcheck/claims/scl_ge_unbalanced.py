@@ -1,4 +1,7 @@
-"""A lower bound of the supervised losses at any class prior, by an eigenvalue; extends `scl_ge_collapse`."""
+"""A lower bound of the supervised losses at any class prior, by an eigenvalue; extends `scl_ge_collapse`.
+
+docs/theory.md, eq. (71).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Neural collapse minimises UCL with class positives: the unsupervised counterpart of `scl_ge_collapse`."""
+"""Neural collapse minimises UCL with class positives: the unsupervised counterpart of `scl_ge_collapse`.
+
+docs/theory.md, eq. (70).
+"""
 
 from __future__ import annotations
 

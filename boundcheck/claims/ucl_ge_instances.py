@@ -1,4 +1,7 @@
-"""UCL with views as positives is least where the instances are a simplex."""
+"""UCL with views as positives is least where the instances are a simplex.
+
+docs/theory.md, eq. (69).
+"""
 
 from __future__ import annotations
 

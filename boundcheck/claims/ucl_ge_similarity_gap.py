@@ -1,4 +1,7 @@
-"""UCL from below by two numbers: the mean similarities of positives and of negatives."""
+"""UCL from below by two numbers: the mean similarities of positives and of negatives.
+
+docs/theory.md, eq. (67).
+"""
 
 from __future__ import annotations
 

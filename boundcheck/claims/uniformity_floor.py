@@ -1,4 +1,7 @@
-"""No distribution on the sphere is more uniform than the uniform one."""
+"""No distribution on the sphere is more uniform than the uniform one.
+
+docs/theory.md, eq. (72).
+"""
 
 from __future__ import annotations
 

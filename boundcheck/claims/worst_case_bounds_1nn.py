@@ -1,4 +1,7 @@
-"""The worst-case loss bounds the error of the nearest neighbour."""
+"""The worst-case loss bounds the error of the nearest neighbour.
+
+docs/theory.md, eq. (66).
+"""
 
 from __future__ import annotations
 

@@ -122,7 +122,8 @@ def encode(
     from boundcheck.extraction import default_views, extract
 
     options["views"] = options["views"] or default_views(samples.images)
-    extractor = partial(_sharded, group, source, not no_cache) if group.size > 1 else extract
+    keep = not no_cache and bool(samples.checkpoint.sha256)  # pieces of what has no identity could be another's
+    extractor = partial(_sharded, group, source, keep) if group.size > 1 else extract
     if no_cache:
         emb: EmbeddingSet = extractor(samples.checkpoint, samples.images, **options)
         return emb

@@ -167,6 +167,7 @@ def command(
             progress=progress,
             **options,
         )
+        said += [f"encoder: {note}" for note in result.losses.emb.meta.get("notes", ())]
         said += limit_lines(result.losses.emb, result.losses.variant)
         saved = result.save(place, command=["boundcheck", *ctx.obj], images=given.images)
     if form == "json":
@@ -244,7 +245,7 @@ def _with_defaults(
 ) -> tuple[float, tuple[float, ...], list[str]]:
     """Temperature and betas to use, and what there is to say about where they come from."""
     stored = {key: float(known[key]) for key in ("temperature", "beta") if isinstance(known.get(key), (int, float))}
-    said = []
+    said: list[str] = []
     if temperature is None:
         temperature = stored.get("temperature", TEMPERATURE)
         if "temperature" in known.get("assumed", ()):

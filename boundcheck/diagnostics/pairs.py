@@ -15,7 +15,7 @@ BLOCK = 1024  # anchors at a time
 
 PAIRS = (
     Diagnostic(
-        "uniformity", "Uniformity", "-4 is the least there is; about -4 d/(d + 8) and less when uniform; 0: a point",
+        "uniformity", "Uniformity", "0: a point; about 8/d - 4 in many dimensions: uniform",
         "Wang, Isola 2020 (arXiv 2005.10242), t = 2: log of the mean of exp(-2 |z - z'|^2) over distinct instances",
         -8.0, 0.0,
     ),

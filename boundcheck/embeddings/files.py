@@ -66,6 +66,8 @@ def load_embeddings(path: str | Path, normalize: bool = True, unlabelled: bool =
     if missing:
         raise FileError(f"{path}: expected arrays z and y, {_absent(missing, sorted(fields))}")
     with reading(path, f"{path.suffix} embeddings"):
+        if not isinstance(fields.get("classes", []), list):
+            raise ValueError("classes is not a list of names")
         try:
             return EmbeddingSet(normalize=normalize, **fields)
         except InputError as error:

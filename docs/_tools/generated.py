@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from boundcheck.checkpoints import FORMATS as CHECKPOINTS
 from boundcheck.claims import CLAIMS, Claim
 from boundcheck.cli import _boundcheck
 from boundcheck.data import DATASETS
@@ -134,6 +135,9 @@ def _data() -> str:
             "## Data sets",
             "A folder of pictures laid out `split/class/*.png` is one too. [How to add one](how-to/dataset.md).",
             _table(("name", "splits"), rows),
+            "## Checkpoint formats",
+            "How each is read: [checkpoints](checkpoints.md).",
+            _table(("name", "code base"), [(f"`{form.name}`", form.title) for form in CHECKPOINTS.values()]),
             "## Embedding files",
             "Read and written by suffix: " + ", ".join(f"`{suffix}`" for suffix in FORMATS) + ". The keys are in the "
             "[data dictionary](data-dictionary.md#embedding-files).",

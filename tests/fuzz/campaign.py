@@ -55,7 +55,7 @@ def _copy(source: Path, target: Path) -> Path:
 
 
 def _try(reader: Reader, folder: Path, name: str, size: int, outcome: Outcome) -> None:
-    before, start = _reset_peak(), time.process_time()
+    before, start = reset_peak(), time.process_time()
     outcome.inputs += 1
     try:
         reader.read(folder)
@@ -66,7 +66,7 @@ def _try(reader: Reader, folder: Path, name: str, size: int, outcome: Outcome) -
             outcome.faults.append(f"{name}: a message of several lines")
     except BaseException as error:
         outcome.faults.append(f"{name}: {type(error).__name__}: {str(error)[:200]}")
-    seconds, memory = time.process_time() - start, _peak() - before
+    seconds, memory = time.process_time() - start, peak() - before
     outcome.slowest, outcome.largest = max(outcome.slowest, seconds), max(outcome.largest, memory)
     if seconds > SECONDS:
         outcome.faults.append(f"{name}: {seconds:.1f} s")
@@ -74,7 +74,7 @@ def _try(reader: Reader, folder: Path, name: str, size: int, outcome: Outcome) -
         outcome.faults.append(f"{name}: {memory / 1e6:.0f} MB for {size:,} bytes")
 
 
-def _reset_peak() -> float:
+def reset_peak() -> float:
     """Bytes resident now; the system counts the peak from here."""
     try:
         Path("/proc/self/clear_refs").write_text("5")
@@ -83,7 +83,7 @@ def _reset_peak() -> float:
     return _status("VmRSS")
 
 
-def _peak() -> float:
+def peak() -> float:
     return _status("VmHWM") if Path("/proc/self/status").exists() else 0.0
 
 

@@ -22,6 +22,8 @@ def judged(samples: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
         found.truth > 0, found.verdict.isin(["violated", "does not occur"]), False
     )
     return found.assign(
+        # Where the engine does not say which intervals may be relied on, none is counted.
+        reliable=found.reliable.eq(True) if "reliable" in found else False,
         covered=covered.where(known).astype(float),
         decided=found.verdict.isin(DECIDED),
         wrong=contradicts & clear & found.quantity.isin(GAP_NAMES),
@@ -31,7 +33,8 @@ def judged(samples: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
 def summarise(found: pd.DataFrame) -> pd.DataFrame:
     """One row per cell, quantity and beta.
 
-    Coverage is over the samples whose verdict was given (`coverage_given`) or withheld; `wrong` are decided verdicts
+    Coverage is over the samples whose verdict was given (`coverage_given`) or withheld, or whose interval the engine
+    calls reliable; `wrong` are decided verdicts
     that contradict the truth, as a share of all samples; bias, sd and mean_se in the quantity's units. Every numeric
     column of the engine's own (effective sample sizes and the like) comes with its median.
     """
@@ -39,9 +42,9 @@ def summarise(found: pd.DataFrame) -> pd.DataFrame:
     split = found.assign(
         given=found.covered.where(found.decided),
         withheld=found.covered.where(~found.decided),
+        relied=found.covered.where(found.reliable),
         bias=found.estimate - found.truth,
         plugin_bias=found.plugin - found.truth,
-        undecided=~found.decided,
     )
     groups = split.groupby(BY, sort=False, dropna=False)
     table = groups.agg(
@@ -53,6 +56,8 @@ def summarise(found: pd.DataFrame) -> pd.DataFrame:
         coverage=("covered", "mean"),
         coverage_given=("given", "mean"),
         coverage_withheld=("withheld", "mean"),
+        reliable=("reliable", "mean"),
+        coverage_reliable=("relied", "mean"),
         bias=("bias", "mean"),
         plugin_bias=("plugin_bias", "mean"),
         sd=("estimate", "std"),
@@ -83,6 +88,7 @@ def overview(found: pd.DataFrame) -> pd.DataFrame:
                 coverage=some.covered.mean(),
                 coverage_given=given.covered.mean(),
                 coverage_withheld=some[~some.decided].covered.mean(),
+                coverage_reliable=some[some.reliable].covered.mean(),
                 worst_cell_given=worst,
             )
         )

@@ -1,0 +1,147 @@
+"""Commands that are stopped at each of their writes, and what must be the same after another try."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field
+from hashlib import sha256
+from io import StringIO
+from os import chdir
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from unittest import mock
+
+import numpy as np
+
+from boundcheck.cli import main
+from tests.faults.injector import Fault, armed
+
+FAULTS = {
+    "disk full": (lambda: OSError(28, "No space left on device"), True, 2),
+    "write fails once": (lambda: OSError(5, "Input/output error"), False, 2),
+    "interrupt": (KeyboardInterrupt, False, 3),
+}
+"""What is raised, whether it lasts, and the exit code it must end in."""
+
+POINTS = ["--embeddings", "e.npz"]
+COMMANDS = {
+    "verify": (["verify", *POINTS, "--betas", "1", "--claims", "hscl_le_hucl,hucl_ge_ucl", "--out", "out"], []),
+    "embed": (["embed", "--dataset", "digits", "--views", "1", "--out", "out.npz"], []),
+    "sweep": (["sweep", "e.npz", "f.npz", "--betas", "1", "--claims", "hscl_le_hucl", "--out", "out"], []),
+    "train": (
+        ["train", "--objective", "ucl", "--dataset", "digits", "--epochs", "1", "--batch-size", "400", "--out", "out"],
+        ["--resume"],
+    ),
+}
+"""Each command, and what is added to it when it is tried again."""
+
+
+@dataclass
+class Outcome:
+    """What became of the faults of one command."""
+
+    writes: int = 0
+    faults: int = 0
+    stopped: int = 0
+    wrong: list[str] = field(default_factory=list)
+    kinds: Counter[str] = field(default_factory=Counter)
+
+
+def try_all(command: str, most: int | None = None) -> Outcome:
+    """Stops a command at each of its writes, or at `most` of them evenly, by each of `FAULTS`; then tries again."""
+    outcome = Outcome()
+    with TemporaryDirectory() as name, _without_drawings():
+        root = Path(name).resolve()
+        fault = Fault(root, None, RuntimeError)
+        _, _, expected = _attempt(root / "clean", command, fault, [])
+        outcome.writes = len(fault.seen)
+        places = range(outcome.writes)
+        chosen = places if most is None else sorted({*np.linspace(0, len(places) - 1, most).astype(int).tolist()})
+        for at in chosen:
+            for kind, (error, lasting, due) in FAULTS.items():
+                _one(
+                    root / "work",
+                    command,
+                    f"{kind} at {fault.seen[at]}",
+                    Fault(root, at, error, lasting),
+                    due,
+                    expected,
+                    outcome,
+                )
+                outcome.kinds[kind] += 1
+                shutil.rmtree(root / "work")
+    return outcome
+
+
+def _one(
+    folder: Path, command: str, what: str, fault: Fault, due: int, expected: dict[str, str], outcome: Outcome
+) -> None:
+    outcome.faults += 1
+    code, said, found = _attempt(folder, command, fault, [])
+    if "Traceback" in said or code == 70:
+        outcome.wrong.append(f"{what}: exit {code}, {said[-300:]}")
+    if code == 0:  # what was to be kept beside the result could not be: a cache, a cell
+        if found != expected:
+            outcome.wrong.append(f"{what}: exit 0 with other numbers")
+        return
+    outcome.stopped += 1
+    if code != due:
+        outcome.wrong.append(f"{what}: exit {code} where {due} is due, {said[-300:]}")
+    calm = Fault(fault.below, None, RuntimeError)
+    again = COMMANDS[command][1]
+    code, said, found = _attempt(folder, command, calm, again)
+    if code != 0 or found != expected:
+        odd = sorted({*found.items()} ^ {*expected.items()})[:2]
+        outcome.wrong.append(f"{what}: tried again, exit {code}, {said[-200:]} {odd}")
+    if left := [path.name for path in folder.rglob("*.part")]:
+        outcome.wrong.append(f"{what}: leaves {left}")
+
+
+def _attempt(folder: Path, command: str, fault: Fault, more: list[str]) -> tuple[int, str, dict[str, str]]:
+    """Exit code, what was said on stderr, and the hashes of the numbers."""
+    folder.mkdir(exist_ok=True)
+    before = Path.cwd()
+    for seed, name in enumerate(("e.npz", "f.npz")):
+        rng = np.random.default_rng(seed)
+        np.savez(folder / name, z=rng.normal(size=(40, 2, 4)).astype(np.float32), y=np.arange(40) % 2)
+    chdir(folder)
+    said = StringIO()
+    try:
+        environment = {"BOUNDCHECK_DATA": str(folder / "cache")}
+        with (
+            mock.patch.dict("os.environ", environment),
+            redirect_stderr(said),
+            redirect_stdout(StringIO()),
+            armed(fault),
+        ):
+            code = main([*COMMANDS[command][0], *more, "--quiet"])
+    finally:
+        chdir(before)
+    return code, said.getvalue(), _numbers(folder)
+
+
+def _numbers(folder: Path) -> dict[str, str]:
+    """Hashes of the result, but for what tells of time and machine."""
+    kinds = {".csv", ".parquet", ".npz", ".pt"}
+    results = [path for path in (folder / "out", folder / "out.npz") if path.exists()]
+    files = [f for path in results for f in ([path] if path.is_file() else sorted(path.rglob("*")))]
+    told = {f.relative_to(folder).as_posix(): f for f in files if f.suffix in kinds and f.name != "history.csv"}
+    return {name: sha256(f.read_bytes()).hexdigest() for name, f in told.items() if "cells" not in name}
+
+
+@contextmanager
+def _without_drawings() -> Iterator[None]:
+    """Pictures take the most time and are drawn from the numbers."""
+
+    def page(_: object, directory: Path) -> Path:
+        (directory / "report.html").write_text("a page")
+        return directory / "report.html"
+
+    with (
+        mock.patch("boundcheck.verification.write_report", page),
+        mock.patch("boundcheck.sweeps.result.write_sweep_report", page),
+    ):
+        yield
