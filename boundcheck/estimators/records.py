@@ -104,8 +104,6 @@ class LossTable:
         dropped: (f,) plug-in means without all but one of each cluster.
         clusters: (n,) what standard errors take for one draw; None where that is the instance.
         anchor_weight: (a,) mean one, where anchors are stratified; None weighs them by the class prior.
-        as_population: the data set itself is the population whatever its pools leave out, as it is to a search for
-            counterexamples.
     """
 
     emb: EmbeddingSet
@@ -131,7 +129,6 @@ class LossTable:
     clusters: Tensor | None = None
     pieces: int = 1
     anchor_weight: Tensor | None = None
-    as_population: bool = False
 
     @property
     def keys(self) -> tuple[LossKey, ...]:
@@ -142,7 +139,7 @@ class LossTable:
     def exhaustive(self) -> bool:
         """The data set itself is the population (self_pairs="include") and seen whole: nothing is left to chance."""
         every_anchor = len(self.table.anchors) == self.emb.n * self.emb.v
-        return self.as_population or (self.variant.self_pairs == "include" and every_anchor and self.k is None)
+        return self.variant.self_pairs == "include" and every_anchor and self.k is None
 
     @property
     def rounding(self) -> float:
