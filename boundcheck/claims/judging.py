@@ -135,7 +135,7 @@ def _in_family(judgement: Judgement, p_holm: float, evidence: Evidence, confiden
         f"Its own interval leaves out 0, but not once all that is tested together is allowed for: p (Holm) = "
         f"{p_holm:.2g}."
     )
-    share = float(two_sided(np.array(judgement.p_value))) / p_holm
+    share = float(two_sided(np.array([judgement.p_value]))[0]) / p_holm
     remedy = to_decide(finding.gap, evidence.losses.emb.n, confidence, share)
     return replace(judgement, verdict="undecided", reason=_words(reason, judgement.reason), remedy=remedy)
 

@@ -37,7 +37,7 @@ def test_text(counterexample: Counterexample) -> None:
     )
     for said in (
         f"3 in 2 classes of {sizes}, shrunk from 6; dimension 3",
-        f"{counterexample.margin:.6f} nats at 50 digits",
+        f"{counterexample.gap:.6f} nats at 50 digits",
         "Assumption 1 (rho_same >= rho_diff): at 0.00% of anchors",
         "pools without the anchor's own instance, class positives, empirical class prior",
         f"{counterexample.effort.steps:,} steps",
@@ -70,7 +70,7 @@ def test_saved_bit_for_bit(counterexample: Counterexample, tmp_path: Path) -> No
     assert run["found"] is True and run["claim"] == "hscl_le_hucl" and run["seed"] == 3
     assert run["command"] == ["boundcheck", "falsify"] and run["platform"]["cores"] >= 1
     assert run["data"]["sha256"] == loaded.digest and run["data"]["points_before_shrinking"] == 6
-    assert run["result"]["margin"] == counterexample.margin < 0
+    assert run["result"]["gap"] == counterexample.gap < 0
     assert run["result"]["verdict"] == "violated" and run["certificate"]["confirmed"] is True
     with pytest.raises(FileError, match="already holds a run"):
         counterexample.save(place)
@@ -81,7 +81,7 @@ def test_a_saved_counterexample_can_be_verified(counterexample: Counterexample, 
     emb = bc.load_embeddings(counterexample.save(tmp_path / "found") / "counterexample.npz")
     losses = bc.estimate(emb, temperature=0.5, betas=[1.0], intervals=False, precision="float64").to_frame()
     plugin = losses.set_index("loss").plugin
-    assert plugin.hucl - plugin.hscl == pytest.approx(counterexample.margin, abs=1e-12)
+    assert plugin.hucl - plugin.hscl == pytest.approx(counterexample.gap, abs=1e-12)
 
 
 def test_the_effort_is_saved_without_a_find(nothing: Search, tmp_path: Path) -> None:

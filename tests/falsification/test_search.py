@@ -44,7 +44,7 @@ def test_theorem_1_fails_without_its_assumption(without_assumption: Counterexamp
     tilt = oracle.exponential(2)
     hscl, hucl = (oracle.population_loss(problem, pool, tilt, 1.0, "class") for pool in ("diff", "all"))
     assert hscl - hucl > TOLERANCE
-    assert without_assumption.margin == pytest.approx(hucl - hscl, abs=1e-12)
+    assert without_assumption.gap == pytest.approx(hucl - hscl, abs=1e-12)
     assert without_assumption.finding.premise_share is not None and without_assumption.finding.premise_share < 1
     assert "this does not contradict the theorem" in repr(without_assumption)
 
