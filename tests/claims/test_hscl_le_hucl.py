@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.hardening import CONSTANT, denominator
 from boundcheck.pools import ALL, SAME
-from tests.claims.designs import FAMILIES, clusters, confusable_few, evidence_of, judged, shared_places, verdicts
+from tests.claims.designs import FAMILIES, clusters, confusable_few, evidence_of, hub_and_rim, judged, verdicts
 from tests.strategies import embedding_sets
 
 
@@ -28,13 +28,15 @@ def test_holds_where_assumption_1_holds_everywhere() -> None:
 
 
 def test_violated_with_a_failed_premise_does_not_contradict_the_theorem() -> None:
-    judgements = judged("hscl_le_hucl", evidence_of(shared_places(200), betas=[1, 2], temperature=1))
+    judgements = judged("hscl_le_hucl", evidence_of(hub_and_rim(), betas=[1, 2], temperature=1))
     assert len(judgements) == 2
     for judgement in judgements:
         assert judgement.verdict == "violated"
         assert judgement.finding is not None
-        assert judgement.finding.premise_share == 0 and judgement.finding.gap.value < 0
-        assert "at 0.00% of anchors; the premise fails, so this does not contradict the theorem." in judgement.reason
+        share = judgement.finding.premise_share
+        assert share is not None and share < 0.25 and judgement.finding.gap.value < 0
+        said = f"at {share:.2%} of anchors; the premise fails, so this does not contradict the theorem."
+        assert said in judgement.reason
 
 
 def test_may_hold_on_average_though_some_anchors_break_the_premise() -> None:
