@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,14 @@ def test_round_trip_keeps_every_number_and_label(run: Run, tmp_path: Path) -> No
     np.testing.assert_array_equal(loaded.pictures, run.pictures)
     assert loaded.hardest.loc[0, "label"] == "NA"
     assert loaded.losses.loc[0, "q"] == math.inf
+
+
+def test_what_is_true_or_false_survives_beside_what_is_neither(run: Run, tmp_path: Path) -> None:
+    for reliable in ([True, False], [True, math.nan]):
+        losses = run.losses.assign(reliable=reliable)
+        loaded = load_run(save_run(replace(run, losses=losses), tmp_path / str(reliable[1])))
+        assert loaded.losses.reliable.isna().tolist() == [False, reliable[1] is math.nan]
+        assert loaded.losses.reliable.fillna(True).astype(bool).tolist() == [True, reliable[1] is math.nan]
 
 
 def test_manifest_is_strict_json(run: Run, tmp_path: Path) -> None:

@@ -43,6 +43,9 @@ def of_instances(losses: LossTable, z: Tensor, statistic: Callable[[Tensor, np.n
     if is_population(losses):
         value = float(statistic(data, y))
         return Estimate(value, value, 0.0)
+    if np.bincount(y).min() < 2:  # without its one instance a class is gone, and with it the statistic
+        value = float(statistic(data, y))
+        return Estimate(value, value, float("nan"))
     (estimate,) = delete_group(lambda keep: np.array([statistic(data[torch.from_numpy(keep)], y[keep])]), y)
     return estimate
 

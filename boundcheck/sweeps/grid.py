@@ -67,8 +67,8 @@ def sweep(
         cells: a folder that keeps each finished cell as a run; a cell in it is not computed again while encoder,
             data, options and code are the same. None keeps nothing.
         ranks: processes that share the cells; the first one's call, while the others `serve`.
-        **options: fields of `Variant`, `Execution` and `Encoding`; `negatives`, `until_decided` and `confidence` of
-            `verify`.
+        **options: fields of `Variant`, `Execution` and `Encoding`; `negatives`, `until_decided`, `confidence`,
+            `duplicates` and `null` of `verify`.
 
     Returns:
         The sweep: `.to_frame()`, `.save(directory)`.
@@ -109,7 +109,9 @@ def sweep(
     return Sweep(_record(done, chosen, config, notes))
 
 
-_OF_VERIFY: dict[str, Any] = {"negatives": (), "until_decided": False, "confidence": 0.95}
+_OF_VERIFY: dict[str, Any] = {
+    "negatives": (), "until_decided": False, "confidence": 0.95, "duplicates": "keep", "null": True,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ class Grid:
             "betas": [h.beta for h in variant.tilts if h.beta is not None],
             "hardening": list(dict.fromkeys(h.family for h in variant.tilts)),
             "losses": [loss.id for loss in variant.losses],
-            **{name: getattr(variant, name) for name in ("q", "positives", "self_pairs", "class_prior")},
+            **{name: getattr(variant, name) for name in ("q", "positives", "self_pairs", "class_prior", "design")},
             **{name: getattr(execution, name) for name in ("estimator", "anchors", "seed", "device", "precision")},
             **self.verifying,
         }
