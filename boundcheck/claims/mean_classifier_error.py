@@ -27,10 +27,7 @@ def price() -> float:
     statement=r"\operatorname{err}_{\mu} \leq L_{\mu} / \log 2",
     source="folklore: where another class has at least the logit of the own, softmax gives the own at most 1/2",
     kind="exact",
-    requirements=(
-        LABELS,
-        SAMPLE,
-    ),
+    requirements=(LABELS, SAMPLE),
 )
 def mean_classifier_error(evidence: Evidence) -> Iterator[Finding]:
     """Times log 2. Ties count as errors; the class means are those of the data, the anchor's own part in them too."""
