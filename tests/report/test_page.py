@@ -3,17 +3,17 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from boundcheck.errors import FileError
 from boundcheck.report import render, summary_html, write_report
 from boundcheck.report.mathsvg import math_svg
 from boundcheck.report.page import write_page
-from boundcheck.runs import Run, save_run
+from boundcheck.runs import Run, load_run, save_run
 from tests.chromium import load_in_chromium
 
 Factory = Callable[..., Run]
@@ -110,9 +110,10 @@ def test_render_again_gives_the_same_report(page: Path) -> None:
 
 
 def test_render_reads_the_saved_numbers(page: Path) -> None:
-    losses = pd.read_csv(page.parent / "losses.csv")
+    run = load_run(page.parent)
+    losses = run.losses.copy()
     losses.loc[0, ["estimate", "ci_low", "ci_high"]] = [7.654, 7.634, 7.674]
-    losses.to_csv(page.parent / "losses.csv", index=False)
+    save_run(replace(run, losses=losses), page.parent, overwrite=True)
     assert "7.654 [7.634, 7.674]" in render(page.parent).read_text(encoding="utf-8")
 
 
