@@ -280,6 +280,8 @@ def _hash_of(path: Path, manifest: Mapping[str, Any]) -> str | None:
 
 
 def _number(cell: str) -> float:
+    if cell in ("True", "False"):
+        return cell == "True"
     if not cell.isascii() or "_" in cell:  # which Python's numbers may be written with
         raise ValueError(f"'{cell}' is no number")
     return int(cell) if cell.isdigit() and len(cell) < 19 else float(cell or "nan")

@@ -30,5 +30,5 @@ def test_verified_reported_and_proved_wrong(tmp_path: Path) -> None:
 
     counterexample = bc.falsify(mine, classes=2, points=6, dim=3, seconds=300)
     assert counterexample is not None and counterexample.claim is mine
-    assert counterexample.finding.lhs - counterexample.finding.rhs == pytest.approx(-counterexample.margin)
-    assert counterexample.margin < 0
+    assert counterexample.finding.lhs - counterexample.finding.rhs == pytest.approx(-counterexample.gap)
+    assert counterexample.gap < 0

@@ -109,7 +109,9 @@ def sweep(
     return Sweep(_record(done, chosen, config, notes))
 
 
-_OF_VERIFY: dict[str, Any] = {"negatives": (), "until_decided": False, "confidence": 0.95}
+_OF_VERIFY: dict[str, Any] = {
+    "negatives": (), "until_decided": False, "confidence": 0.95, "duplicates": "keep", "null": True,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ class Grid:
             "betas": [h.beta for h in variant.tilts if h.beta is not None],
             "hardening": list(dict.fromkeys(h.family for h in variant.tilts)),
             "losses": [loss.id for loss in variant.losses],
-            **{name: getattr(variant, name) for name in ("q", "positives", "self_pairs", "class_prior")},
+            **{name: getattr(variant, name) for name in ("q", "positives", "self_pairs", "class_prior", "design")},
             **{name: getattr(execution, name) for name in ("estimator", "anchors", "seed", "device", "precision")},
             **self.verifying,
         }

@@ -87,7 +87,7 @@ def test_the_assumption_itself() -> None:
     problem = problem_of(result.embeddings, result.problem.variant)
     margins = [oracle.margin(problem, a, oracle.exponential(1)) for a in problem.anchors()]
     assert np.nanmin(margins) < -TOLERANCE
-    assert result.margin == pytest.approx(np.nanmean(margins))
+    assert result.gap == pytest.approx(np.nanmean(margins))
     assert "Counterexample to the premise of hscl_le_hucl" in repr(result)
 
 
@@ -128,7 +128,7 @@ def test_a_bound_with_too_small_a_constant_falls() -> None:
     weight = [1 / (len(y) * (y == y[a]).sum()) for a, _ in pairs]
     contrastive = sum(w * np.mean(np.log1p(np.exp(t[a] - t[a, p]))) for (a, p), w in zip(pairs, weight, strict=True))
     assert supervised > contrastive - 0.1 + TOLERANCE
-    assert result.margin == pytest.approx(contrastive - 0.1 - supervised, abs=5e-6)
+    assert result.gap == pytest.approx(contrastive - 0.1 - supervised, abs=5e-6)
 
 
 def test_a_wrong_claim_about_finite_k_falls() -> None:
@@ -141,7 +141,7 @@ def test_a_wrong_claim_about_finite_k_falls() -> None:
         margin = float(slack.mean())
         yield Finding(None, None, 1.0, 0.01 - margin, 0.01, without_uncertainty(margin), slack)
 
-    assert found(ten_suffice, temperature=0.2).margin < -TOLERANCE
+    assert found(ten_suffice, temperature=0.2).gap < -TOLERANCE
 
 
 @pytest.mark.parametrize("claim", [claim.id for claim in CLAIMS.values() if claim.premise])
@@ -218,7 +218,7 @@ def test_an_exact_claim_that_is_wrong_in_itself() -> None:
         yield evidence.compare(h, 1.0, evidence.key("hucl", h, 1.0), evidence.key("ucl", h, 1.0))
 
     result = found(wrong)
-    assert result.margin < -TOLERANCE
+    assert result.gap < -TOLERANCE
     assert "an error in the program or in the claim's own formula" in repr(result)
 
 

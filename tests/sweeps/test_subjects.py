@@ -97,7 +97,7 @@ def bad(kind: str, folder: Path) -> tuple[Path, str]:
         encoder = build_encoder("convnet", in_channels=1, image_size=28, mean=[0.5], std=[0.5])
         config = replace(shipped.config, image_size=28, mean=(0.5,), std=(0.5,), hidden_dim=128, embedding_dim=64)
         save_checkpoint(path, encoder, config)
-        return path, "bad.pt: image_set: images must be 1 x 28 x 28"
+        return path, "bad.pt: samples: images must be 1 x 28 x 28"
     if kind == "NaN":
         path = folder / "bad.npz"
         np.savez(path, z=np.full((4, 2), np.nan, np.float32), y=np.arange(4))
