@@ -30,9 +30,15 @@ class LostRankError(BoundcheckError):
     """Of several processes one is gone, or did not answer in time: no mistake of the user's, the exit code is 3."""
 
 
+MOST_LISTED = 16  # names of a registry in a message that must stay one line
+
+
 def unknown_name(parameter: str, received: str, valid: Iterable[str]) -> InputError:
     """An error for a name that is not in a registry: lists the valid names and suggests the nearest."""
     names = list(valid)
     near = difflib.get_close_matches(received.lower(), [name.lower() for name in names], n=1, cutoff=0.5)
     hint = next((f"; did you mean '{name}'?" for name in names if near and name.lower() == near[0]), "")
-    return InputError(f"{parameter}: expected one of {', '.join(names)}, received '{received}'{hint}")
+    listed = ", ".join(names[:MOST_LISTED]) + (
+        f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
+    )
+    return InputError(f"{parameter}: expected one of {listed}, received '{received}'{hint}")

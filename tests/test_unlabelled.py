@@ -27,7 +27,9 @@ def views(n: int = 120) -> np.ndarray:
 
 def test_losses_are_those_of_labelled_data():
     z = views()
-    labelled = bc.estimate(bc.EmbeddingSet(z, np.arange(120) % 3), betas=[1.0]).to_frame().set_index("loss")
+    labelled = (
+        bc.estimate(bc.EmbeddingSet(z, np.arange(120) % 3), betas=[1.0], design="iid").to_frame().set_index("loss")
+    )
     without = bc.estimate(bc.EmbeddingSet(z, None), betas=[1.0]).to_frame().set_index("loss")
     assert list(without.index) == ["ucl", "hucl"]
     for column, tolerance in (("plugin", 1e-9), ("estimate", 1e-5), ("se", 1e-5)):

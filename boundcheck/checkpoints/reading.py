@@ -11,6 +11,7 @@ import argparse
 import hashlib
 import json
 import re
+import warnings
 import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -128,7 +129,9 @@ def read_payload(path: Path) -> dict[Any, Any]:
 
 def _loaded(path: Path) -> Any:
     """What torch's restricted unpickler makes of a regular file."""
-    with open_regular(path) as (file, _):
+    with open_regular(path) as (file, _), warnings.catch_warnings():
+        # torch warns of a pickle protocol it does not expect; the error that follows says what matters
+        warnings.simplefilter("ignore", UserWarning)
         return torch.load(file, map_location="cpu", weights_only=True)
 
 

@@ -13,12 +13,13 @@ from torch import Tensor
 
 from boundcheck.bounds import BOUNDS, FewShotBound, class_moments
 from boundcheck.claims.base import Evidence, Finding, claim
-from boundcheck.claims.requirements import LABELS, SAMPLE
+from boundcheck.claims.requirements import LABELLED, SAMPLE
 
 
 def nearest_mean_error(z: Tensor, y: np.ndarray) -> float:
     """Mean over classes of the share of views with another class's mean at least as near as their own."""
-    x, label = z.reshape(-1, z.shape[2]).double().numpy(), y.repeat(z.shape[1])
+    x = z.reshape(-1, z.shape[2]).double().numpy()
+    label = np.unique(y, return_inverse=True)[1].repeat(z.shape[1])  # classes may be absent from a part
     means = np.stack([x[label == c].mean(0) for c in range(label.max() + 1)])
     distance = np.square(means).sum(1) - 2 * x @ means.T
     own = distance[np.arange(len(x)), label].copy()
@@ -46,7 +47,10 @@ def _finding(evidence: Evidence, bound: FewShotBound) -> Finding:
     title="Directional variance bounds the error of the nearest class mean",
     statement=r"\operatorname{err}_{\mathrm{NCM}} \leq \frac1C \sum_i \sum_{j \neq i} 4 \tilde V_{ij}",
     source="arXiv 2603.03530, Theorem 4.1 as m -> infinity; derived again (`boundcheck.bounds.directional`)",
-    requirements=(LABELS, SAMPLE),
+    requirements=(
+        SAMPLE,
+        LABELLED,
+    ),
 )
 def ncm_directional(evidence: Evidence) -> Iterator[Finding]:
     """Shares, not nats. Chebyshev along the line between two means, and a union bound over the other classes."""
@@ -59,7 +63,10 @@ def ncm_directional(evidence: Evidence) -> Iterator[Finding]:
     statement=r"\operatorname{err}_{\mathrm{NCM}} \leq \frac1C \sum_i \sum_{j \neq i}"
     r" \frac{4\tilde V_{ij}}{1 + 4\tilde V_{ij}}",
     source="derived here (`boundcheck.bounds.second_moments`), as m -> infinity",
-    requirements=(LABELS, SAMPLE),
+    requirements=(
+        SAMPLE,
+        LABELLED,
+    ),
 )
 def ncm_second_moments(evidence: Evidence) -> Iterator[Finding]:
     """Shares, not nats. Never above `ncm_directional`, and for two classes never vacuous."""

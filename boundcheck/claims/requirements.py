@@ -51,6 +51,10 @@ def _every_anchor(losses: LossTable) -> str | None:
     return None
 
 
+def _labelled(losses: LossTable) -> str | None:
+    return None if losses.emb.labelled and losses.emb.c > 1 else "is about classes: the data have no labels"
+
+
 def _sample(losses: LossTable) -> str | None:
     if losses.estimator != "closed":
         return None
@@ -75,6 +79,7 @@ def _augmentation(losses: LossTable) -> str | None:
     return "is about views of the same instance: needs two or more views and positives='augmentation'"
 
 
+LABELLED = Requirement("labels of two or more classes", _labelled)
 UNIT_NORM = Requirement("unit-norm embeddings", _norm)
 BALANCED = Requirement("balanced classes, or the balanced class prior", _balance)
 EMPIRICAL_PRIOR = Requirement("the empirical class prior", _empirical)

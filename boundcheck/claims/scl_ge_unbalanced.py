@@ -21,6 +21,8 @@ def least_exponent(prior: np.ndarray) -> float:
     Args:
         prior: (c,) class probabilities pi, each > 0.
     """
+    if len(prior) < 2 or not prior.max() < 1:
+        return -2.0
     weight = 1 / (1 - prior)
     coupling = np.sqrt(np.outer(prior, prior)) * (weight[:, None] + weight[None]) / 2
     np.fill_diagonal(coupling, 0.0)
@@ -47,5 +49,6 @@ def scl_ge_unbalanced(evidence: Evidence) -> Iterator[Finding]:
     for q in evidence.q:
         bound = exponent if math.isinf(q) else float(np.logaddexp(0.0, math.log(q) + exponent))
         for h in variant.hardenings:
-            estimate = evidence.losses.loss(evidence.key("hscl", h, q))
-            yield Finding(h.family, h.beta, q, bound, estimate.value, less_constant(estimate, bound))
+            key = evidence.key("hscl", h, q)
+            estimate = evidence.losses.loss(key)
+            yield Finding(h.family, h.beta, q, bound, estimate.value, less_constant(estimate, bound), between=(key,))

@@ -39,5 +39,6 @@ def ucl_ge_instances(evidence: Evidence) -> Iterator[Finding]:
     for q in evidence.q:
         bound = floor(evidence.losses.emb.n, variant.temperature, q)
         for h in variant.hardenings:
-            estimate = evidence.losses.loss(evidence.key("hucl", h, q))
-            yield Finding(h.family, h.beta, q, bound, estimate.value, less_constant(estimate, bound))
+            key = evidence.key("hucl", h, q)
+            estimate = evidence.losses.loss(key)
+            yield Finding(h.family, h.beta, q, bound, estimate.value, less_constant(estimate, bound), between=(key,))

@@ -66,7 +66,7 @@ def load_embeddings(path: str | Path, normalize: bool = True, unlabelled: bool =
     if missing:
         raise FileError(f"{path}: expected arrays z and y, {_absent(missing, sorted(fields))}")
     with reading(path, f"{path.suffix} embeddings"):
-        if not isinstance(fields.get("classes", []), list):
+        if not isinstance(fields.get("classes") or [], list):
             raise ValueError("classes is not a list of names")
         try:
             return EmbeddingSet(normalize=normalize, **fields)

@@ -188,7 +188,7 @@ def _intervals(rows: pd.DataFrame, column: str) -> list[str]:
 def _marked(texts: list[str], rows: pd.DataFrame) -> list[str]:
     """Intervals, those that are not to be relied on behind a tilde."""
     sure = rows["reliable"].fillna(True).astype(bool)
-    return [text if reliable else f"~ {text}" for text, reliable in zip(texts, sure, strict=True)]
+    return [text if reliable or text == MISSING else f"~ {text}" for text, reliable in zip(texts, sure, strict=True)]
 
 
 def _shares(rows: pd.DataFrame) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,17 @@ def polygon(classes: int = 12, per_class: int = 8) -> EmbeddingSet:
     angle = 2 * np.pi * np.repeat(np.arange(classes), per_class) / classes
     z = np.stack([np.cos(angle), np.sin(angle)], 1)
     return EmbeddingSet(np.repeat(z[:, None], 2, axis=1), np.repeat(np.arange(classes), per_class))
+
+
+def certain(evidence: Evidence) -> Evidence:
+    """The same where the set is all there is: nothing is left to chance, so that the sign of a gap decides."""
+    losses = evidence.losses
+    nothing = torch.zeros(losses.emb.n, len(losses.keys), dtype=torch.float64)
+    variant = losses.variant.but(self_pairs="include")
+    return replace(
+        evidence,
+        losses=replace(losses, variant=variant, influence=nothing, correction=torch.zeros_like(losses.correction)),
+    )
 
 
 def evidence_of(

@@ -213,8 +213,9 @@ def test_bad_choices_of_claims_are_one_line() -> None:
 def test_the_catalogue_says_what_a_reader_needs(entry: Claim) -> None:
     assert CLAIMS[entry.id] is entry
     assert entry.kind in KINDS
-    assert any(word in entry.source for word in ("arXiv", "derived here", "folklore"))
-    assert entry.title and entry.statement
+    assert (
+        any(word in entry.source for word in ("arXiv", "derived here", "folklore")) and entry.title and entry.statement
+    )
     assert all(requirement.name for requirement in entry.requirements)
 
 

@@ -192,7 +192,11 @@ def test_means_have_the_error_of_instances() -> None:
     rng = np.random.default_rng(0)
     emb = bc.EmbeddingSet(rng.standard_normal((200, 2, 4)), np.arange(200) % 2)
     losses = dense_evidence(emb, Variant(betas=[]).on(emb)).losses
-    losses = dataclasses.replace(losses, influence=torch.ones(200, len(losses.keys)))  # a sample, not the population
+    losses = dataclasses.replace(
+        losses,
+        influence=torch.ones(200, len(losses.keys)),
+        variant=losses.variant.but(self_pairs="exclude", design="iid"),
+    )
     per_instance = rng.standard_normal(200)
     estimate = mean(losses, torch.from_numpy(per_instance.repeat(2)))
     assert estimate.value == pytest.approx(per_instance.mean())

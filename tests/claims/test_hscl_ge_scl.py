@@ -50,7 +50,7 @@ def test_one_wrong_anchor_is_caught(family: str) -> None:
 def test_rounding_is_not_a_violation() -> None:
     evidence = evidence_of(clusters(spread=0.0), betas=[1])  # collapsed classes: SCL meets H-SCL
     (h,) = evidence.tilts
-    nudged = with_loss(evidence, evidence.key("scl", h, 1.0), 0.8 * evidence.losses.rounding)
+    nudged = with_loss(evidence, evidence.key("scl", h, 1.0), evidence.losses.rounding / 2)
     assert verdicts("hscl_ge_scl", nudged) == {"passes"}
     nudged = with_loss(evidence, evidence.key("scl", h, 1.0), 2 * evidence.losses.rounding)
     assert verdicts("hscl_ge_scl", nudged) == {"fails"}

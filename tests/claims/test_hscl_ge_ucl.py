@@ -15,7 +15,7 @@ from boundcheck.estimators import pair_plan
 from boundcheck.pairwise.critical import critical_betas
 from boundcheck.pairwise.passes import run_one
 from boundcheck.spec import Execution
-from tests.claims.designs import all_there_is, clusters, evidence_of, judged, polygon, shared_places
+from tests.claims.designs import certain, clusters, evidence_of, judged, polygon, shared_places
 from tests.oracles.closed_forms import collapsed
 
 CLASSES, PER_CLASS, TAU = 12, 8, 0.5
@@ -46,7 +46,7 @@ def test_crosses_where_it_must() -> None:
         assert evidence.crossing[q] == pytest.approx(known, abs=2e-3)
     stars = critical_betas_of(evidence)
     torch.testing.assert_close(stars, torch.full_like(stars, known), atol=2e-3, rtol=0)
-    below, above = judged("hscl_ge_ucl", all_there_is(evidence))[:2]
+    below, above = judged("hscl_ge_ucl", certain(evidence))[:2]
     assert (below.verdict, above.verdict) == ("does not occur", "occurs")
     assert f"cross at beta = {known:.3g}" in below.reason
     assert "at 0.00% of anchors." in below.reason
@@ -80,7 +80,7 @@ def test_no_tilt_suffices_at_neural_collapse() -> None:
     z, y = collapsed(3, 8, 2)
     evidence = evidence_of(EmbeddingSet(z, y), crossing=True, intervals=False, betas=[1, 100])
     assert evidence.crossing == {1: math.inf}
-    for judgement in judged("hscl_ge_ucl", all_there_is(evidence)):
+    for judgement in judged("hscl_ge_ucl", certain(evidence)):
         assert judgement.verdict == "does not occur"
         assert "No exponential tilt makes the averaged losses cross." in judgement.reason
 

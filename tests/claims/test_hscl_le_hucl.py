@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.hardening import CONSTANT, denominator
 from boundcheck.pools import ALL, SAME
-from tests.claims.designs import FAMILIES, clusters, confusable_few, evidence_of, hub_and_rim, judged, verdicts
+from tests.claims.designs import (
+    FAMILIES,
+    certain,
+    clusters,
+    confusable_few,
+    evidence_of,
+    judged,
+    shared_places,
+    verdicts,
+)
 from tests.strategies import embedding_sets
 
 
@@ -28,7 +37,7 @@ def test_holds_where_assumption_1_holds_everywhere() -> None:
 
 
 def test_violated_with_a_failed_premise_does_not_contradict_the_theorem() -> None:
-    judgements = judged("hscl_le_hucl", evidence_of(hub_and_rim(), betas=[1, 2], temperature=1))
+    judgements = judged("hscl_le_hucl", certain(evidence_of(shared_places(200), betas=[1, 2], temperature=1)))
     assert len(judgements) == 2
     for judgement in judgements:
         assert judgement.verdict == "violated"

@@ -158,11 +158,11 @@ FINITE = {"finite_k_below_limit", "finite_k_rate"}
 
 # What catches each: the exact claims that it breaks; every one of them also misses the literal definitions.
 MUTANTS: dict[str, tuple[Callable[[MonkeyPatch], None], set[str]]] = {
-    "pools swapped": (patch_log_sum(swapped), {"monotone_in_beta"} | FINITE),
-    "all is same alone": (patch_log_sum(only_same), FINITE),
+    "pools swapped": (patch_log_sum(swapped), {"monotone_in_beta", "finite_k_below_limit", "finite_k_rate"}),
+    "all is same alone": (patch_log_sum(only_same), {"finite_k_below_limit", "finite_k_rate"}),
     "diff is total minus same": (patch_log_sum(total_minus_same), {"finite_k_below_limit"}),
     "rho not normalised": (patch_rho(unnormalised), FOUR | {"finite_k_rate"}),
-    "rho of the wrong sign": (patch_rho(inverted), FOUR | FINITE),
+    "rho of the wrong sign": (patch_rho(inverted), FOUR | {"finite_k_below_limit", "finite_k_rate"}),
     "beta times tau": (tilt(lambda beta: TAU * beta), set()),
     "tilt ignored": (tilt(lambda beta: 0.0), set()),
     "tilt missing below": (tilt(lambda beta: beta, lambda beta: 0.0), {"monotone_in_beta", "finite_k_rate"}),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tests.claims.designs import clusters, evidence_of, judged, shared_places
+from tests.claims.designs import certain, clusters, evidence_of, judged, shared_places
 
 
 def test_holds_where_assumption_1_holds() -> None:
-    (judgement,) = judged("scl_le_ucl", evidence_of(clusters(per_class=60, spread=0.5), betas=[1, 5]))
+    (judgement,) = judged("scl_le_ucl", certain(evidence_of(clusters(), betas=[1, 5])))
     assert judgement.verdict == "holds"
     assert judgement.finding is not None and judgement.finding.premise_share == 1
     assert (judgement.finding.hardening, judgement.finding.beta) == ("constant", None)

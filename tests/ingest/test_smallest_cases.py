@@ -186,7 +186,7 @@ def test_metadata_of_parquet_with_other_keys(tmp_path: Path) -> None:
     )
     assert load_embeddings(path).classes == ("0", "1")
     for classes in (5, "01", {"0": 1}):
-        refused(parquet(path, {"classes": classes}, z=Z.tolist(), y=labels), "classes")
+        refused(parquet(path, {"classes": classes}, z=Z.tolist(), y=["0", "0", "1", "1"]), "classes")
 
 
 def test_columns_of_parquet_that_decode_to_a_thousand_times_their_size(tmp_path: Path) -> None:

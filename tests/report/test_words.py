@@ -98,7 +98,9 @@ def test_a_violated_conjecture_is_contradicted_whatever_its_premise(run: Run) ->
     verdicts = run.claims["verdict"].mask(run.claims["claim"] == "hscl_le_hucl", "violated")
     conjectured = with_claims(run, kind=kinds, verdict=verdicts, premise_share=0.5)
     said = headline(conjectured)
-    assert said.startswith("Of 2 theorems and conjectures tested at every hardness: 1 contradicted (H-SCL never ")
+    assert said.startswith(
+        "Of 2 theorems and conjectures tested at every hardness: 1 contradicted (H-SCL never exceeds"
+    )
     assert {mark.style for mark in dict(overview(conjectured)[1])["H-SCL never exceeds H-UCL"] if mark} == {"violated"}
 
 
