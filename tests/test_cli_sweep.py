@@ -89,8 +89,7 @@ def test_options_reach_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
         "tight.npz --embeddings noise.npz --no-normalize --no-cache --temperatures 0.1,1 --betas 0,3 --q 2,inf "
         "--hardening exp,threshold:0.5 --positives class --self-pairs include --class-prior balanced --losses scl,hscl "
         "--claims hscl_le_hucl --estimator montecarlo --anchors 7 --negatives 9 --confidence 0.9 --seed 4 --device cpu "
-        "--precision float64 --dataset digits --split train --views 3 --data-dir d --arch convnet --cells c --quiet "
-        "--design iid --duplicates group --no-null"
+        "--precision float64 --dataset digits --split train --views 3 --data-dir d --arch convnet --cells c --quiet"
     )
     assert main(["sweep", *arguments.split()]) == 70  # Stop is no error a user can make
     assert given.pop("ranks").size == 1
@@ -102,8 +101,7 @@ def test_options_reach_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
         "estimator": "montecarlo", "anchors": 7, "negatives": (9,), "until_decided": False,
         "confidence": 0.9, "seed": 4, "device": "cpu", "precision": "float64", "dataset": "digits",
         "split": "train", "views": 3, "data_dir": Path("d"), "arch": "convnet", "cells": Path("c"), "progress": None,
-        "checkpoint_format": None, "trust_checkpoint": False, "layer": None, "design": "iid", "duplicates": "group",
-        "null": False,
+        "checkpoint_format": None, "trust_checkpoint": False, "layer": None,
     }  # fmt: skip
 
 

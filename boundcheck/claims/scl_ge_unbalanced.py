@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from boundcheck.claims.base import Evidence, Finding, claim, less_constant
-from boundcheck.claims.requirements import EVERY_ANCHOR, LABELS, UNIT_NORM
+from boundcheck.claims.requirements import EVERY_ANCHOR, UNIT_NORM
 from boundcheck.estimators.mean_classifier import class_prior
 
 
@@ -37,7 +37,7 @@ def least_exponent(prior: np.ndarray) -> float:
     r"\left(\tfrac{1}{1 - \pi_y} + \tfrac{1}{1 - \pi_c}\right),\; B_{yy} = 0",
     source="derived here; extends Jiang, Nguyen, Ishwar, Aeron 2024 (arXiv 2311.05139) to unbalanced classes. Not tight"
     " there: minority collapse (arXiv 2605.11291 gives its threshold) is the optimum, this its relaxation",
-    requirements=(LABELS, UNIT_NORM, EVERY_ANCHOR),
+    requirements=(UNIT_NORM, EVERY_ANCHOR),
 )
 def scl_ge_unbalanced(evidence: Evidence) -> Iterator[Finding]:
     """Jensen leaves sum over y of pi_y (sum over c != y of pi_c / (1 - pi_y) <mu_y, mu_c> - 1): quadratic in means.

@@ -88,13 +88,6 @@ def evidence_of(
     return gather(Measured(losses, worst_case, crossed, critical), execution, plan)
 
 
-def all_there_is(evidence: Evidence) -> Evidence:
-    """Evidence without intervals, of data that are no sample: plug-in values, of which nothing is left to chance."""
-    losses = evidence.losses
-    none = torch.zeros(losses.emb.n, len(losses.keys), dtype=torch.float64)
-    return dataclasses.replace(evidence, losses=dataclasses.replace(losses, influence=none))
-
-
 def judged(claim: str | Claim, evidence: Evidence) -> list[Judgement]:
     """The judgements of a claim at 95 %."""
     return judge(CLAIMS[claim] if isinstance(claim, str) else claim, evidence, 0.95)

@@ -40,7 +40,7 @@ def test_crosses_where_it_must() -> None:
     known = polygon_crossing()
     assert 0.1 < known < 10
     evidence = evidence_of(
-        polygon(), crossing=True, intervals=False, temperature=TAU, betas=[known / 2, known * 2], q=[0.5, 1, math.inf]
+        polygon(), crossing=True, temperature=TAU, betas=[known / 2, known * 2], q=[0.5, 1, math.inf]
     )
     for q in evidence.q:
         assert evidence.crossing[q] == pytest.approx(known, abs=2e-3)
@@ -78,7 +78,7 @@ def test_a_softer_tilt_decides_for_one_that_is_not_to_be_relied_on() -> None:
 
 def test_no_tilt_suffices_at_neural_collapse() -> None:
     z, y = collapsed(3, 8, 2)
-    evidence = evidence_of(EmbeddingSet(z, y), crossing=True, intervals=False, betas=[1, 100])
+    evidence = evidence_of(EmbeddingSet(z, y), crossing=True, betas=[1, 100])
     assert evidence.crossing == {1: math.inf}
     for judgement in judged("hscl_ge_ucl", certain(evidence)):
         assert judgement.verdict == "does not occur"

@@ -154,7 +154,6 @@ def nearest_positive(patch: MonkeyPatch) -> None:
 
 
 FOUR = {"hucl_ge_ucl", "hscl_ge_scl", "monotone_in_beta", "debiased_identity"}
-FINITE = {"finite_k_below_limit", "finite_k_rate"}
 
 # What catches each: the exact claims that it breaks; every one of them also misses the literal definitions.
 MUTANTS: dict[str, tuple[Callable[[MonkeyPatch], None], set[str]]] = {

@@ -104,7 +104,7 @@ def make_run(
         numbers = [1.1, 1.1 + gap, gap, 0.01, gap - 0.02, gap + 0.02, *p, 0.9, 0.88, 0.92, n, *share]
         if name == "scl_ge_collapse" and inapplicable:
             numbers = [np.nan] * 11 + [0] + [np.nan] * 3
-            verdict, remedy, reliable = "inapplicable", "", np.nan
+            verdict, remedy = "inapplicable", ""
             reason = "needs balanced classes: the class counts differ; use class_prior='balanced'"
         claims.append([name, kind, *pair, q, *numbers, False, reliable, verdict, reason, remedy])
 
