@@ -139,7 +139,7 @@ def _bounds(
         rows.append(
             dict(
                 bound=bound.id, shots=float(m), value=max(value, 0.0), plugin=estimate.plugin, se=estimate.se,
-                ci_low=low if math.isnan(low) else max(low, 0.0), ci_high=high, says=_says(value, whole.c), dominant=dominant,
+                ci_low=max(low, 0.0), ci_high=high, says=_says(value, whole.c), dominant=dominant,
                 dominant_share=parts[dominant] / total if 0 < total < math.inf else math.nan,
             )
         )  # fmt: skip
