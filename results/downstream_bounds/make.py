@@ -68,12 +68,12 @@ def draw() -> None:
     names, tasks = (bounds[column].unique() for column in ("encoder", "task"))
     with paper():
         fig, axes = plt.subplots(2, len(names), figsize=(PAGE, 4.6), sharex=True, sharey=True, layout="constrained")
-        for row, task, classes in zip(axes, tasks, (10, 2), strict=True):
+        for first, row, task, classes in zip((True, False), axes, tasks, (10, 2), strict=True):
             for ax, name in zip(row, names, strict=True):
                 here = (frame[(frame.encoder == name) & (frame.task == task)] for frame in (bounds, measured))
                 draw_downstream(ax, *here, classes)
-                ax.set(title=f"{name}, {task}" if row is axes[0] else task)
-                ax.set_xlabel("instances of each class, m" if row is axes[1] else "")
+                ax.set_title(f"{name}\n{task}" if first else task)
+                ax.set_xlabel("" if first else "instances of each class, m")
             row[0].set_ylabel("error; grey: from 1 on, vacuous")
         handles, labels = axes[0, 0].get_legend_handles_labels()
         fig.legend(handles, labels, loc="outside lower center", ncols=4)
