@@ -26,7 +26,8 @@ class Downstream:
     """Measured errors and bounds; all are shares, with intervals over samples of instances.
 
     Attributes:
-        bounds: one row per bound and shots (inf: the classes' own means): `value` with its interval, `says`
+        bounds: one row per bound and shots (inf: the classes' own means): `value` with its interval (NaN where the
+            bias correction breaks down, and `value` is the plug-in), `says`
             ("vacuous" from 1 on, "no more than chance" from (C - 1)/C on, else "informative"), and the part of the
             bound that weighs most with its share.
         measured: one row per classifier and shots: error with its interval. The nearest class mean and the linear probe
@@ -128,8 +129,10 @@ def _bounds(
     at = [(bound, m) for bound in BOUNDS.values() for m in shots]
     rows = []
     for (bound, m), estimate in zip(at, estimates, strict=True):
-        value = estimate.plugin if bound.steps else estimate.value
-        low, high = replace(estimate, value=value).interval(confidence)
+        # A correction as large as the number itself is that of an expansion which does not converge.
+        settled = bound.steps or abs(estimate.value - estimate.plugin) <= estimate.plugin / 2
+        value = estimate.plugin if bound.steps or not settled else estimate.value
+        low, high = replace(estimate, value=value).interval(confidence) if settled else (math.nan, math.nan)
         parts = bound.parts(whole, m)
         dominant = max(parts, key=lambda name: parts[name])
         total = sum(parts.values())

@@ -1,12 +1,13 @@
 """Measured error and every bound against the number of shots, three encoders of 4,000 of Fashion-MNIST's test images.
 
-python results/downstream_bounds/make.py
+python results/downstream_bounds/make.py          (--draw: the figure alone, from the tables)
 
 Writes bounds.csv, measured.csv, pairs.csv and shots.png. The contrastive encoder is trained
 where runs/downstream_bounds/ucl/encoder.pt is missing: 3 epochs of UCL on 3,000 images, seed 0. The linear maps
 are fitted to the 10,000 images of which those are the first.
 """
 
+import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -47,33 +48,32 @@ def encoders() -> dict[str, bc.EmbeddingSet]:
     return {"UCL, convnet": contrastive} | sets
 
 
-def main() -> None:
-    """Measure, write the tables, draw."""
-    found, tables = {}, {"bounds": [], "measured": [], "pairs": []}
+def measure() -> None:
+    """Write the tables."""
+    tables = {"bounds": [], "measured": [], "pairs": []}
     for name, emb in encoders().items():
         two = emb.subset(np.isin(np.array(emb.classes)[emb.y], TWO))
         for task, some in (("10 classes", emb), (" and ".join(TWO), two)):
-            result = found[task, name] = bc.downstream(some, shots=SHOTS, episodes=EPISODES, groups=GROUPS)
-            tables["bounds"].append(result.bounds.assign(encoder=name, task=task))
-            tables["measured"].append(result.measured.assign(encoder=name, task=task))
-            tables["pairs"].append(result.pairs.assign(encoder=name, task=task))
+            result = bc.downstream(some, shots=SHOTS, episodes=EPISODES, groups=GROUPS)
+            for table, frames in tables.items():
+                frames.append(getattr(result, table).assign(encoder=name, task=task))
         print(name, flush=True)
-    for name, frames in tables.items():
-        pd.concat(frames).to_csv(HERE / f"{name}.csv", index=False, float_format="%.6g")
-    draw(found)
+    for table, frames in tables.items():
+        pd.concat(frames).to_csv(HERE / f"{table}.csv", index=False, float_format="%.6g")
 
 
-def draw(found: dict[tuple[str, str], object]) -> None:
-    """Two rows of three panels."""
-    tasks, names = (list(dict.fromkeys(key[i] for key in found)) for i in (0, 1))
+def draw() -> None:
+    """Two rows of three panels, from the tables."""
+    bounds, measured = (pd.read_csv(HERE / f"{table}.csv") for table in ("bounds", "measured"))
+    names, tasks = (bounds[column].unique() for column in ("encoder", "task"))
     with paper():
         fig, axes = plt.subplots(2, len(names), figsize=(PAGE, 4.6), sharex=True, sharey=True, layout="constrained")
-        for row, task in zip(axes, tasks, strict=True):
+        for first, row, task, classes in zip((True, False), axes, tasks, (10, 2), strict=True):
             for ax, name in zip(row, names, strict=True):
-                result = found[task, name]
-                draw_downstream(ax, result.bounds, result.measured, result.classes)
-                ax.set(title=f"{name}, {task}" if row is axes[0] else task)
-                ax.set_xlabel("instances of each class, m" if row is axes[1] else "")
+                here = (frame[(frame.encoder == name) & (frame.task == task)] for frame in (bounds, measured))
+                draw_downstream(ax, *here, classes)
+                ax.set_title(f"{name}\n{task}" if first else task)
+                ax.set_xlabel("" if first else "instances of each class, m")
             row[0].set_ylabel("error; grey: from 1 on, vacuous")
         handles, labels = axes[0, 0].get_legend_handles_labels()
         fig.legend(handles, labels, loc="outside lower center", ncols=4)
@@ -81,4 +81,6 @@ def draw(found: dict[tuple[str, str], object]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    if "--draw" not in sys.argv:
+        measure()
+    draw()
