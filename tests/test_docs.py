@@ -27,7 +27,7 @@ PAGES = sorted(DOCS.rglob("*.md"))
 GENERATED = {DOCS / "catalogue.md", DOCS / "cli.md"}
 CITED = re.compile(r"\beq\.\s+\((\d+)\)")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-# A block of code, and what it prints where that is shown right below.
+# A block of code, and what it prints where that is shown right below; `py` marks what needs files of the reader's own.
 PYTHON = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```)?", re.DOTALL | re.MULTILINE)
 
 
