@@ -39,7 +39,7 @@ class Fault:
     def meet(self, event: str, arguments: tuple[Any, ...]) -> None:
         """One audited operation."""
         name = _written(event, arguments)
-        if name is None or not Path(os.path.abspath(name)).is_relative_to(self.below):
+        if name is None or not Path(name).absolute().is_relative_to(self.below):
             return
         number = len(self.seen)
         self.seen.append(f"{event} {Path(name).name}")
