@@ -218,3 +218,19 @@ def test_density_at_zero_estimates_the_slope_of_a_share():
 def test_top_share_is_that_of_the_largest_square() -> None:
     assert top_share(torch.tensor([3.0, -4.0, 0.0, 1.0])) == pytest.approx(16 / 26)
     assert top_share(torch.zeros(4)) == 0
+
+
+def test_class_shares_of_sampled_anchors_are_left_to_chance_in_proportion_to_what_is_unsampled():
+    """Half of the anchors, one a class: between the classes the variance is half of what it is with replacement."""
+    y = torch.tensor([0, 0, 1, 1])
+    found = instance_influence(
+        value=torch.tensor([1.0, 3.0], dtype=torch.float64),
+        weight=torch.tensor([2.0, 2.0], dtype=torch.float64),
+        anchors=torch.tensor([0, 2]),
+        others=torch.zeros(4, dtype=torch.float64),
+        y=y,
+        v=1,
+        stratified=True,
+    )
+    expected = torch.tensor([-1.0, 0.0, 1.0, 0.0], dtype=torch.float64) * 2 * 0.5**0.5
+    torch.testing.assert_close(found, expected)

@@ -67,3 +67,8 @@ def test_a_share_lies_in_its_interval_within_the_unit(value, se, n, confidence):
 def test_a_population_has_no_interval_and_an_undefined_share_none_either():
     assert Share(0.7, 0.0, 10, exhaustive=True).interval(0.95) == (0.7, 0.7)
     assert all(np.isnan(end) for end in Share(math.nan, math.nan, 0).interval(0.95))
+
+
+def test_an_error_that_implies_more_instances_than_there_are_counts_as_theirs():
+    expected = binomtest(10, 20).proportion_ci(0.95, method="exact")
+    assert Share(0.5, 1e-3, 20).interval(0.95) == pytest.approx((expected.low, expected.high), abs=1e-9)
