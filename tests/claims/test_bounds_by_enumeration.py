@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from scipy.stats import binom
 from numpy.typing import NDArray
+from scipy.stats import binom
 
 from boundcheck.claims import CLAIMS, Evidence, contrastive_bounds
 from boundcheck.embeddings import EmbeddingSet

@@ -24,7 +24,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("results/trust"))
     parser.add_argument("--inputs", type=int, default=10_000)
-    parser.add_argument("--writes", type=int, default=None, help="how many writes of a command; all of them if left out")
+    parser.add_argument("--writes", type=int, default=None, help="of a command; all if left out")
     parser.add_argument("--only", nargs="*", default=[*READERS, *COMMANDS])
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
