@@ -8,7 +8,7 @@ import re
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _LONE = re.compile("[\ud800-\udfff]")
 # What a spreadsheet would compute, and the quote that keeps it from doing so; a signed number is one.
-_FORMULA = re.compile(r"'*(?:[=@\t\r]|[+-](?![0-9]+(?:\.[0-9]+)?$))")
+_FORMULA = re.compile(r"'*(?:[=@\t\r]|[+-](?![0-9]+(?:\.[0-9]+)?\Z))")
 
 
 def shown(text: str) -> str:

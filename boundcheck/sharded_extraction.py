@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from jaxtyping import Float
@@ -16,6 +15,7 @@ from boundcheck.embeddings import EmbeddingSet
 from boundcheck.encoders import Checkpoint
 from boundcheck.errors import FileError, InputError
 from boundcheck.extraction import embedding_set, encode_span, provenance
+from boundcheck.ingest import read_arrays
 from boundcheck.ranks import Ranks
 
 # Images of a piece: a multiple of the usual batch sizes, so that batches, and all bits, are those of one process.
@@ -96,9 +96,8 @@ def extract_sharded(
 def _read(path: Path) -> Float[np.ndarray, "m v d"] | None:
     """A finished piece; None where there is none, or a damaged one."""
     try:
-        with np.load(path) as file:
-            return np.asarray(file["z"])
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        return read_arrays(path, ["z"], "a piece of embeddings").get("z")
+    except FileError:
         return None
 
 

@@ -105,10 +105,10 @@ class Variant:
                 f"temperature: must be from {1 / STEEPEST:g} to {STEEPEST:g}, received {self.temperature:g}; "
                 "the usual is 0.5"
             )
-        if steep := [beta for beta in powers if not 0 <= beta <= STEEPEST * min(1.0, self.temperature)]:
+        most = STEEPEST * min(1.0, self.temperature)
+        if steep := [h.beta for h in self.tilts if h.beta is not None and h.beta > most]:
             raise InputError(
-                f"betas: must be from 0 to {STEEPEST * min(1.0, self.temperature):g} at this temperature, received "
-                f"{steep[0]:g}; beyond it rounding decides"
+                f"betas: must be at most {most:g} at this temperature, received {steep[0]:g}; beyond it rounding decides"
             )
         if not self.q:
             raise InputError("q: needs at least one value, received none; the usual is 1")

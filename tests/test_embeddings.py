@@ -98,12 +98,12 @@ def test_norms_beyond_all_numbers_give_no_verdict() -> None:
     assert boundcheck.verify(EmbeddingSet(z, [0, 1] * 6)).run.losses.estimate.notna().all()
     emb = EmbeddingSet(z, [0, 1] * 6, normalize=False)
     assert emb.largest_norm == np.inf and not emb.unit_norm
-    for given in (emb, EmbeddingSet(1e120 * gaussian(dtype=np.float64), [0, 1] * 6, normalize=False)):
-        with pytest.raises(InputError, match="normalise the embeddings|at this temperature"):
-            boundcheck.verify(given, temperature=1e-5)
-    with pytest.raises(InputError, match="in float32, received|at this temperature"):
+    for given in (emb, EmbeddingSet(1e160 * gaussian(dtype=np.float64), [0, 1] * 6, normalize=False)):
+        with pytest.raises(InputError, match="normalise the embeddings"):
+            boundcheck.verify(given, temperature=1e-4)
+    with pytest.raises(InputError, match="in float32, received"):
         far = EmbeddingSet(1e37 * gaussian(dtype=np.float64)[:3], [0, 1, 1], normalize=False)
-        boundcheck.estimate(far, temperature=1e-5, precision="float32")
+        boundcheck.estimate(far, temperature=1e-4, precision="float32")
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,8 @@ def _from_zip(file: BinaryIO, size: int) -> Any:
     if len(roots) != 1 or f"{roots[0]}constants.pkl" in members:
         raise ValueError("no data.pkl, or a TorchScript archive")
     with zipfile.ZipFile(file) as archive:
-        if archive.read(f"{roots[0]}byteorder") != b"little" if f"{roots[0]}byteorder" in members else False:
+        order = f"{roots[0]}byteorder"
+        if order in members and archive.read(order) != b"little":
             raise ValueError("written on a big-endian machine")
         found = _Tensors(lambda key: archive.read(f"{roots[0]}data/{key}"))
         return read_pickle(archive.read(f"{roots[0]}data.pkl"), found)[0]

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from safetensors import safe_open
-
 from boundcheck.cache import cached_extract, extraction_key
 from boundcheck.checkpoints import load_encoder
 from boundcheck.data import Samples, load_dataset
@@ -18,7 +16,7 @@ from boundcheck.embeddings import EmbeddingSet, load_embeddings
 from boundcheck.encoders import Checkpoint
 from boundcheck.errors import FileError, InputError
 from boundcheck.extraction import default_views, extract
-from boundcheck.ingest import load_tensors
+from boundcheck.ingest import load_safetensors, load_tensors
 from boundcheck.spec import Execution
 
 Encoders: TypeAlias = Mapping[str, EmbeddingSet | str | Path] | Sequence[str | Path]
@@ -175,8 +173,7 @@ def _holds_embeddings(path: Path) -> bool:
             content = load_tensors(path)
             return isinstance(content, dict) and {"z", "y"} <= set(content)
         if path.suffix == ".safetensors":
-            with safe_open(path, framework="pt") as file:
-                return {"z", "y"} <= set(file.keys())
+            return {"z", "y"} <= set(load_safetensors(path))
     except Exception:  # whoever reads it as a checkpoint says what is wrong with it
         return False
     return path.suffix in (".npz", ".parquet")

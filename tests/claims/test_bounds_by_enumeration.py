@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from scipy.stats import binom
 
 from boundcheck.claims import CLAIMS, Evidence, contrastive_bounds
 from boundcheck.embeddings import EmbeddingSet
@@ -92,3 +93,19 @@ def test_the_quadrature_is_the_enumeration() -> None:
         evidence = exact_evidence(np.random.default_rng(seed))
         plain = dense_evidence(evidence.losses.emb, evidence.losses.variant)
         torch.testing.assert_close(plain.summed(KS), evidence.summed(KS), rtol=0, atol=5e-6)
+
+
+def test_ash_s_constants_are_those_of_the_paper(monkeypatch: pytest.MonkeyPatch) -> None:
+    """2 max(1, 2 (C-1) H_{C-1} / K) / (1 - t_K), with collisions counted by the binomial distribution."""
+    monkeypatch.setattr(contrastive_bounds, "KS", KS)
+    claim = CLAIMS["ash_upper"]
+    evidences = (exact_evidence(np.random.default_rng(seed)) for seed in range(50))
+    evidence = next(e for e in evidences if not any(need.unmet(e.losses) for need in claim.requirements))
+    c = evidence.losses.emb.c
+    draws = 2 * (c - 1) * sum(1 / m for m in range(1, c))
+    for j, (k, finding) in enumerate(zip(KS, claim.evaluate(evidence), strict=True)):
+        hits = np.arange(k + 1)
+        collision = binom.pmf(hits, k, 1 / c) @ np.log1p(hits)
+        factor = 2 * max(1, draws / k) / (1 - 1 / c) ** k
+        contrastive = evidence.losses.average(evidence.summed(KS)[:, j]).value
+        assert finding.rhs == pytest.approx(factor * (contrastive - collision), rel=1e-9)

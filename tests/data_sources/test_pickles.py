@@ -13,7 +13,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from boundcheck.data import pickles
 from boundcheck.data.pickles import read_batch
 from boundcheck.errors import FileError
 
@@ -103,25 +102,6 @@ def test_hostile_streams(content, reason, tmp_path):
         tracemalloc.stop()
     assert peak < 2e8
     assert "\n" not in str(refusal.value)
-
-
-def test_a_stream_of_too_many_steps_is_not_followed(tmp_path, monkeypatch):
-    """Each opcode pushes a list; a hundredth of the steps that are allowed, and of the memory."""
-    steps = pickles.MOST_STEPS // 100
-    monkeypatch.setattr(pickles, "MOST_STEPS", steps)
-    enough, too_many = (
-        stored(tmp_path / name, b"\x80\x02" + b"]" * lists + b"}.")
-        for name, lists in (("enough", steps - 3), ("too many", 2 * steps))
-    )
-    assert read_batch(enough) == {}
-    tracemalloc.start()
-    try:
-        with pytest.raises(FileError, match=f"more than {steps:,} steps"):
-            read_batch(too_many)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert peak < 2e8 / 100
 
 
 def test_no_pickle_machine_is_involved(tmp_path, monkeypatch):

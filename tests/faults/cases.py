@@ -62,15 +62,8 @@ def try_all(command: str, most: int | None = None) -> Outcome:
         chosen = places if most is None else sorted({*np.linspace(0, len(places) - 1, most).astype(int).tolist()})
         for at in chosen:
             for kind, (error, lasting, due) in FAULTS.items():
-                _one(
-                    root / "work",
-                    command,
-                    f"{kind} at {fault.seen[at]}",
-                    Fault(root, at, error, lasting),
-                    due,
-                    expected,
-                    outcome,
-                )
+                met = Fault(root, at, error, lasting)
+                _one(root / "work", command, f"{kind} at {fault.seen[at]}", met, due, expected, outcome)
                 outcome.kinds[kind] += 1
                 shutil.rmtree(root / "work")
     return outcome
@@ -141,7 +134,7 @@ def _without_drawings() -> Iterator[None]:
         return directory / "report.html"
 
     with (
-        mock.patch("boundcheck.verification.write_report", page),
+        mock.patch("boundcheck.report.write_report", page),
         mock.patch("boundcheck.sweeps.result.write_sweep_report", page),
     ):
         yield

@@ -180,7 +180,9 @@ def test_stratified_influence_is_centred_in_every_class():
     weight = torch.tensor([5 / 6] * 3 + [5 / 4] * 2, dtype=torch.float64)
     none = torch.zeros(5, dtype=torch.float64)
     influence = instance_influence(value, weight, torch.arange(5), none, y, 1, True)
-    assert influence.tolist() == pytest.approx([-2 * 5 / 6, -1 * 5 / 6, 3 * 5 / 6, -5 * 5 / 4, 5 * 5 / 4])
+    # Three and two instances leave two and one degrees of freedom, of which four fifths are those of five.
+    three, two = math.sqrt(3 / 2 * 4 / 5) * 5 / 6, math.sqrt(2 * 4 / 5) * 5 / 4
+    assert influence.tolist() == pytest.approx([-2 * three, -1 * three, 3 * three, -5 * two, 5 * two])
     plain = instance_influence(value, torch.ones(5, dtype=torch.float64), torch.arange(5), none, y, 1, False)
     assert plain.tolist() == pytest.approx((value - value.mean()).tolist())
     assert standard_error(plain) == pytest.approx(float(value.std() / math.sqrt(5)))
@@ -220,3 +222,19 @@ def test_density_at_zero_estimates_the_slope_of_a_share():
 def test_top_share_is_that_of_the_largest_square() -> None:
     assert top_share(torch.tensor([3.0, -4.0, 0.0, 1.0])) == pytest.approx(16 / 26)
     assert top_share(torch.zeros(4)) == 0
+
+
+def test_class_shares_of_sampled_anchors_are_left_to_chance_in_proportion_to_what_is_unsampled():
+    """Half of the anchors, one a class: between the classes the variance is half of what it is with replacement."""
+    y = torch.tensor([0, 0, 1, 1])
+    found = instance_influence(
+        value=torch.tensor([1.0, 3.0], dtype=torch.float64),
+        weight=torch.tensor([2.0, 2.0], dtype=torch.float64),
+        anchors=torch.tensor([0, 2]),
+        others=torch.zeros(4, dtype=torch.float64),
+        y=y,
+        v=1,
+        stratified=True,
+    )
+    expected = torch.tensor([-1.0, 0.0, 1.0, 0.0], dtype=torch.float64) * 2 * 0.5**0.5
+    torch.testing.assert_close(found, expected)

@@ -12,13 +12,19 @@ from boundcheck.inference.intervals import Estimate, Share
 def test_normal_intervals_and_p_values():
     estimate = Estimate(value=1.0, plugin=0.9, se=0.5)
     assert estimate.interval(0.95) == pytest.approx((1 - 0.979982, 1 + 0.979982), abs=1e-6)
-    assert estimate.p_value() == pytest.approx(0.0455003, abs=1e-7)
-    assert Estimate(0.0, 0.0, 1.0).p_value() == 1.0
+    assert estimate.p_value() == pytest.approx(0.0455003 / 2, abs=1e-7)
+    assert Estimate(-1.0, -1.0, 0.5).p_value() == pytest.approx(1 - 0.0455003 / 2, abs=1e-7)
+    assert Estimate(0.0, 0.0, 1.0).p_value() == 0.5
 
 
-def test_without_a_standard_error_only_rounding_is_in_doubt():
-    assert Estimate(1e-9, 1e-9, 0.0).p_value(tolerance=1e-8) == 1.0
-    assert Estimate(1e-3, 1e-3, 0.0).p_value(tolerance=1e-8) == 0.0
+def test_one_instance_that_carries_the_variance_widens_the_interval():
+    light, heavy = (Estimate(1.0, 1.0, 0.5, share).interval(0.95) for share in (0.001, 0.25))
+    assert light == pytest.approx((1 - 0.98117, 1 + 0.98117), abs=1e-4)  # t at 1,000 degrees of freedom
+    assert heavy == pytest.approx((1 - 1.38822, 1 + 1.38822), abs=1e-4)  # at 4
+
+
+def test_without_a_standard_error_nothing_is_tested():
+    assert math.isnan(Estimate(1e-9, 1e-9, 0.0).p_value())
     assert Estimate(2.0, 2.0, 0.0).interval(0.95) == (2.0, 2.0)
 
 
@@ -67,3 +73,8 @@ def test_a_share_lies_in_its_interval_within_the_unit(value, se, n, confidence):
 def test_a_population_has_no_interval_and_an_undefined_share_none_either():
     assert Share(0.7, 0.0, 10, exhaustive=True).interval(0.95) == (0.7, 0.7)
     assert all(np.isnan(end) for end in Share(math.nan, math.nan, 0).interval(0.95))
+
+
+def test_an_error_that_implies_more_instances_than_there_are_counts_as_theirs():
+    expected = binomtest(10, 20).proportion_ci(0.95, method="exact")
+    assert Share(0.5, 1e-3, 20).interval(0.95) == pytest.approx((expected.low, expected.high), abs=1e-9)

@@ -1,0 +1,34 @@
+"""The standard error of a share of anchors: which way an effect counts, and what is one observation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import norm
+
+import boundcheck
+from boundcheck.embeddings import EmbeddingSet
+from boundcheck.estimators.exact import _share_change
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_an_effect_moves_the_margin_the_way_its_pool_does(sign: float) -> None:
+    """The margin is other classes less the same class: what leaves one pool lowers it, the other raises it."""
+    weight, margin = np.array([1.0, 2.0]), np.array([0.1, -0.3])
+    placed, delta = torch.from_numpy(np.stack([weight, margin])), np.array([0.2, 0.4])
+    change = _share_change(placed, 0.5, sign, torch.tensor([0, 1]), torch.from_numpy(delta))
+    expected = weight * (norm.cdf(margin / 0.5) - norm.cdf((margin - sign * delta) / 0.5))
+    np.testing.assert_allclose(change, expected, rtol=1e-12)
+
+
+def test_a_second_view_that_is_a_copy_tells_nothing_new() -> None:
+    rng = np.random.default_rng(0)
+    y = np.arange(80) % 4
+    z = rng.normal(size=(80, 1, 6)) + 1.5 * np.eye(4, 6)[y][:, None]
+    once, twice = EmbeddingSet(z, y), EmbeddingSet(np.repeat(z, 2, axis=1), y)
+    options = {"betas": [1.0], "positives": "class", "claims": ["hscl_le_hucl"]}
+    columns = ["share_holding", "share_low", "share_high"]
+    one, two = (boundcheck.verify(emb, **options).run.assumption[columns] for emb in (once, twice))
+    assert one["share_holding"].between(0.01, 0.99).any()
+    np.testing.assert_allclose(one, two, atol=1e-6)

@@ -1,0 +1,1 @@
+"""What was tried to break the package, and what became of it."""

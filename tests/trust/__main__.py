@@ -1,0 +1,61 @@
+"""Writes results/trust: `python -m tests.trust --inputs 10000`; `--only` names some readers or commands."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from boundcheck.manifest import environment
+from boundcheck.runs import write_manifest
+from tests.faults.cases import COMMANDS, try_all
+from tests.fuzz.campaign import campaign
+from tests.fuzz.readers import READERS
+
+READER_COLUMNS = ["reader", "inputs", "read", "refused", "faults", "slowest_s", "most_memory_mb", "first_fault"]
+FAULT_COLUMNS = ["command", "writes", "faults", "stopped", "wrong", "first_wrong"]
+
+
+def main() -> int:
+    """Tries every reader and every command; the exit code says whether anything broke."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("results/trust"))
+    parser.add_argument("--inputs", type=int, default=10_000)
+    parser.add_argument("--writes", type=int, default=None, help="of a command; all if left out")
+    parser.add_argument("--only", nargs="*", default=[*READERS, *COMMANDS])
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    start = time.time()
+    readers, faults = [], []
+    for name in (name for name in READERS if name in options.only):
+        done = campaign(READERS[name], options.inputs)
+        broken = len(done.faults)
+        first = done.faults[0] if broken else ""
+        numbers = [f"{done.slowest:.3f}", f"{done.largest / 1e6:.1f}"]
+        readers.append([name, done.inputs, done.read, done.refused, broken, *numbers, first])
+        _write(options.out / "readers.csv", READER_COLUMNS, readers)
+    for name in (name for name in COMMANDS if name in options.only):
+        tried = try_all(name, options.writes)
+        first = tried.wrong[0] if tried.wrong else ""
+        faults.append([name, tried.writes, tried.faults, tried.stopped, len(tried.wrong), first])
+        _write(options.out / "faults.csv", FAULT_COLUMNS, faults)
+    manifest: Mapping[str, object] = {
+        **environment(),
+        "command": ["python", "-m", "tests.trust", *sys.argv[1:]],
+        "wall_seconds": time.time() - start,
+    }
+    write_manifest(manifest, options.out)
+    return int(any(row[4] for row in (*readers, *faults)))
+
+
+def _write(path: Path, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """After every row, so that a long campaign that is stopped keeps what it has."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([columns, *rows])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
