@@ -108,7 +108,8 @@ class Variant:
         most = STEEPEST * min(1.0, self.temperature)
         if steep := [h.beta for h in self.tilts if h.beta is not None and h.beta > most]:
             raise InputError(
-                f"betas: must be at most {most:g} at this temperature, received {steep[0]:g}; beyond it rounding decides"
+                f"betas: must be at most {most:g} at this temperature, received {steep[0]:g}; "
+                "beyond it rounding decides"
             )
         if not self.q:
             raise InputError("q: needs at least one value, received none; the usual is 1")

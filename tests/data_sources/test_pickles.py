@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from boundcheck.data.pickles import read_batch
 from boundcheck.errors import FileError
+from boundcheck.ingest import pickled
 
 ARRAY = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\x00tU\x01btR"
 U1 = b"cnumpy\ndtype\n(U\x02u1K\x00K\x01tR(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
@@ -102,6 +103,13 @@ def test_hostile_streams(content, reason, tmp_path):
         tracemalloc.stop()
     assert peak < 2e8
     assert "\n" not in str(refusal.value)
+
+
+def test_a_stream_of_too_many_steps_is_not_followed(tmp_path, monkeypatch):
+    monkeypatch.setattr(pickled, "STEPS", 1000)
+    assert read_batch(stored(tmp_path / "enough", b"\x80\x02" + b"]" * 990 + b"}.")) == {}
+    with pytest.raises(FileError, match="too many steps"):
+        read_batch(stored(tmp_path / "too many", b"\x80\x02" + b"]" * 2000 + b"}."))
 
 
 def test_no_pickle_machine_is_involved(tmp_path, monkeypatch):

@@ -59,8 +59,8 @@ def test_views_of_an_instance_share_its_component():
         ("vmf:classes=1", "classes must be a whole number from 2 to 10,000, received '1'"),
         ("vmf:kappa=1e20", "kappa must be a number > 0 and at most 1e4"),
         ("vmf:dim=6.5", "dim must be a whole number from 1 to 100,000, received '6.5'"),
-        ("vmf:kappa=0", "kappa must be a number > 0, .*, received '0'"),
-        ("vmf:kappa=nan", "kappa must be a number > 0, .*, received 'nan'"),
+        ("vmf:kappa=0", "kappa must be a number > 0.*, received '0'"),
+        ("vmf:kappa=nan", "kappa must be a number > 0.*, received 'nan'"),
         ("vmf:kappa=1/2", "kappa needs 1 or 10 values, one for each class, received 2"),
         ("vmf:imbalance=0.5", "imbalance must be a number from 1 to 1e6, received '0.5'"),
         ("vmf:n=5,n=6", "n may be given once"),
@@ -77,4 +77,4 @@ def test_one_line_for_every_mistake(text, message):
 
 def test_a_sample_needs_two_classes():
     with pytest.raises(InputError, match="raise n"):
-        parse_population("simplex:classes=2,dim=1,imbalance=1e9,n=4").sample()
+        parse_population("simplex:classes=2,dim=1,imbalance=1e6,n=4").sample()
