@@ -101,7 +101,8 @@ def test_options_reach_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
         "estimator": "montecarlo", "anchors": 7, "negatives": (9,), "until_decided": False,
         "confidence": 0.9, "seed": 4, "device": "cpu", "precision": "float64", "dataset": "digits",
         "split": "train", "views": 3, "data_dir": Path("d"), "arch": "convnet", "cells": Path("c"), "progress": None,
-        "checkpoint_format": None, "trust_checkpoint": False, "layer": None,
+        "checkpoint_format": None, "trust_checkpoint": False, "layer": None, "design": "auto", "duplicates": "keep",
+        "null": True,
     }  # fmt: skip
 
 

@@ -28,7 +28,7 @@ def losses(emb: EmbeddingSet, **options: Any) -> pd.DataFrame:
 
 
 def claims(emb: EmbeddingSet, **options: Any) -> pd.DataFrame:
-    return boundcheck.verify(emb, **{**HARD, **options}).run.claims[["lhs", "rhs", "margin", "share_holding"]]
+    return boundcheck.verify(emb, **{**HARD, **options}).run.claims[["lhs", "rhs", "gap", "share_holding"]]
 
 
 def test_again() -> None:

@@ -18,7 +18,7 @@ from boundcheck.data import DATASETS, load_dataset
 ROOT = Path(boundcheck.__file__).parents[1]
 # Modules whose package has another name.
 PACKAGES = {"PIL": "pillow", "sklearn": "scikit-learn", "markupsafe": "markupsafe", "jinja2": "jinja2"}
-OPTIONAL = {"triton", "pykeops"}
+OPTIONAL = {"timm", "datasets", "triton", "pykeops"}
 
 
 def imported() -> set[str]:

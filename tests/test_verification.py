@@ -124,7 +124,7 @@ def test_every_claim_has_a_result(three_families: bc.Verification) -> None:
     assert list(three_families.claims) == list(CLAIMS)
     result = three_families.claims["hscl_le_hucl"]
     exponential = result.frame[result.frame.hardening == "exp"]
-    assert len(result.frame) == 8 and len(exponential) == 4 and set(exponential.verdict) == {"holds"}
+    assert len(result.frame) == 8 and len(exponential) == 4 and set(exponential.verdict) <= {"holds", "undecided"}
     assert result.verdict == gravest(result.frame.verdict) in ("holds", "undecided")
     assert (result.gap > 0).all() and (result.interval.ci_low < result.gap).all()
     assert ((result.share > 0) & (result.share <= 1)).all()

@@ -244,7 +244,7 @@ def test_what_is_saved_is_what_is_read(encoders, tmp_path):
         sweep.save(place)
     sweep.save(place, overwrite=True)
     (place / "sweep.csv").write_text("encoder,temperature\n")
-    with pytest.raises(FileError, match=r"sweep\.csv' is damaged"):
+    with pytest.raises(FileError, match=r"sweep\.csv: damaged"):
         load_sweep(place)
 
 
