@@ -190,9 +190,9 @@ def test_a_loss_that_is_undefined_withholds_nothing_of_the_others():
 
 def test_what_near_duplicates_leave_too_little_of_is_doubted_in_words():
     """Every class one place: without duplicates no class has two instances left."""
-    centres = np.eye(8)
-    y = np.arange(80) % 8
-    z = centres[y] + 1e-3 * np.random.default_rng(0).standard_normal((80, 8))
+    centres = np.eye(40)
+    y = np.arange(80) % 40
+    z = centres[y] + 1e-3 * np.random.default_rng(0).standard_normal((80, 40))
     losses = judged(bc.EmbeddingSet(z, y), betas=(1.0,))
     reasons = [losses.doubt((key,)).reason for key in losses.keys]
     assert any("too few are left to estimate it from" in reason for reason in reasons)

@@ -236,5 +236,6 @@ def test_class_shares_of_sampled_anchors_are_left_to_chance_in_proportion_to_wha
         v=1,
         stratified=True,
     )
-    expected = torch.tensor([-1.0, 0.0, 1.0, 0.0], dtype=torch.float64) * 2 * 0.5**0.5
+    # Two instances of a class leave one degree of freedom, of which three quarters are those of four.
+    expected = torch.tensor([-1.0, 0.0, 1.0, 0.0], dtype=torch.float64) * 2 * 0.5**0.5 * (2 * 3 / 4) ** 0.5
     torch.testing.assert_close(found, expected)
