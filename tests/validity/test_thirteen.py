@@ -64,7 +64,6 @@ def text_sample(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 # 1. Effective negatives are counted in one pool only
 
 
-@pytest.mark.xfail(strict=False, reason="the guard looks at the pool diff alone")
 def test_1_a_few_neighbours_of_the_same_class_that_carry_the_tilt_of_all_are_seen():
     text = "vmf:classes=100,dim=128,kappa=100"
     truth = limits(text, 0.2, 5.0)
@@ -80,7 +79,6 @@ def test_1_a_few_neighbours_of_the_same_class_that_carry_the_tilt_of_all_are_see
 # 2. Real text, near-duplicates
 
 
-@pytest.mark.xfail(strict=False, reason="near-duplicates are not grouped, nor withheld")
 def test_2_near_duplicates_do_not_get_a_verdict_that_rests_on_a_missed_loss():
     truth = text_limits(0.5, 5.0)
     misled = 0
@@ -91,7 +89,6 @@ def test_2_near_duplicates_do_not_get_a_verdict_that_rests_on_a_missed_loss():
     assert misled <= 1
 
 
-@pytest.mark.xfail(strict=False, reason="only bit-identical rows are noticed")
 def test_2_near_duplicates_are_noticed_though_they_are_not_identical():
     rng = np.random.default_rng(0)
     z = rng.standard_normal((200, 1, 32))
@@ -100,7 +97,6 @@ def test_2_near_duplicates_are_noticed_though_they_are_not_identical():
     assert warned_of(found, "duplicate")
 
 
-@pytest.mark.xfail(strict=False, reason="nothing compares the correction with the standard error")
 def test_2_an_interval_that_the_correction_carries_off_the_data_is_not_relied_on():
     found = verify(*text_sample(1200, 0), temperature=0.1, betas=[1.0, 2.0])
     for beta in (1.0, 2.0):
@@ -113,7 +109,6 @@ def test_2_an_interval_that_the_correction_carries_off_the_data_is_not_relied_on
 # 3. Label permutation
 
 
-@pytest.mark.xfail(strict=False, reason="no null by permutation")
 def test_3_permuted_labels_do_not_make_a_gap():
     z, y = text_sample(300, 0)
     rng = np.random.default_rng(0)
@@ -128,14 +123,15 @@ def test_3_permuted_labels_do_not_make_a_gap():
 # 4. One instance carries the variance
 
 
-@pytest.mark.xfail(strict=False, reason="the warning does not withhold the verdict")
-def test_4_a_variance_that_rests_on_one_instance_withholds_the_verdict():
+def test_4_a_variance_that_rests_on_one_instance_widens_the_interval_or_withholds_the_verdict():
     rested = 0
     for seed in range(6):
         found = verify(*text_sample(300, seed), temperature=0.5, betas=[2.0, 5.0], claims=[MAIN])
         for beta, row in claim_rows(found, MAIN).iterrows():
             gap = found.losses.gap(key(found, "hucl", beta), key(found, "hscl", beta))
-            rested += gap.heavy
+            rested += gap.top_share > 0.1
+            low, high = gap.interval(0.95)
+            assert (high - low) / 2 > gap.se * norm.ppf(0.975) * (1 + 0.6 * gap.top_share), (seed, beta)
             assert not (gap.heavy and row.verdict in DECIDED), (seed, beta)
     assert rested  # or the test would show nothing
 
@@ -143,7 +139,6 @@ def test_4_a_variance_that_rests_on_one_instance_withholds_the_verdict():
 # 5. Fixed class sizes
 
 
-@pytest.mark.xfail(strict=False, reason="the variance is that of multinomial labels")
 @pytest.mark.parametrize(
     "text, n, temperature",
     [("vmf:classes=10,dim=16,kappa=20", 400, 0.5), ("vmf:classes=50,dim=64,kappa=50", 500, 0.5)],
@@ -162,7 +157,6 @@ def test_5_fixed_class_sizes_are_no_multinomial_sample(text, n, temperature):
 # 6. Balanced prior under imbalance
 
 
-@pytest.mark.xfail(strict=False, reason="the balanced prior's masses and variance are wrong under imbalance")
 def test_6_the_balanced_prior_covers_under_imbalance():
     text = "vmf:classes=10,dim=16,kappa=20,imbalance=100,views=2"
     truth = limits(text, 0.5, 1.0, "balanced")
@@ -178,7 +172,6 @@ def test_6_the_balanced_prior_covers_under_imbalance():
 # 7. Rounding and statistics
 
 
-@pytest.mark.xfail(strict=False, reason="a collapsed encoder gets verdicts")
 @pytest.mark.parametrize("spread", [0.0, 1e-4])
 def test_7_a_collapsed_encoder_concludes_nothing(spread):
     rng = np.random.default_rng(0)
@@ -200,7 +193,6 @@ def test_7_noise_does_not_hold():
     assert held == 0
 
 
-@pytest.mark.xfail(strict=False, reason="an absolute tolerance stands for the null")
 def test_7_a_gap_ten_standard_errors_below_zero_does_not_hold_by_rounding():
     # Same-class candidates a little farther away than the others, at a temperature at which gaps are tiny.
     rng = np.random.default_rng(2)
@@ -212,7 +204,6 @@ def test_7_a_gap_ten_standard_errors_below_zero_does_not_hold_by_rounding():
     assert row.verdict not in FOR or row.gap >= 0
 
 
-@pytest.mark.xfail(strict=False, reason="an absolute tolerance decides the share")
 def test_7_the_share_of_assumption_1_does_not_depend_on_a_tolerance_in_nats():
     rng = np.random.default_rng(3)
     z = rng.standard_normal((150, 1, 16))
@@ -234,7 +225,6 @@ def test_7_the_share_of_assumption_1_does_not_depend_on_a_tolerance_in_nats():
 # 8. The guard at small n
 
 
-@pytest.mark.xfail(strict=False, reason="the guard is off for small n")
 def test_8_ten_instances_contradict_nothing_that_is_true():
     text = "vmf:classes=2,dim=8,kappa=4"
     truth = limits(text, 0.5, 1.0)
@@ -250,7 +240,6 @@ def test_8_ten_instances_contradict_nothing_that_is_true():
 # 9. The share of Assumption 1 in the population
 
 
-@pytest.mark.xfail(strict=False, reason="the share is that of pools of this size")
 def test_9_the_share_is_that_of_the_population_or_says_that_it_is_not():
     text = "vmf:classes=10,dim=16,kappa=8"
     truth = limits(text, 0.5, 5.0).share
@@ -270,14 +259,13 @@ def crossing(found: bc.Verification) -> dict[str, object]:
     return found.run.manifest["crossing"][0]
 
 
-@pytest.mark.xfail(strict=False, reason="the critical beta has no interval")
 def test_10_the_critical_beta_has_an_interval():
     emb = parse_population("vmf:classes=5,dim=16,kappa=20,n=400").sample(0)
     row = crossing(verify(emb.z, emb.y, temperature=0.5, betas=[0.5, 1.0, 2.0]))
-    assert row["ci_low"] < row["beta"] < row["ci_high"]
+    # Without an upper end where the tilts above cannot be relied on.
+    assert row["ci_low"] < row["beta"] and (row["ci_high"] is None or row["beta"] < row["ci_high"])
 
 
-@pytest.mark.xfail(strict=False, reason="said not to exist because this sample has none")
 def test_10_the_critical_beta_of_a_density_is_not_said_to_be_missing():
     emb = parse_population("vmf:classes=2,dim=32,kappa=200,n=60").sample(0)
     row = crossing(verify(emb.z, emb.y, temperature=0.5, betas=[0.5, 1.0, 2.0]))
@@ -289,7 +277,6 @@ def test_10_the_critical_beta_of_a_density_is_not_said_to_be_missing():
 # 11. Limits that no sample shows
 
 
-@pytest.mark.xfail(strict=False, reason="limits beyond the pairs seen are not said to be extrapolated")
 def test_11_a_limit_beyond_the_pairs_seen_is_not_stated_as_if_it_were_known():
     """A million clusters of near-duplicates, of which a sample holds hardly two instances each."""
     rng = np.random.default_rng(0)
@@ -318,14 +305,12 @@ def everyday() -> bc.Verification:
     return verify(z, y, claims="all", temperature=0.1)
 
 
-@pytest.mark.xfail(strict=False, reason="verdicts of plug-in values beside corrected intervals")
 def test_12_what_is_printed_does_not_contradict_its_verdict():
     frame = everyday().to_frame()
     assert not (frame.verdict.isin(FOR) & (frame.ci_high < 0)).any()
     assert not (frame.verdict.isin(AGAINST) & (frame.ci_low > 0)).any()
 
 
-@pytest.mark.xfail(strict=False, reason="exact statements hold, and are counted")
 def test_12_exact_statements_are_not_counted_as_claims_that_held():
     frame = everyday().to_frame()
     exact = frame[frame.kind == "exact"]
@@ -333,7 +318,6 @@ def test_12_exact_statements_are_not_counted_as_claims_that_held():
     assert {"passes", "inapplicable"} >= set(exact.verdict)
 
 
-@pytest.mark.xfail(strict=False, reason="no bound is called vacuous")
 def test_12_a_bound_that_cannot_bite_is_vacuous():
     emb = parse_population("vmf:classes=4,dim=16,kappa=50,n=80,views=2").sample(0)
     bounds = ["bao_lower", "arora_upper", "ash_upper"]
@@ -344,7 +328,6 @@ def test_12_a_bound_that_cannot_bite_is_vacuous():
     assert pd.concat([astronomic, below_zero]).vacuous.all()
 
 
-@pytest.mark.xfail(strict=False, reason="holds with an undefined premise")
 def test_12_one_class_per_instance_holds_nothing():
     rng = np.random.default_rng(0)
     z = rng.standard_normal((60, 1, 8)) + 0.3 * rng.standard_normal((60, 2, 8))
@@ -352,7 +335,6 @@ def test_12_one_class_per_instance_holds_nothing():
     assert not claim_rows(found, MAIN).verdict.isin(DECIDED).any()
 
 
-@pytest.mark.xfail(strict=False, reason="p-values are two-sided")
 def test_12_a_p_value_is_of_the_one_sided_statement():
     emb = parse_population("vmf:classes=2,dim=8,kappa=1,n=150").sample(3)
     rows = claim_rows(verify(emb.z, emb.y, temperature=0.5, betas=[0.5, 1.0]), MAIN)
