@@ -96,7 +96,7 @@ def choose_claims(names: str | Sequence[str | Claim]) -> tuple[Claim, ...]:
     if names == "all":
         return tuple(CLAIMS.values())
     wanted = names.split(",") if isinstance(names, str) else names
-    chosen = tuple(dict.fromkeys(name if isinstance(name, Claim) else _by_id(name.strip()) for name in wanted))
+    chosen = tuple(dict.fromkeys(name if isinstance(name, Claim) else claim_named(name.strip()) for name in wanted))
     ids = [entry.id for entry in chosen]
     if not ids:
         raise InputError("claims: expected at least one, received none; 'all' is the catalogue")
@@ -105,7 +105,12 @@ def choose_claims(names: str | Sequence[str | Claim]) -> tuple[Claim, ...]:
     return chosen
 
 
-def _by_id(name: str) -> Claim:
+def claim_named(name: str) -> Claim:
+    """The claim of an id.
+
+    Raises:
+        InputError: it is unknown.
+    """
     if name not in CLAIMS:
         raise unknown_name("claims", name, CLAIMS)
     return CLAIMS[name]

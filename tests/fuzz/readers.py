@@ -13,12 +13,13 @@ from tempfile import mkdtemp
 import numpy as np
 
 import boundcheck
+from boundcheck.checkpoints import load_encoder
 from boundcheck.data import DATASETS, Source, load_from
 from boundcheck.data.base import Remote
 from boundcheck.data.fashion_mnist import read_idx
 from boundcheck.data.folder import read_folder
 from boundcheck.embeddings import EmbeddingSet, load_embeddings, save_embeddings
-from boundcheck.encoders import load_checkpoint, shipped_checkpoint
+from boundcheck.encoders import shipped_checkpoint
 from boundcheck.ingest import sha256_of
 from boundcheck.report import summary_html, summary_text
 from boundcheck.report.sweep import sweep_text
@@ -138,7 +139,7 @@ def _checkpoint(folder: Path) -> list[Path]:
 
 READERS: Mapping[str, Reader] = {
     **{f"embeddings{suffix}": _embeddings(suffix) for suffix in (".npz", ".safetensors", ".pt", ".parquet")},
-    "checkpoint": Reader(_checkpoint, lambda folder: load_checkpoint(folder / "encoder.pt")),
+    "checkpoint": Reader(_checkpoint, lambda folder: load_encoder(folder / "encoder.pt")),
     "run": _run("run", _read_run),
     "sweep": _run("sweep", _read_sweep),
     "idx": Reader(_idx, lambda folder: [read_idx(folder / name, 3) for name in ("plain", "packed")]),

@@ -25,7 +25,7 @@ TERMS = terms_for(HARDENINGS)
 
 
 def table_of(emb: EmbeddingSet, spec: Variant, **options: object) -> CumulantTable:
-    return ask(plan_of(emb, spec, **options), LogSumsOf(terms_for(spec.tilts)))
+    return ask(plan_of(emb, spec, **options), LogSumsOf(terms_for(spec.hardenings)))
 
 
 @settings(max_examples=40)

@@ -61,7 +61,7 @@ def test_sampled_anchors_have_the_losses_they_have_among_all_and_no_more_rows(po
 
 def test_influences_of_sampled_anchors_are_those_of_their_share():
     """Every anchor in two samples: the sums over anchors that influences are made of add up."""
-    spec = Variant(betas=[2.0], positives="class").on(EMB)
+    spec = Variant(betas=[2.0], positives="class", design="iid").on(EMB)
     halves = [torch.arange(0, 120, 2), torch.arange(1, 120, 2)]
     one, two, both = (
         finite_losses(EMB, spec, (5,), Execution(device="cpu"), anchors=a).tables[5] for a in (*halves, None)

@@ -47,7 +47,7 @@ def digits() -> Arrays:
 def digits_encoder() -> Arrays:
     """1,797 handwritten digits by the encoder that comes with the package; it was trained on 1,200 of them."""
     parts = [
-        bc.extract(bc.load_checkpoint(bc.shipped_checkpoint()), bc.load_dataset("digits", split), views=1, device="cpu")
+        bc.extract(bc.load_encoder(bc.shipped_checkpoint()), bc.load_dataset("digits", split), views=1, device="cpu")
         for split in ("train", "test")
     ]
     return np.concatenate([part.z for part in parts]), np.concatenate([part.y for part in parts])
@@ -92,7 +92,7 @@ def _encoder() -> bc.encoders.Checkpoint:
     folder = CACHE / "encoder"
     if not (folder / "encoder.pt").exists():
         train(bc.load_dataset("fashion_mnist", "train"), objective="ucl", epochs=3, out=folder, device="cpu")
-    return bc.load_checkpoint(folder / "encoder.pt")
+    return bc.load_encoder(folder / "encoder.pt")
 
 
 def _text(name: str) -> Arrays:
