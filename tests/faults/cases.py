@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from unittest import mock
 
 import numpy as np
+import torch
 
 from boundcheck.cli import main
 from tests.faults.injector import Fault, armed
@@ -122,7 +123,22 @@ def _numbers(folder: Path) -> dict[str, str]:
     results = [path for path in (folder / "out", folder / "out.npz") if path.exists()]
     files = [f for path in results for f in ([path] if path.is_file() else sorted(path.rglob("*")))]
     told = {f.relative_to(folder).as_posix(): f for f in files if f.suffix in kinds and f.name != "history.csv"}
-    return {name: sha256(f.read_bytes()).hexdigest() for name, f in told.items() if "cells" not in name}
+    return {name: sha256(_content(f)).hexdigest() for name, f in told.items() if "cells" not in name}
+
+
+def _content(file: Path) -> bytes:
+    """A file's bytes; of weights the tensors alone, as the command that made them is kept beside them."""
+    if file.suffix != ".pt":
+        return file.read_bytes()
+    return b"".join(tensor.numpy().tobytes() for tensor in _tensors(torch.load(file, weights_only=True)))
+
+
+def _tensors(value: object) -> Iterator[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, dict):
+        for key in sorted(value, key=str):
+            yield from _tensors(value[key])
 
 
 @contextmanager
