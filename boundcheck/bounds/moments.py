@@ -70,7 +70,11 @@ def class_moments(x: Float[np.ndarray, "n d"], y: Int[np.ndarray, " n"]) -> Clas
         raise InputError(f"y: needs two or more classes, each with an instance, received counts {counts.tolist()}")
     parts = [np.asarray(x[y == c], dtype=np.float64) for c in range(len(counts))]
     mean = np.stack([part.mean(0) for part in parts])
-    centred = [part - mu for part, mu in zip(parts, mean, strict=True)]
+    # Points that differ by rounding alone are one: of two means so near each other neither is the nearer.
+    rounding = 1e-12 * np.abs(x).max()
+    for i, j in zip(*np.nonzero(np.abs(mean[:, None] - mean).max(2) <= rounding), strict=True):
+        mean[max(i, j)] = mean[min(i, j)]
+    centred = [np.where(np.abs(part - mu) <= rounding, 0.0, part - mu) for part, mu in zip(parts, mean, strict=True)]
     squares = [np.square(e).sum(1) for e in centred]
     between = mean[None] - mean[:, None]  # (c, c, d), D_ij
     along, skew, overlap = (np.empty((len(counts), len(counts))) for _ in range(3))

@@ -139,8 +139,11 @@ def program_kind(path: Path) -> str | None:
     """ "TorchScript" or "torch.export" where a file is a program rather than weights, told by the archive's names."""
     if not zipfile.is_zipfile(path):
         return None
-    with zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except Exception:  # damaged, as its reader will say
+        return None
     if any(name.endswith("/constants.pkl") for name in names):
         return "TorchScript"
     exported = ("serialized_exported_program.json", "/models/model.json")
