@@ -55,12 +55,14 @@ class ClassMoments:
         return per_distance(self.along, np.square(self.distance2))
 
 
-def class_moments(x: Float[np.ndarray, "n d"], y: Int[np.ndarray, " n"]) -> ClassMoments:
+def class_moments(x: Float[np.ndarray, "n d"], y: Int[np.ndarray, " n"], *, overlaps: bool = True) -> ClassMoments:
     """The moments of every class.
 
     Args:
         x: (n, d) features.
         y: (n,) class codes 0..c-1, each with at least one instance.
+        overlaps: whether those of the covariances are wanted, which take most of the time and matter for means of a
+            finite number of shots alone; zeros otherwise.
 
     Raises:
         InputError: there are fewer than two classes, or a code is without instances.
@@ -77,13 +79,14 @@ def class_moments(x: Float[np.ndarray, "n d"], y: Int[np.ndarray, " n"]) -> Clas
     centred = [np.where(np.abs(part - mu) <= rounding, 0.0, part - mu) for part, mu in zip(parts, mean, strict=True)]
     squares = [np.square(e).sum(1) for e in centred]
     between = mean[None] - mean[:, None]  # (c, c, d), D_ij
-    along, skew, overlap = (np.empty((len(counts), len(counts))) for _ in range(3))
+    along, skew, overlap = (np.zeros((len(counts), len(counts))) for _ in range(3))
     for i, (e, square) in enumerate(zip(centred, squares, strict=True)):
         towards = e @ between[i].T  # (k, c)
         along[i] = np.square(towards).mean(0)
         skew[:, i] = -(towards * square[:, None]).mean(0)  # D_ji = -D_ij
-        covariance = e.T @ e / len(e)
-        overlap[i] = [np.einsum("kd,kd->", other @ covariance, other) / len(other) for other in centred]
+        if overlaps:
+            covariance = e.T @ e / len(e)
+            overlap[i] = [np.einsum("kd,kd->", other @ covariance, other) / len(other) for other in centred]
     return ClassMoments(
         mean=mean,
         variance=np.array([square.mean() for square in squares]),
