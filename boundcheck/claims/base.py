@@ -111,6 +111,10 @@ class Evidence:
         """(a,) mean inner product of every anchor with the views of other instances, each alike."""
         return statistics.negative_similarity(self.losses, self.z)
 
+    def similarity_gap(self) -> tuple[Estimate, Tensor]:
+        """Mean similarity of negatives less that of positives, all anchors alike, and its (n,) influences."""
+        return statistics.similarity_gap(self.losses, self.z)
+
     def alignment(self) -> Tensor:
         """(a,) 2 - 2 <z_a, z_p>: the mean squared distance to the positives, on the unit sphere."""
         return 2 - 2 * self.positive_similarity()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from boundcheck.claims.base import Evidence, Finding, claim
+from boundcheck.claims.base import Evidence, Finding, claim, less_constant
 from boundcheck.claims.requirements import AUGMENTATION, EMPIRICAL_PRIOR, EVERY_ANCHOR, SAMPLE, UNIT_NORM
 
 
@@ -27,6 +27,6 @@ def positives_exceed_negatives(evidence: Evidence) -> Iterator[Finding]:
     """|sum of all views|^2 >= 0, and s_+ <= 1. Cosines, not nats; true of every finite set."""
     positive, negative = evidence.positive_similarity(), evidence.negative_similarity()
     bound = largest_gap(evidence.losses.emb.n)
-    slack = bound + negative - positive
+    gap, _ = evidence.similarity_gap()
     low, high = evidence.mean(positive).value, bound + evidence.mean(negative).value
-    yield Finding(None, None, None, low, high, evidence.mean(slack), slack)
+    yield Finding(None, None, None, low, high, less_constant(gap, -bound), bound + negative - positive)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -11,12 +12,8 @@ from torch import Tensor
 from boundcheck.estimators.anchor_losses import weighted_mean
 from boundcheck.estimators.records import LossTable
 from boundcheck.inference.delete_group import delete_group
+from boundcheck.inference.influence import instance_influence
 from boundcheck.inference.intervals import Estimate
-
-
-def is_population(losses: LossTable) -> bool:
-    """Whether the averages of the table are known without sampling error."""
-    return losses.exhaustive or (losses.influence is not None and not losses.influence.any())
 
 
 def mean(losses: LossTable, values: Tensor) -> Estimate:
@@ -27,7 +24,7 @@ def mean(losses: LossTable, values: Tensor) -> Estimate:
         return Estimate(plain, plain, float(values.std() / len(values) ** 0.5) if len(values) > 1 else float("nan"))
     weight = torch.where(torch.isnan(values), 0.0, losses.weight)
     plain = float(weighted_mean(values[:, None], weight[:, None]))
-    if is_population(losses):
+    if losses.exhaustive:
         return Estimate(plain, plain, 0.0)
     instance = losses.table.anchors // losses.emb.v
     score = values.new_zeros(losses.emb.n).index_add_(0, instance, weight * (values - plain).nan_to_num(0.0))
@@ -40,14 +37,15 @@ def mean(losses: LossTable, values: Tensor) -> Estimate:
 def of_instances(losses: LossTable, z: Tensor, statistic: Callable[[Tensor, np.ndarray], float]) -> Estimate:
     """A statistic of embeddings and labels, see `Evidence.of_instances`."""
     y, data = losses.emb.y, z.detach()
-    if is_population(losses):
+    if losses.exhaustive:
         value = float(statistic(data, y))
         return Estimate(value, value, 0.0)
     if np.bincount(y).min() < 2:  # without its one instance a class is gone, and with it the statistic
         value = float(statistic(data, y))
         return Estimate(value, value, float("nan"))
     (estimate,) = delete_group(lambda keep: np.array([statistic(data[torch.from_numpy(keep)], y[keep])]), y)
-    return estimate
+    # Groups that agree to the last place show no spread, which is not to say that there is none.
+    return estimate if estimate.se > 0 else replace(estimate, se=float("nan"))
 
 
 def class_means(losses: LossTable, z: Tensor) -> Tensor:
@@ -82,6 +80,35 @@ def negative_similarity(losses: LossTable, z: Tensor) -> Tensor:
     rows = views.reshape(-1, emb.d)[losses.table.anchors]
     others = views.sum((0, 1)) - views.sum(1)[losses.table.anchors // emb.v]
     return (rows * others).sum(1) / ((emb.n - 1) * emb.v)
+
+
+def similarity_gap(losses: LossTable, z: Tensor) -> tuple[Estimate, Tensor]:
+    """Mean similarity of negatives less that of positives, over all anchors alike, and its (n,) influences.
+
+    An instance counts as an anchor, as a negative of the others and, with class positives, as a positive of theirs; as
+    <z_a, z_b> is symmetric, as much each time.
+    """
+    emb, anchors = losses.emb, losses.table.anchors
+    positive, negative = (part(losses, z.detach()) for part in (positive_similarity, negative_similarity))
+    y = torch.from_numpy(emb.y)
+    others = negative - negative.mean()
+    if losses.variant.positives == "class":
+        others = others - (positive - _by_class(positive, y[anchors // emb.v]))
+    as_candidate = others.new_zeros(emb.n).index_add_(0, anchors // emb.v, others)
+    gap = negative - positive
+    weight = torch.ones_like(gap)
+    influence = instance_influence(gap, weight, anchors, as_candidate, y, emb.v, losses.variant.stratified)
+    value = float(gap.mean())
+    if losses.influence is None or losses.exhaustive:
+        se = 0.0 if losses.exhaustive else float("nan")
+        return Estimate(value, value, se), torch.zeros_like(influence)
+    return Estimate(value, value, *losses.spread(influence)), influence
+
+
+def _by_class(values: Tensor, label: Tensor) -> Tensor:
+    """(a,) mean over the anchors of the same class."""
+    count = torch.bincount(label)
+    return (values.new_zeros(len(count)).index_add_(0, label, values) / count)[label]
 
 
 def variance_within(losses: LossTable, z: Tensor) -> Tensor:

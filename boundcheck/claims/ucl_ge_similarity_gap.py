@@ -9,8 +9,9 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
+from scipy.special import expit
 
-from boundcheck.claims.base import Evidence, Finding, claim, less_constant
+from boundcheck.claims.base import Evidence, Finding, claim
 from boundcheck.claims.requirements import EMPIRICAL_PRIOR, EVERY_ANCHOR, LIMIT, SAMPLE, SELF_EXCLUDED
 
 
@@ -18,6 +19,11 @@ def least(gap: float, temperature: float, q: float) -> float:
     """log(1 + Q e^(gap / tau)), nats, gap = E s_- - E s_+; Q = inf is the decoupled loss."""
     x = gap / temperature
     return x if math.isinf(q) else float(np.logaddexp(0.0, x + math.log(q)))
+
+
+def _slope(gap: float, temperature: float, q: float) -> float:
+    """Of `least` in the gap."""
+    return (1.0 if math.isinf(q) else float(expit(gap / temperature + math.log(q)))) / temperature
 
 
 @claim(
@@ -29,12 +35,15 @@ def least(gap: float, temperature: float, q: float) -> float:
     requirements=(SAMPLE, LIMIT, EMPIRICAL_PRIOR, SELF_EXCLUDED, EVERY_ANCHOR),
 )
 def ucl_ge_similarity_gap(evidence: Evidence) -> Iterator[Finding]:
-    """The log of a mean of e^t is at least the mean of t, and softplus is convex; true of every finite set."""
-    variant = evidence.losses.variant
-    gap = evidence.mean(evidence.negative_similarity() - evidence.positive_similarity()).value
+    """The log of a mean of e^t is at least the mean of t, and softplus is convex; true of every finite set.
+
+    The bound is a statistic of the sample too, and the interval is that of the difference.
+    """
+    losses, variant = evidence.losses, evidence.losses.variant
+    gap, influence = evidence.similarity_gap()
     for q in evidence.q:
-        bound = least(gap, variant.temperature, q)
+        bound, slope = least(gap.value, variant.temperature, q), _slope(gap.value, variant.temperature, q)
         for h in variant.hardenings:
             key = evidence.key("hucl", h, q)
-            estimate = evidence.losses.loss(key)
-            yield Finding(h.family, h.beta, q, bound, estimate.value, less_constant(estimate, bound), between=(key,))
+            found = losses.less(key, bound, slope * influence)
+            yield Finding(h.family, h.beta, q, bound, losses.loss(key).value, found, between=(key,))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -104,6 +104,7 @@ class LossTable:
         dropped: (f,) plug-in means without all but one of each cluster.
         clusters: (n,) what standard errors take for one draw; None where that is the instance.
         anchor_weight: (a,) mean one, where anchors are stratified; None weighs them by the class prior.
+        population: the data are taken as all there is, whatever the variant, as a search for counterexamples does.
     """
 
     emb: EmbeddingSet
@@ -129,6 +130,7 @@ class LossTable:
     clusters: Tensor | None = None
     pieces: int = 1
     anchor_weight: Tensor | None = None
+    population: bool = False
 
     @property
     def keys(self) -> tuple[LossKey, ...]:
@@ -139,7 +141,7 @@ class LossTable:
     def exhaustive(self) -> bool:
         """The data set itself is the population (self_pairs="include") and seen whole: nothing is left to chance."""
         every_anchor = len(self.table.anchors) == self.emb.n * self.emb.v
-        return self.variant.self_pairs == "include" and every_anchor and self.k is None
+        return self.population or (self.variant.self_pairs == "include" and every_anchor and self.k is None)
 
     @property
     def rounding(self) -> float:
@@ -186,20 +188,38 @@ class LossTable:
         value = plugin + float((w[used] * self.correction[used]).sum())
         if self.influence is None:
             return Estimate(value, plugin, float("nan"))
-        influence = self._by_draw(self.influence[:, used] @ w[used])
-        se = standard_error(influence)
+        se, heaviest = self.spread(self.influence[:, used] @ w[used])
         if self.anytime is not None:
             m, total = len(self.table.anchors), self.emb.n * self.emb.v
             se = anytime_error(se, self.sampling_error(weights), m, total, self.anytime)
-        return Estimate(value, plugin, se, top_share(influence))
+        return Estimate(value, plugin, se, heaviest)
 
-    def _by_draw(self, influence: Tensor) -> Tensor:
-        """Influences (n,) of what was drawn: instances, or clusters of them; scaled so that errors add up alike."""
-        if self.clusters is None:
-            return influence
-        draws = int(self.clusters.max()) + 1
-        summed = influence.new_zeros(draws).index_add_(0, self.clusters, influence)
-        return summed * (draws / len(influence))
+    def less(self, key: LossKey, value: float, influence: Tensor) -> Estimate:
+        """One averaged loss less another statistic of the same sample, paired.
+
+        Args:
+            key: the loss, over all anchors.
+            value: of the statistic, nats.
+            influence: (n,) of the statistic, scaled as `instance_influence` scales them.
+        """
+        estimate = self.loss(key)
+        plain = replace(estimate, value=estimate.value - value, plugin=estimate.plugin - value)
+        if self.influence is None or self.exhaustive:
+            return plain
+        se, heaviest = self.spread(self.influence[:, self._place(key)] - influence)
+        return replace(plain, se=se, top_share=heaviest)
+
+    def spread(self, influence: Tensor) -> tuple[float, float]:
+        """Standard error of an average and the share of it squared that the heaviest draw carries.
+
+        Args:
+            influence: (n,) of the instances; clusters of them are one draw, and their influences add up.
+        """
+        if self.clusters is not None:
+            draws = int(self.clusters.max()) + 1
+            summed = influence.new_zeros(draws).index_add_(0, self.clusters, influence)
+            influence = summed * (draws / len(influence))
+        return standard_error(influence), top_share(influence)
 
     def most_influential(self, key: LossKey) -> str:
         """Id of the instance that carries most of the variance of a loss."""

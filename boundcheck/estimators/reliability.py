@@ -64,13 +64,10 @@ def doubt(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None:
     """What stands against relying on a loss, or on the difference of two.
 
     Args:
-        losses: the table; without standard errors, or with none but zeros (the data are all there is), nothing is
-            doubted.
+        losses: the table; without standard errors, or where the data are all there is, nothing is doubted.
         keys: one loss, or two whose difference is wanted; none for what concerns the sample as a whole.
     """
     if losses.influence is None or losses.exhaustive or losses.variant.self_pairs == "include":
-        return None
-    if not losses.influence.any():
         return None
     if not keys:
         return _nothing_to_tell(losses)

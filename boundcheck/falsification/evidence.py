@@ -77,4 +77,5 @@ def _evidence(losses: LossTable, worst_case: Mapping[LossKey, Tensor], over: Cal
 
 def _as_population(losses: LossTable) -> LossTable:
     """The same plug-in averages, exact: the data set is the population, so nothing is left to chance."""
-    return replace(losses, influence=torch.zeros(losses.emb.n, len(losses.keys), dtype=torch.float64))
+    nothing = torch.zeros(losses.emb.n, len(losses.keys), dtype=torch.float64)
+    return replace(losses, influence=nothing, population=True)

@@ -1,1 +1,1 @@
-"""Uncertainty: influence functions, intervals, bootstrap, multiplicity (docs/theory.md, eq. (48) to eq. (62))."""
+"""Uncertainty: influence functions, jackknife, intervals, multiplicity (docs/theory.md, eq. (48) to eq. (62))."""

@@ -6,7 +6,8 @@ those values, theta that of all instances and bar theta the mean of theta_g,
     corrected = G theta - (G - 1) bar theta,    se^2 = (G - 1) / G sum_g (theta_g - bar theta)^2.
 
 Source: Kott, "The delete-a-group jackknife", Journal of Official Statistics 17 (2001); the correction is Quenouille's.
-Twenty groups leave the standard error itself uncertain by about 16 %.
+Twenty groups leave the standard error itself uncertain by about 16 %, which intervals by Student's t with G - 1 degrees
+of freedom allow for.
 """
 
 from __future__ import annotations
@@ -72,6 +73,6 @@ def from_values(whole: Float[np.ndarray, " s"], without: Float[np.ndarray, "g s"
         corrected = count * whole - (count - 1) * mean
         se = np.sqrt((count - 1) / count * np.square(without - mean).sum(0))
     return [
-        Estimate(float(c) if np.isfinite(c) else float(w), float(w), float(s))
+        Estimate(float(c) if np.isfinite(c) else float(w), float(w), float(s), replicates=count)
         for c, w, s in zip(corrected, whole, se, strict=True)
     ]

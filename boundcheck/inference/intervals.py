@@ -9,6 +9,7 @@ from scipy.special import betaincinv, stdtr, stdtrit
 
 # Above, so few instances carry the variance that no quantile makes up for it.
 HEAVY_INFLUENCE = 0.5
+NORMAL = 1e9  # degrees of freedom at which Student's t is the normal distribution
 
 
 @dataclass(frozen=True)
@@ -20,21 +21,23 @@ class Estimate:
         plugin: the same functional of the finite data set.
         se: standard error of `value`; 0 when the data set itself is the population.
         top_share: share of se^2 that the most influential instance carries, see `HEAVY_INFLUENCE`; 0 without one.
+        replicates: values that the standard error is the spread of, where it comes from a few of them; inf otherwise.
     """
 
     value: float
     plugin: float
     se: float
     top_share: float = 0.0
+    replicates: float = math.inf
 
     @property
     def freedom(self) -> float:
         """Degrees of freedom of the standard error: as many as instances would be that carry as much as the heaviest.
 
         Where influences have heavy tails the heaviest instances of the population tend to be missing from the sample,
-        and normal intervals cover too little (results/validation).
+        and normal intervals cover too little (results/validation). The spread of few values has one less than those.
         """
-        return 1 / self.top_share if self.top_share > 0 else 1e9
+        return min(1 / self.top_share if self.top_share > 0 else NORMAL, self.replicates - 1)
 
     @property
     def heavy(self) -> bool:
@@ -49,11 +52,6 @@ class Estimate:
     def p_value(self) -> float:
         """One-sided p-value of value <= 0: small where the quantity is above zero; NaN where nothing is at chance."""
         return float(stdtr(self.freedom, -self.value / self.se)) if self.se > 0 else math.nan
-
-    @property
-    def two_sided(self) -> float:
-        """Two-sided p-value of value = 0; NaN where nothing is at chance."""
-        return float(2 * stdtr(self.freedom, -abs(self.value) / self.se)) if self.se > 0 else math.nan
 
 
 @dataclass(frozen=True)

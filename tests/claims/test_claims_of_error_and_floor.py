@@ -195,6 +195,7 @@ def test_means_have_the_error_of_instances() -> None:
     losses = dataclasses.replace(
         losses,
         influence=torch.ones(200, len(losses.keys)),
+        population=False,
         variant=losses.variant.but(self_pairs="exclude", design="iid"),
     )
     per_instance = rng.standard_normal(200)

@@ -23,6 +23,12 @@ def test_one_instance_that_carries_the_variance_widens_the_interval():
     assert heavy == pytest.approx((1 - 1.38822, 1 + 1.38822), abs=1e-4)  # at 4
 
 
+def test_the_spread_of_few_values_leaves_few_degrees_of_freedom():
+    few = Estimate(1.0, 1.0, 0.5, replicates=20).interval(0.95)
+    assert few == pytest.approx((1 - 1.04651, 1 + 1.04651), abs=1e-4)  # t at 19
+    assert Estimate(1.0, 1.0, 0.5, 0.25, replicates=20).interval(0.95) == Estimate(1.0, 1.0, 0.5, 0.25).interval(0.95)
+
+
 def test_without_a_standard_error_nothing_is_tested():
     assert math.isnan(Estimate(1e-9, 1e-9, 0.0).p_value())
     assert Estimate(2.0, 2.0, 0.0).interval(0.95) == (2.0, 2.0)

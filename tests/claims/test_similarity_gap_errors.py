@@ -1,0 +1,78 @@
+"""Intervals of the claims about mean similarities, whose bounds are statistics of the sample themselves."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+import boundcheck as bc
+from boundcheck.claims import CLAIMS
+from boundcheck.falsification.evidence import exact_evidence
+from boundcheck.spec import Variant
+
+N = 60
+
+
+def embeddings(n: int, views: int, seed: int) -> bc.EmbeddingSet:
+    """Three classes of unequal spread."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(n) % 3
+    centre = np.eye(3, 5)[y] * (1 + y)[:, None] + rng.standard_normal((n, 5))
+    return bc.EmbeddingSet(centre[:, None] + 0.4 * rng.standard_normal((n, views, 5)), y)
+
+
+@pytest.mark.parametrize(
+    ("name", "views", "positives"),
+    [
+        ("ucl_ge_similarity_gap", 2, "augmentation"),
+        ("ucl_ge_similarity_gap", 2, "class"),
+        ("ucl_ge_similarity_gap", 1, "class"),
+        ("positives_exceed_negatives", 2, "augmentation"),
+    ],
+)
+@pytest.mark.parametrize("q", [1.0, math.inf])
+def test_the_standard_error_is_the_jackknife_s(name: str, views: int, positives: str, q: float) -> None:
+    emb = embeddings(N, views, 0)
+    variant = Variant(betas=[2.0], q=[q], positives=positives, design="iid").on(emb)
+    frame = bc.verify(emb, variant, claims=[name], null=False).to_frame()
+
+    def gaps(some: bc.EmbeddingSet) -> list[float]:
+        return [finding.gap.plugin for finding in CLAIMS[name].evaluate(exact_evidence(some, variant))]
+
+    without = np.array([gaps(emb.subset(np.arange(N) != i)) for i in range(N)])
+    jackknife = np.sqrt((N - 1) / N * np.square(without - without.mean(0)).sum(0))
+    np.testing.assert_allclose(frame.se, jackknife, rtol=0.05)
+
+
+def test_clusters_are_one_draw() -> None:
+    """Every instance twice, told that it is one draw: the error is that of half as many."""
+    emb = embeddings(N, 2, 1)
+    twice = bc.EmbeddingSet(np.repeat(emb.z, 2, axis=0), np.repeat(emb.y, 2))
+    options = dict(claims=["positives_exceed_negatives"], betas=[], design="iid", null=False)
+    alone, kept, grouped = (
+        bc.verify(e, duplicates=how, **options).to_frame().se.item()
+        for e, how in ((emb, "keep"), (twice, "keep"), (twice, "group"))
+    )
+    assert kept == pytest.approx(alone / math.sqrt(2), rel=0.05)
+    assert grouped == pytest.approx(alone, rel=0.05)
+
+
+def test_classes_that_are_points_decide_nothing_about_the_nearest_mean() -> None:
+    """All groups of the jackknife agree on an error and a bound of zero: no spread is seen, which is no proof."""
+    points = np.repeat(np.eye(4, 6), 30, axis=0)
+    frame = bc.verify(
+        bc.EmbeddingSet(points, np.repeat(np.arange(4), 30)), claims=["ncm_directional", "ncm_second_moments"]
+    ).to_frame()
+    assert list(frame.verdict) == ["undecided", "undecided"]
+    assert list(frame.rhs) == [0.0, 0.0] and frame.ci_low.isna().all()
+
+
+@pytest.mark.parametrize("views", [1, 2])
+def test_one_point_for_all_decides_nothing(views: int) -> None:
+    """Every influence is zero: the standard error is, too, and still the data are a sample."""
+    emb = bc.EmbeddingSet(np.ones((200, views, 8)), np.arange(200) % 4)
+    frame = bc.verify(emb).to_frame()
+    judged = frame[(frame.kind != "exact") & (frame.verdict != "inapplicable")]
+    assert len(judged) and set(judged.verdict) == {"undecided"}
