@@ -94,7 +94,7 @@ def environment() -> dict[str, Any]:
 
 def catalogue(claims: Sequence[Claim]) -> dict[str, dict[str, str]]:
     """What a reader must know of each claim, by id."""
-    fields = ("title", "statement", "source", "kind", "premise")
+    fields = ("title", "statement", "source", "kind", "premise", "unit")
     return {claim.id: {field: str(getattr(claim, field)) for field in fields} for claim in claims}
 
 

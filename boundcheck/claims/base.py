@@ -231,6 +231,7 @@ class Claim:
         premise: what is measured and shown beside the verdict; empty without one.
         requirements: what the input must be for the statement to make sense.
         evaluate: evidence -> findings.
+        unit: of both sides and their gap.
     """
 
     id: str
@@ -241,6 +242,7 @@ class Claim:
     evaluate: Callable[[Evidence], Iterable[Finding]]
     premise: str = ""
     requirements: tuple[Requirement, ...] = ()
+    unit: str = "nats"
 
     def __reduce__(self) -> str | tuple[Any, ...]:
         """To other processes a claim of the catalogue goes by its id: its function's name is its own."""
@@ -260,6 +262,7 @@ def claim(
     kind: Kind = "theorem",
     premise: str = "",
     requirements: tuple[Requirement, ...] = (),
+    unit: str = "nats",
 ) -> Callable[[Callable[[Evidence], Iterable[Finding]]], Claim]:
     """Decorator that makes a `Claim` of an `evaluate(evidence)` function; see `Claim` for the arguments.
 
@@ -273,7 +276,7 @@ def claim(
 
     def wrap(evaluate: Callable[[Evidence], Iterable[Finding]]) -> Claim:
         words = title or next(iter((evaluate.__doc__ or "").strip().splitlines()), id)
-        return Claim(id, words, statement, source, kind, evaluate, premise, requirements)
+        return Claim(id, words, statement, source, kind, evaluate, premise, requirements, unit)
 
     return wrap
 

@@ -46,13 +46,11 @@ def _finding(evidence: Evidence, bound: FewShotBound) -> Finding:
     title="Directional variance bounds the error of the nearest class mean",
     statement=r"\operatorname{err}_{\mathrm{NCM}} \leq \frac1C \sum_i \sum_{j \neq i} 4 \tilde V_{ij}",
     source="arXiv 2603.03530, Theorem 4.1 as m -> infinity; derived again (`boundcheck.bounds.directional`)",
-    requirements=(
-        SAMPLE,
-        LABELLED,
-    ),
+    requirements=(SAMPLE, LABELLED),
+    unit="share",
 )
 def ncm_directional(evidence: Evidence) -> Iterator[Finding]:
-    """Shares, not nats. Chebyshev along the line between two means, and a union bound over the other classes."""
+    """Chebyshev along the line between two means, and a union bound over the other classes."""
     yield _finding(evidence, BOUNDS["directional"])
 
 
@@ -62,11 +60,9 @@ def ncm_directional(evidence: Evidence) -> Iterator[Finding]:
     statement=r"\operatorname{err}_{\mathrm{NCM}} \leq \frac1C \sum_i \sum_{j \neq i}"
     r" \frac{4\tilde V_{ij}}{1 + 4\tilde V_{ij}}",
     source="derived here (`boundcheck.bounds.second_moments`), as m -> infinity",
-    requirements=(
-        SAMPLE,
-        LABELLED,
-    ),
+    requirements=(SAMPLE, LABELLED),
+    unit="share",
 )
 def ncm_second_moments(evidence: Evidence) -> Iterator[Finding]:
-    """Shares, not nats. Never above `ncm_directional`, and for two classes never vacuous."""
+    """Never above `ncm_directional`, and for two classes never vacuous."""
     yield _finding(evidence, BOUNDS["second_moments"])

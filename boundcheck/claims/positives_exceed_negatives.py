@@ -22,9 +22,10 @@ def largest_gap(instances: int) -> float:
     statement=r"\mathrm{E}\,s_+ \leq 1 + \mathrm{E}\,s_- + \frac{1}{n - 1}",
     source="arXiv 2506.09781, Theorem 5.2; derived here for any number of views and all pairs of them",
     requirements=(SAMPLE, UNIT_NORM, AUGMENTATION, EMPIRICAL_PRIOR, EVERY_ANCHOR),
+    unit="cosine",
 )
 def positives_exceed_negatives(evidence: Evidence) -> Iterator[Finding]:
-    """|sum of all views|^2 >= 0, and s_+ <= 1. Cosines, not nats; true of every finite set."""
+    """|sum of all views|^2 >= 0, and s_+ <= 1; true of every finite set."""
     positive, negative = evidence.positive_similarity(), evidence.negative_similarity()
     bound = largest_gap(evidence.losses.emb.n)
     gap, _ = evidence.similarity_gap()

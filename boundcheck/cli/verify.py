@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -173,7 +175,8 @@ def command(
     if form == "json":
         say_json(_document(result, saved, said))
     else:
-        say("\n".join([*said, summary_text(result.run)]), nl=False)
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        say("\n".join([*said, summary_text(result.run, width)]), nl=False)
     if reason := result.losses.reason:
         note(f"estimator: {reason}", quiet)
     note(f"report: {saved / 'report.html'}", quiet)

@@ -1,6 +1,7 @@
 """When a number is not to be relied on: too few effective instances, no convergence in n, nothing to tell apart.
 
-Thresholds are read off results/validation: of its populations some set them, and coverage is reported on the others.
+Thresholds were set on mixtures of von Mises-Fisher classes, principal components of Fashion-MNIST, digits and sets with
+duplicates; results/validation judges them on other populations.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ MOST_CORRECTED = 2.0  # standard errors
 MOST_BY_DUPLICATES = 1.0  # standard errors by which near-duplicates may move a number
 MOST_AT_NULL = 0.5  # standard errors by which the gap may miss zero when labels are permuted
 MOST_LONELY = 0.05  # of the weight of anchors: those with no other instance of their class
-MOST_TIMES = 1000.0  # as many instances that a remedy asks for
+MOST_TIMES = 1000.0  # beyond, a ratio is no number to act on
 FEWEST = 20  # instances: a sample of fewer is too small to see what its estimates rest on
 # Mean cosine of two embeddings above which there is next to nothing to tell apart.
 COLLAPSED = 0.99
@@ -87,7 +88,7 @@ def collapse(losses: LossTable) -> str:
     """What is wrong with the encoder, or the labels, as a whole; empty where nothing is."""
     cosine = losses.emb.mean_cosine
     if cosine > COLLAPSED:
-        return f"The encoder has collapsed: two embeddings have a mean cosine of {cosine:.4f}."
+        return f"The encoder has collapsed: the mean cosine of two embeddings is {cosine:.4f}."
     if losses.emb.class_counts.max() == 1:
         return "Every instance is a class of its own: no label says that two instances are alike."
     return ""
@@ -155,7 +156,7 @@ def _by_correction(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None
     if moved <= losses.rounding or not moved > MOST_CORRECTED * estimate.se > 0:
         return None
     return Doubt(
-        f"The bias correction is {moved / estimate.se:.1f} standard errors: what it leaves cannot be told.",
+        f"The bias correction is {_times(moved / estimate.se)} standard errors: what it leaves cannot be told.",
         _about(losses.emb.n, (moved / estimate.se / MOST_CORRECTED) ** 2),
     )
 
@@ -232,7 +233,12 @@ def _of(losses: LossTable, keys: tuple[LossKey, ...], means: Tensor) -> float:
 
 def _errors(moved: float, se: float) -> str:
     """How many standard errors that is; nothing where all instances agree."""
-    return f", {moved / se:.1f} standard errors" if se > 0 else ""
+    return f", {_times(moved / se)} standard errors" if se > 0 else ""
+
+
+def _times(ratio: float) -> str:
+    """A ratio of which only the size matters once it is large."""
+    return f"{ratio:.1f}" if ratio < MOST_TIMES else f"more than {MOST_TIMES:,.0f}"
 
 
 def _about(n: int, factor: float) -> str:

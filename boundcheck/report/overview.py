@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from boundcheck.claims.verdicts import GRAVEST_FIRST, is_met, is_unmet
-from boundcheck.report.words import SYMBOL, contradicts, hardening_label, reading, title
+from boundcheck.report.words import SYMBOL, contradicts, hardening_label, reading_of, title
 from boundcheck.runs import Run, records
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A verdict to show: the word, its symbol, what it says of the theory, and a style class."""
+    """A verdict to show: the word, its symbol, what it says of the theory, and a style class.
+
+    What is met and could not have been otherwise is of style "vacuous".
+    """
 
     verdict: str
     symbol: str
@@ -21,10 +24,11 @@ class Mark:
     style: str
 
 
-def mark(kind: str, verdict: str, premise_share: float) -> Mark:
-    """The mark of one row; a violation that contradicts nothing has a style of its own."""
-    said = reading(kind, verdict, premise_share)
-    style = _style(verdict, contradicts(kind, verdict, premise_share))
+def mark(row: Any) -> Mark:
+    """The mark of one row of claims.csv; a violation that contradicts nothing has a style of its own."""
+    kind, verdict, premise_share = row.kind, row.verdict, row.premise_share
+    said = reading_of(row)
+    style = "vacuous" if said == "vacuous" else _style(verdict, contradicts(kind, verdict, premise_share))
     symbol = f"({SYMBOL[verdict]})" if verdict == "violated" and style == "harmless" else SYMBOL[verdict]
     return Mark(verdict, symbol, said, style)
 
@@ -49,7 +53,7 @@ def overview(run: Run) -> tuple[list[str], list[tuple[str, list[Mark | None]]]]:
     for claim, rows in tested.groupby("claim", sort=False):
         marks: dict[tuple[int, float, str], list[Mark]] = {}
         for row in records(rows):
-            marks.setdefault(place(row), []).append(mark(row.kind, row.verdict, row.premise_share))
+            marks.setdefault(place(row), []).append(mark(row))
         lines.append((title(run, str(claim)), [gravest(marks[at]) if at in marks else None for at in places]))
     return [place_label(at) for at in places], lines
 

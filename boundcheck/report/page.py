@@ -22,7 +22,17 @@ from boundcheck.report.format import interval, number, p_value, percent
 from boundcheck.report.mathsvg import math_svg
 from boundcheck.report.overview import mark, overview
 from boundcheck.report.tables import assumption_table, is_text, k_epsilon_table, losses_table, population_table
-from boundcheck.report.words import KIND, VERDICTS, catalogue_entry, hardening_label, headline, q_label, reading, title
+from boundcheck.report.words import (
+    KIND,
+    VERDICTS,
+    catalogue_entry,
+    hardening_label,
+    headline,
+    q_label,
+    reading_of,
+    title,
+    unit,
+)
 from boundcheck.runs import Run, records
 
 
@@ -112,6 +122,7 @@ def _claims(run: Run) -> list[dict[str, Any]]:
                 "premise": entry.get("premise") or "",
                 "kind": kind,
                 "kind_means": KIND.get(kind, ""),
+                "unit": unit(run, str(claim)),
                 "rows": _claim_rows(rows),
             }
         )
@@ -133,18 +144,18 @@ def _claim_row(row: Any) -> dict[str, Any]:
         "q": q_label(row.q),
         "lhs": number(row.lhs, row.se),
         "rhs": number(row.rhs, row.se),
-        "gap": ("" if row.reliable else "~ ") + interval(row.gap, row.ci_low, row.ci_high),
+        "gap": ("" if pd.isna(row.reliable) or row.reliable else "~ ") + interval(row.gap, row.ci_low, row.ci_high),
         "p": p_value(row.p_holm),
         "share": percent(row.share_holding, row.share_low, row.share_high),
         "premise": percent(row.premise_share),
-        "mark": mark(row.kind, row.verdict, row.premise_share),
+        "mark": mark(row),
         "reason": _reason(row),
     }
 
 
 def _reason(row: Any) -> str:
     """What stands below a row: why the verdict, and what would decide it where there is none."""
-    reason = row.reason or reading(row.kind, row.verdict, row.premise_share)
+    reason = row.reason or reading_of(row)
     return f"{reason} To decide it: {row.remedy}." if row.remedy else str(reason)
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from boundcheck.report.format import MISSING, interval, number, p_value, percent, plain
 from boundcheck.report.style import LOSS_NAME
-from boundcheck.report.words import hardening_label, q_label, reading
+from boundcheck.report.words import hardening_label, q_label, reading_of, unit
 from boundcheck.runs import Run, records
 
 _TEX_CHARACTERS = {
@@ -49,14 +49,11 @@ def claims_table(run: Run) -> pd.DataFrame:
             "Claim": rows["claim"],
             "Hardening": _labels(rows),
             "Q": rows["q"].map(q_label),
-            "Gap (nats)": _marked(_intervals(rows, "gap"), rows),
+            "Gap (nats)": _with_units(run, _marked(_intervals(rows, "gap"), rows)),
             "p (Holm)": rows["p_holm"].map(p_value),
             "Anchors holding": _shares(rows),
             "Premise met": rows["premise_share"].map(percent),
-            "Verdict": [
-                f"{r.verdict} ({said})" if (said := reading(r.kind, r.verdict, r.premise_share)) else r.verdict
-                for r in records(rows)
-            ],
+            "Verdict": [f"{r.verdict} ({said})" if (said := reading_of(r)) else r.verdict for r in records(rows)],
         },
         dtype=str,
     )
@@ -187,8 +184,14 @@ def _intervals(rows: pd.DataFrame, column: str) -> list[str]:
 
 def _marked(texts: list[str], rows: pd.DataFrame) -> list[str]:
     """Intervals, those that are not to be relied on behind a tilde."""
-    sure = rows["reliable"].fillna(True).astype(bool)
+    sure = [reliable is None or pd.isna(reliable) or bool(reliable) for reliable in rows["reliable"]]
     return [text if reliable or text == MISSING else f"~ {text}" for text, reliable in zip(texts, sure, strict=True)]
+
+
+def _with_units(run: Run, gaps: list[str]) -> list[str]:
+    """Gaps of claims, in the rows' order; what is not in nats says in what it is."""
+    units = [unit(run, claim) for claim in run.claims["claim"]]
+    return [gap if of == "nats" or gap == MISSING else f"{gap} {of}" for gap, of in zip(gaps, units, strict=True)]
 
 
 def _shares(rows: pd.DataFrame) -> list[str]:

@@ -1,36 +1,65 @@
-"""A run as an aligned text table for the terminal."""
+"""A run as text for the terminal: the headline, a row for each verdict, and what a reader must know beside them."""
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pandas as pd
 
 from boundcheck.report.tables import claims_table, is_text, population_table
-from boundcheck.report.words import headline, not_tested, self_checks, to_decide, where
+from boundcheck.report.words import headline, not_tested, self_checks, title, to_decide, warnings_in_short, where
 from boundcheck.runs import Run
 
 
-def summary_text(run: Run) -> str:
-    """The headline, one line per verdict, and the warnings, for a terminal.
+def summary_text(run: Run, width: int | None = None) -> str:
+    """The headline, the verdicts claim by claim, and the warnings.
 
     Args:
         run: The run.
+        width: Columns at which sentences are folded (tables have their own, fewer than 80 in most runs); None folds
+            none, for files and pipes.
     """
-    tested = run.claims[(run.claims["kind"] != "exact") & (run.claims["verdict"] != "inapplicable")]
-    table = claims_table(replace(run, claims=tested))[
-        ["Claim", "Hardening", "Q", "Gap (nats)", "Premise met", "Verdict"]
-    ]
-    table["Claim"] = table["Claim"].mask(table["Claim"].duplicated(), "")
+    tilde = run.claims["reliable"].eq(False).any()
     known = population_table(run)
     limits = [] if known.empty else ["", "Exact limits of the population (nats)", "", *_aligned(known)]
-    warnings = [f"warning: {warning}" for warning in run.manifest.get("warnings", [])]
-    what = f"{where(run)}\n" if where(run) else ""
-    remedies = ["~ an interval that is not to be relied on"] if "~" in "".join(table["Gap (nats)"]) else []
-    remedies += [f"to decide {name}: {remedy}" for name, remedy in to_decide(run)]
-    others = ["", *self_checks(run), *not_tested(run), *remedies]
-    parts = [headline(run), what, *_aligned(table), *others, *limits, *([""] if warnings else []), *warnings]
+    notes = ["~ an interval that is not to be relied on"] if tilde else []
+    notes += [f"to decide {name}: {remedy}" for name, remedy in to_decide(run)]
+    warnings = [f"warning: {warning}" for warning in warnings_in_short(run)]
+    parts = [
+        *_folded([headline(run), where(run)], width),
+        "",
+        *_verdicts(run, width),
+        "",
+        *_folded([*self_checks(run), *not_tested(run), *notes], width),
+        *limits,
+        *([""] if warnings else []),
+        *_folded(warnings, width),
+    ]
     return "\n".join(parts) + "\n"
+
+
+def _verdicts(run: Run, width: int | None) -> list[str]:
+    """A table of what was tested about a population, each claim's rows below its id and title."""
+    tested = run.claims[(run.claims["kind"] != "exact") & (run.claims["verdict"] != "inapplicable")]
+    table = claims_table(replace(run, claims=tested))
+    several = ["Q"] if tested["q"].nunique() > 1 else []
+    shown = table[["Hardening", *several, "Gap (nats)", "Premise met", "Verdict"]]
+    header, rule, *rows = (f"  {line}" for line in _aligned(shown))
+    lines = [header, rule]
+    for claim, row, before in zip(table["Claim"], rows, ["", *table["Claim"]], strict=False):
+        heading = [] if claim == before else _folded([f"{claim}: {title(run, claim)}"], width)
+        lines += [*heading, row]
+    return lines
+
+
+def _folded(lines: Iterable[str], width: int | None) -> list[str]:
+    """Lines that are too long go on below, indented; empty ones are left out."""
+    said = [line for line in lines if line]
+    if width is None:
+        return said
+    return [part for line in said for part in textwrap.wrap(line, width, subsequent_indent="  ")]
 
 
 def _aligned(table: pd.DataFrame) -> list[str]:

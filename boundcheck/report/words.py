@@ -55,17 +55,25 @@ def title(run: Run, claim: str) -> str:
     return str(catalogue_entry(run, claim).get("title") or claim)
 
 
+def unit(run: Run, claim: str) -> str:
+    """What a claim's two sides and their gap are measured in."""
+    return str(catalogue_entry(run, claim).get("unit") or "nats")
+
+
 def catalogue_entry(run: Run, claim: str) -> Mapping[str, Any]:
-    """What the manifest says of a claim: title, statement, source, kind, premise."""
+    """What the manifest says of a claim: title, statement, source, kind, premise, unit."""
     entry: Mapping[str, Any] = run.manifest.get("catalogue", {}).get(claim, {})
     return entry
 
 
-def reading(kind: str, verdict: str, premise_share: float) -> str:
+def reading(kind: str, verdict: str, premise_share: float, vacuous: bool = False) -> str:
     """What a verdict says of the theory, in a few words: empty where the verdict says it all.
 
-    A violated inequality contradicts a theorem only where its premise is met.
+    A violated inequality contradicts a theorem only where its premise is met, and one that could not have come out
+    otherwise says nothing.
     """
+    if vacuous and verdict in ("holds", "occurs"):
+        return "vacuous"
     if verdict == "fails":
         return "error in the computation"
     if verdict != "violated":
@@ -75,25 +83,36 @@ def reading(kind: str, verdict: str, premise_share: float) -> str:
     return "counterexample to the conjecture" if kind == "conjecture" else f"contradicts the {kind}"
 
 
+def reading_of(row: Any) -> str:
+    """`reading` of a row of claims.csv; whether it is vacuous is empty where nothing was tested."""
+    return reading(row.kind, row.verdict, row.premise_share, row.vacuous == 1)
+
+
 def contradicts(kind: str, verdict: str, premise_share: float) -> bool:
     """Whether a violated inequality speaks against the statement: a theorem says nothing where its premise fails."""
     return verdict == "violated" and (kind == "conjecture" or not premise_share < 1)
 
 
 def claim_standing(rows: pd.DataFrame) -> str:
-    """One claim over all its rows, the gravest word that occurs.
+    """One claim over all its rows, in a word.
 
-    A theorem is contradicted, violated (where its premise fails), undecided, vacuous, held or inapplicable; a scenario
-    occurs, sometimes occurs or does not occur.
+    A theorem is contradicted, violated (where its premise fails), held, sometimes held (undecided at other rows),
+    vacuous, undecided or inapplicable; a scenario occurs, sometimes occurs, does not occur, sometimes does not
+    (undecided at other rows) or is undecided.
     """
-    word = gravest(rows["verdict"])
+    verdicts, word = set(rows["verdict"]), gravest(rows["verdict"])
     if word == "violated":
         against = (contradicts(r.kind, r.verdict, r.premise_share) for r in records(rows))
         return "contradicted" if any(against) else "violated"
-    if word == "does not occur" and (rows["verdict"] == "occurs").any():
+    if "occurs" in verdicts and verdicts & {"does not occur", "undecided"}:
         return "sometimes occurs"
-    if word == "holds" and rows.loc[rows["verdict"] == "holds", "vacuous"].astype(bool).all():
+    if word == "does not occur" and "undecided" in verdicts:
+        return "sometimes does not occur"
+    told = ~rows.loc[rows["verdict"] == "holds", "vacuous"].astype(bool)
+    if word == "holds" and not told.any():
         return "vacuous"
+    if word == "undecided" and told.any():
+        return "sometimes holds"
     return word
 
 
@@ -108,7 +127,7 @@ def headline(run: Run) -> str:
         of_kind.setdefault(claim_standing(rows), []).append(title(run, str(claim)))
     if failing := standings.get("exact", {}).get("fails"):
         return f"The computation is in error: {'; '.join(failing)}. Nothing else here is to be relied on."
-    said = [_theorems(standings), _scenarios(standings.get("scenario", {})), _assumption_sentence(run)]
+    said = [_theorems(standings), *_scenarios(run), _assumption_sentence(run)]
     return " ".join(sentence for sentence in said if sentence)
 
 
@@ -122,7 +141,9 @@ def where(run: Run) -> str:
     design = {"iid": ", drawn independently", "fixed": ", class sizes fixed"}.get(str(known), "")
     confidence = f", confidence {config['confidence']:.0%}" if "confidence" in config else ""
     size = f"{data['n']:,} instances{views} of {data['c']} classes{design}"
-    return f"{size}; temperature {config['temperature']:g}{confidence}"
+    q = config.get("q") or []
+    one_q = f", Q = {q_label(float(q[0]))}" if len(q) == 1 else ""
+    return f"{size}; temperature {config['temperature']:g}{one_q}{confidence}"
 
 
 def self_checks(run: Run) -> list[str]:
@@ -150,14 +171,57 @@ def not_tested(run: Run) -> list[str]:
 
 
 def to_decide(run: Run) -> list[tuple[str, str]]:
-    """What is undecided, with what would decide it."""
+    """What would decide the undecided: claims with their hardnesses that share a remedy, and the remedy."""
     rows = run.claims[(run.claims["verdict"] == "undecided") & (run.claims["remedy"].fillna("") != "")]
-    return [(f"{row.claim} ({hardening_label(row.hardening, row.beta)})", row.remedy) for row in records(rows)]
+    if rows["remedy"].nunique() == 1 and rows["claim"].nunique() > 3:
+        return [("what is undecided", str(rows["remedy"].iloc[0]))]
+    return [(at_hardnesses(alike), str(remedy)) for remedy, alike in rows.groupby("remedy", sort=False)]
+
+
+UNSURE = "not to be relied on: "
+
+
+def warnings_in_short(run: Run) -> list[str]:
+    """The warnings for a terminal: of many losses that are not to be relied on only how many, and where it says why."""
+    said = [_every_loss(run, warning) for warning in run.manifest.get("warnings") or []]
+    unsure = [warning for warning in said if warning.startswith(UNSURE)]
+    if len(unsure) <= 3:
+        return said
+    thin = int((~run.losses["reliable"].astype(bool)).sum())
+    short = f"{UNSURE}{thin} of {len(run.losses)} losses; warnings in run.json say why of each"
+    first = said.index(unsure[0])
+    return [*said[:first], short, *(warning for warning in said[first:] if warning not in unsure)]
+
+
+def _every_loss(run: Run, warning: str) -> str:
+    """A warning that names every loss, without the names."""
+    names, _, reason = warning.partition(". ")
+    if not warning.startswith(UNSURE) or names.count("Q = ") < max(len(run.losses), 2):
+        return warning
+    return f"{UNSURE}every loss. {reason}"
+
+
+def at_hardnesses(rows: pd.DataFrame) -> str:
+    """Claims with the hardnesses of their rows: `hscl_le_hucl (β = 5, 10), scl_ge_collapse`."""
+    said = []
+    for claim, of_claim in rows.groupby("claim", sort=False):
+        labels = _hardnesses(of_claim)
+        said.append(str(claim) if labels in ("–", "") else f"{claim} ({labels})")
+    return ", ".join(said)
+
+
+def _hardnesses(rows: pd.DataFrame) -> str:
+    """The hardnesses of rows, betas together: `η = 1, β = 0.5, 2`."""
+    labels = list(dict.fromkeys(hardening_label(row.hardening, row.beta) for row in records(rows)))
+    betas = [label.removeprefix("β = ") for label in labels if label.startswith("β = ")]
+    others = [label for label in labels if not label.startswith("β = ")]
+    return ", ".join([*others, *([f"β = {', '.join(betas)}"] if betas else [])])
 
 
 _STANDS = {
     "contradicted": "contradicted", "violated": "violated where the premise fails, which contradicts nothing",
-    "undecided": "undecided", "holds": "confirmed", "vacuous": "vacuous here",
+    "undecided": "undecided", "sometimes holds": "confirmed at some hardnesses and undecided at others",
+    "holds": "confirmed", "vacuous": "vacuous here",
 }  # fmt: skip
 
 
@@ -178,16 +242,32 @@ def _theorems(standings: Mapping[str, Mapping[str, list[str]]]) -> str:
     return f"Of {what} tested at every hardness: {', '.join(parts)}."
 
 
-def _scenarios(standings: Mapping[str, list[str]]) -> str:
-    said = {
-        "occurs": "occurs at every hardness tested", "sometimes occurs": "occurs at some hardness, not at all",
-        "does not occur": "does not occur at every hardness tested", "undecided": "is undecided at some hardness",
-    }  # fmt: skip
-    return " ".join(
-        f"Scenario: {name} {words}."
-        for word, words in said.items()
-        for name in (_quoted(t) for t in standings.get(word, []))
-    )
+_HAPPENS = {"occurs": "occurs", "does not occur": "does not occur", "undecided": "is undecided"}
+
+
+def _scenarios(run: Run) -> list[str]:
+    """A sentence for each scenario: at which hardness it occurs, does not, or cannot be told."""
+    rows = run.claims[(run.claims["kind"] == "scenario") & run.claims["verdict"].isin(_HAPPENS)]
+    return [
+        f"Scenario: {_quoted(title(run, str(claim)))} {_happens(of_claim)}."
+        for claim, of_claim in rows.groupby("claim", sort=False)
+    ]
+
+
+def _happens(rows: pd.DataFrame) -> str:
+    """What becomes of a scenario, hardness by hardness; Q by Q where that makes a difference."""
+    said = {q: _at_one_q(rows[rows["q"] == q]) for q in rows["q"].unique()}
+    if len(set(said.values())) == 1:
+        return next(iter(said.values()))
+    return ", ".join(f"with Q = {q_label(q)} {words}" for q, words in said.items())
+
+
+def _at_one_q(rows: pd.DataFrame) -> str:
+    found = [word for word in _HAPPENS if (rows["verdict"] == word).any()]
+    if len(found) == 1:
+        every = "any" if found[0] == "does not occur" else "every"
+        return f"{_HAPPENS[found[0]]} at {every} hardness tested"
+    return ", ".join(f"{_HAPPENS[word]} at {_hardnesses(rows[rows['verdict'] == word])}" for word in found)
 
 
 def _quoted(text: str) -> str:

@@ -104,13 +104,16 @@ def test_inapplicable_is_a_dash_and_never_nan(factory: Factory) -> None:
 def test_terminal_summary_is_aligned(any_run: Run) -> None:
     """One row for each verdict about a population; exact statements and what does not apply are lines below."""
     lines = summary_text(any_run).splitlines()
-    rule = next(line for line in lines if line.startswith("---"))
-    start = lines.index(rule) + 1
+    rule = next(line for line in lines if line.startswith("  ---"))
     tested = any_run.claims[(any_run.claims["kind"] != "exact") & (any_run.claims["verdict"] != "inapplicable")]
-    rows = lines[start : start + len(tested)]
+    block = lines[lines.index(rule) + 1 :]
+    block = block[: block.index("")]
+    names = list(dict.fromkeys(tested["claim"]))
+    assert [line.split(":")[0] for line in block if line.split(":")[0] in names] == names
+    rows = [line for line in block if line.split(":")[0] not in names]
     verdict = rule.rindex("  ") + 2
     assert [row[verdict:].split(" (")[0] for row in rows] == list(tested["verdict"])
-    assert lines[start + len(tested)] == ""
+    assert max(len(row.split(" (")[0]) for row in rows) < 80
     assert "self-checks: 1 of 1 exact statements pass" in lines
     assert sum(line.startswith("not tested: ") for line in lines) == int(
         (any_run.claims["verdict"] == "inapplicable").any()
@@ -124,9 +127,43 @@ def test_what_is_not_to_be_relied_on_is_marked(run: Run) -> None:
         assert list(marked) == list(~getattr(run, name)["reliable"].astype(bool)) and 0 < marked.sum() < len(marked)
     text = summary_text(run)
     assert "~ an interval that is not to be relied on" in text.splitlines()
-    assert "to decide hscl_le_hucl (β = 10): about 4,000 instances" in text.splitlines()
+    undecided = "hscl_le_hucl (β = 10), hscl_ge_ucl (β = 1, 10), scl_ge_collapse (β = 10)"
+    assert [line for line in text.splitlines() if "to decide" in line] == [
+        f"to decide {undecided}: about 4,000 instances"
+    ]
+    none = replace(run, claims=run.claims.assign(verdict="undecided", remedy="more instances"))
+    assert "to decide what is undecided: more instances" in summary_text(none).splitlines()
     sure = replace(run, claims=run.claims.assign(reliable=True))
     assert "~" not in summary_text(sure)
+
+
+def test_gaps_that_are_not_in_nats_say_so(run: Run) -> None:
+    entry = {**run.manifest["catalogue"]["scl_ge_collapse"], "unit": "share"}
+    changed = replace(
+        run, manifest={**run.manifest, "catalogue": {**run.manifest["catalogue"], "scl_ge_collapse": entry}}
+    )
+    table = TABLES["claims"](changed)
+    assert list(table["Gap (nats)"].str.endswith(" share")) == list(table["Claim"] == "scl_ge_collapse")
+
+
+def test_many_doubted_losses_are_a_line_at_the_terminal(run: Run) -> None:
+    every = ", ".join(f"{loss} (β = 1, Q = 1)" for loss in run.losses["loss"])
+    of_all = replace(run, manifest={**run.manifest, "warnings": [f"not to be relied on: {every}. Collapsed."]})
+    assert "warning: not to be relied on: every loss. Collapsed." in summary_text(of_all).splitlines()
+    each = [f"not to be relied on: H-SCL (β = {i}, Q = 1). {i} effective instances." for i in range(9)]
+    many = replace(run, manifest={**run.manifest, "warnings": ["first", *each, "last"]})
+    lines = summary_text(many).splitlines()[-3:]
+    thin = (~run.losses["reliable"].astype(bool)).sum()
+    assert lines[0] == "warning: first" and lines[2] == "warning: last"
+    assert lines[1].startswith(f"warning: not to be relied on: {thin} of {len(run.losses)} losses; ")
+
+
+def test_sentences_are_folded_at_a_width(factory: Factory) -> None:
+    run = factory(population=False)
+    sentences = run.claims.assign(remedy="word " * 40)
+    text = summary_text(replace(run, claims=sentences), width=80)
+    assert max(map(len, text.splitlines())) <= 80
+    assert " ".join(text.split()) == " ".join(summary_text(replace(run, claims=sentences)).split())
 
 
 def test_limits_are_shown_where_they_are_known(run: Run, factory: Factory, tmp_path: Path) -> None:

@@ -56,11 +56,14 @@ def test_a_violation_says_whether_it_contradicts(kind: str, verdict: str, premis
     ("verdicts", "standing"),
     [
         (["holds", "holds"], "holds"),
-        (["holds", "undecided"], "undecided"),
+        (["holds", "undecided"], "sometimes holds"),
+        (["undecided", "undecided"], "undecided"),
         (["holds", "inapplicable"], "holds"),
         (["undecided", "violated"], "violated"),
         (["occurs", "does not occur"], "sometimes occurs"),
-        (["undecided", "does not occur"], "does not occur"),
+        (["does not occur", "does not occur"], "does not occur"),
+        (["undecided", "does not occur"], "sometimes does not occur"),
+        (["undecided", "occurs"], "sometimes occurs"),
         (["passes", "fails"], "fails"),
         (["inapplicable", "inapplicable"], "inapplicable"),
     ],
@@ -75,6 +78,12 @@ def test_a_bound_that_could_not_fail_is_vacuous_only_where_all_of_it_is(run: Run
     assert claim_standing(rows) == "vacuous"
     assert claim_standing(rows.assign(vacuous=[True, False])) == "holds"
     assert claim_standing(rows.assign(vacuous=[True, False], verdict=["holds", "undecided"])) == "undecided"
+    assert claim_standing(rows.assign(vacuous=[False, False], verdict=["holds", "undecided"])) == "sometimes holds"
+
+
+def test_a_row_that_could_not_fail_says_so() -> None:
+    assert reading("theorem", "holds", math.nan, vacuous=True) == "vacuous"
+    assert reading("theorem", "violated", 1.0, vacuous=True) == "contradicts the theorem"
 
 
 def test_headline_when_all_hold(run: Run) -> None:
@@ -120,13 +129,41 @@ def test_headline_when_only_premises_fail(factory: Factory) -> None:
 def test_headline_when_nothing_is_decided(run: Run) -> None:
     said = headline(with_claims(run, verdict=run.claims["verdict"].where(run.claims["kind"] == "exact", "undecided")))
     assert "2 undecided (H-SCL never exceeds H-UCL; no SCL below neural collapse)" in said
-    assert "“hard enough H-SCL bounds UCL” is undecided at some hardness." in said
+    assert "“hard enough H-SCL bounds UCL” is undecided at every hardness tested." in said
 
 
 def test_headline_of_a_scenario_that_occurs_once_the_tilt_is_hard(factory: Factory) -> None:
     run = factory(betas=[0.5, 5.0])
     assert set(run.claims[run.claims["kind"] == "scenario"]["verdict"]) == {"does not occur", "occurs"}
-    assert "“hard enough H-SCL bounds UCL” occurs at some hardness, not at all." in headline(run)
+    assert "“hard enough H-SCL bounds UCL” occurs at β = 5, does not occur at β = 0.5." in headline(run)
+
+
+def test_headline_says_where_a_scenario_is_undecided(run: Run) -> None:
+    scenario = run.claims["kind"] == "scenario"
+    verdicts = dict(zip(run.claims.index[scenario], ["does not occur", *["undecided"] * 9], strict=False))
+    said = headline(with_claims(run, verdict=pd.Series(verdicts).reindex(run.claims.index).fillna(run.claims.verdict)))
+    first, *others = [f"{beta:g}" for beta in run.claims["beta"][scenario]]
+    assert f"does not occur at β = {first}, is undecided at β = {', '.join(others)}." in said
+    never = headline(with_claims(run, verdict=run.claims["verdict"].mask(scenario, "does not occur")))
+    assert "“hard enough H-SCL bounds UCL” does not occur at any hardness tested." in never
+
+
+def test_headline_goes_by_q_where_q_decides(factory: Factory) -> None:
+    run = factory(betas=[1.0, 5.0], qs=[1.0, 2.0])
+    scenario = run.claims["kind"] == "scenario"
+    verdicts = run.claims["verdict"].mask(scenario & (run.claims["q"] == 1), "occurs")
+    verdicts = verdicts.mask(scenario & (run.claims["q"] == 2), "does not occur")
+    said = headline(with_claims(run, verdict=verdicts))
+    assert "with Q = 1 occurs at every hardness tested, with Q = 2 does not occur at any hardness tested." in said
+
+
+def test_headline_of_a_theorem_that_is_decided_in_part(run: Run) -> None:
+    decided = all_met(run)
+    rows = decided.claims["claim"] == "hscl_le_hucl"
+    verdicts = decided.claims["verdict"].mask(rows & (decided.claims["beta"] == 2), "undecided")
+    said = headline(with_claims(decided, verdict=verdicts))
+    assert "1 confirmed at some hardnesses and undecided at others (H-SCL never exceeds H-UCL)" in said
+    assert "1 confirmed (no SCL below neural collapse)" in said
 
 
 def test_headline_when_the_computation_is_in_error(run: Run) -> None:
@@ -172,7 +209,7 @@ def test_what_was_not_tested_is_said_once_a_reason_with_the_flag_that_would_help
 def test_what_would_decide_the_undecided_is_named(factory: Factory) -> None:
     run = factory(betas=[5.0, 10.0])
     assert to_decide(run) == [
-        (f"{claim} (β = 10)", "about 4,000 instances") for claim in ("hscl_le_hucl", "hscl_ge_ucl", "scl_ge_collapse")
+        ("hscl_le_hucl (β = 10), hscl_ge_ucl (β = 10), scl_ge_collapse (β = 10)", "about 4,000 instances")
     ]
     assert to_decide(with_claims(run, remedy="")) == []
 

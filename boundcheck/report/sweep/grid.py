@@ -82,7 +82,7 @@ def marks(rows: pd.DataFrame) -> dict[Cell, Mark]:
     """One claim's marks by cell, the gravest over Q."""
     found: dict[Cell, list[Mark]] = {}
     for row in records(rows):
-        found.setdefault(cell_of(row), []).append(mark(row.kind, row.verdict, row.premise_share))
+        found.setdefault(cell_of(row), []).append(mark(row))
     return {cell: gravest(several) for cell, several in found.items()}
 
 

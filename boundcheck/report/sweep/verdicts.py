@@ -18,13 +18,15 @@ from boundcheck.sweep_record import SweepRecord
 
 # Light for what agrees with the theory or says nothing, dark for what contradicts it; the symbols say the same in grey.
 _COLOUR = {
-    "holds": "#a9cde8", "violated": FAILS, "harmless": "#f6cf9d", "undecided": "#d4d4d4", "inapplicable": "#f6f6f6",
+    "holds": "#a9cde8", "violated": FAILS, "harmless": "#f6cf9d", "undecided": "#d4d4d4", "vacuous": "#e3edf4",
+    "inapplicable": "#f6f6f6",
 }  # fmt: skip
 _LINE = 1.2 * PAGE  # for the panels of one line, inches
 _COLUMN, _ROW = 0.26, 0.16  # of a cell, inches
 _WORDS = {
     "holds": "✓ ● holds, occurs, passes", "violated": "✗ violated",
     "harmless": "(✗) ○ violated but nothing contradicted, does not occur", "undecided": "? undecided",
+    "vacuous": "✓ vacuous: could not have come out otherwise",
     "inapplicable": "– inapplicable",
 }  # fmt: skip
 

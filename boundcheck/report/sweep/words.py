@@ -36,8 +36,10 @@ def sweep_headline(record: SweepRecord) -> str:
 _SAID = {
     "fails": "The computation is in error", "contradicted": "Contradicted in some cells",
     "violated": "Violated in some cells, where the premise fails and nothing is contradicted",
-    "undecided": "Undecided in some cells", "holds": "Holds in every cell", "occurs": "Occurs in every cell",
-    "sometimes occurs": "Occurs in some cells", "does not occur": "Occurs in no cell", "vacuous": "Vacuous",
+    "undecided": "Decided in no cell", "sometimes holds": "Holds in some cells, undecided in others",
+    "holds": "Holds in every cell", "occurs": "Occurs in every cell", "sometimes occurs": "Occurs in some cells",
+    "sometimes does not occur": "Does not occur in some cells, undecided in others",
+    "does not occur": "Occurs in no cell", "vacuous": "Vacuous",
 }  # fmt: skip
 
 
