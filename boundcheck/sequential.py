@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from boundcheck.claims import Claim, judge
+from boundcheck.claims import Claim, judge_all
 from boundcheck.claims.evidence import gather
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
@@ -92,8 +92,5 @@ def _undecided(
     evidence = gather(measured, execution, plan)
     counted = [claim for claim in claims if claim.kind != "exact"]
     # Without a p-value nothing was tested: too few effective negatives, which more anchors do not change.
-    return sum(
-        j.verdict == "undecided" and not math.isnan(j.p_value)
-        for claim in counted
-        for j in judge(claim, evidence, confidence)
-    )
+    judgements = judge_all(counted, evidence, confidence)
+    return sum(j.verdict == "undecided" and not math.isnan(j.p_value) for j in judgements)

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from boundcheck.plugins import _import_file
 from boundcheck.runs import CLAIM_COLUMNS
 from boundcheck.spec import Execution, Variant
 from boundcheck.sweep_record import SWEEP_COLUMNS, load_sweep
+from boundcheck.sweeps import cells
 from boundcheck.sweeps.cells import cell_key
 from boundcheck.verification import verify
 from tests.claims.designs import hub_and_rim
@@ -277,3 +280,15 @@ def test_warnings_name_the_cells_they_are_about(encoders):
     some = [item for item in manifest["warnings"] if not item["all"]]
     assert some and all(" at τ = " in where for item in some for where in item["cells"])
     assert [encoder["name"] for encoder in manifest["encoders"]] == ["tight", "noise"]
+
+
+def test_a_kept_cell_counts_by_the_source_of_all_that_a_verification_reads():
+    """What `verify` imports decides its numbers; bounds were left out once, and a kept cell outlived a mended bound."""
+    said = "import sys, boundcheck.verification; print(*(n.split('.')[1] for n in sys.modules if 'boundcheck.' in n))"
+    read = set(subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True).stdout.split())
+    assert {"bounds", "claims", "embeddings", "estimators", "inference", "pairwise", "verification"} <= read
+    left_out = {name.removesuffix(".py") for name in cells._NOT_MADE_BY}
+    assert not read & left_out
+    package = Path(cells.__file__).parents[1]
+    assert all((package / name).exists() for name in cells._NOT_MADE_BY)
+    assert cells.source_digest(but=cells._NOT_MADE_BY) != cells.source_digest(but=(*cells._NOT_MADE_BY, "bounds"))
