@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -204,7 +205,7 @@ def _write_numbers(run: Run, directory: Path) -> None:
     write_manifest(run.manifest, directory)
 
 
-def write_table(frame: pd.DataFrame, path: Path) -> None:
+def write_table(frame: pd.DataFrame, path: Path | StringIO) -> None:
     """Writes a table as CSV, in which a spreadsheet finds nothing to compute; `read_table` reads it as it was."""
     text = [name for name in frame.columns if name in TEXT_COLUMNS]
     frame.assign(**{name: frame[name].map(quoted_cell) for name in text}).to_csv(path, index=False)

@@ -53,7 +53,13 @@ def _displayed(latex: str) -> str:
         before = latex[: command.start()]
         return r"\dfrac" if before.count("{") == before.count("}") else command[0]
 
+    latex = _braced(latex)
     return re.sub(r"\\frac(?![a-zA-Z])", enlarge, latex)
+
+
+def _braced(latex: str) -> str:
+    r"""Fractions of single characters or commands (\frac1C, \frac2\tau) with the braces that mathtext asks for."""
+    return re.sub(r"\\frac(\d)(\d|[a-zA-Z]|\\[a-zA-Z]+)", r"\\frac{\1}{\2}", latex)
 
 
 def _svg_path(path: Path) -> str:

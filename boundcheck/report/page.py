@@ -5,35 +5,34 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Sequence
-from io import BytesIO
-from itertools import pairwise
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from PIL import Image
 
 from boundcheck.report.captions import CAPTIONS
+from boundcheck.report.claim_sections import claim_sections
 from boundcheck.report.facts import computation_facts, data_facts
 from boundcheck.report.figures.hardest_anchors import picture_array
-from boundcheck.report.format import interval, number, p_value, percent
-from boundcheck.report.mathsvg import math_svg
-from boundcheck.report.overview import mark, overview
+from boundcheck.report.format import number
+from boundcheck.report.overview import overview
 from boundcheck.report.tables import assumption_table, is_text, k_epsilon_table, losses_table, population_table
 from boundcheck.report.words import (
-    KIND,
+    TERMS,
     VERDICTS,
-    catalogue_entry,
     hardening_label,
     headline,
+    not_tested,
     q_label,
-    reading_of,
+    self_checks,
+    sentences,
     title,
-    unit,
+    where,
 )
-from boundcheck.runs import Run, records
+from boundcheck.runs import CSV_COLUMNS, Run, records, write_table
 
 
 def write_page(run: Run, directory: Path, figures: Sequence[str]) -> Path:
@@ -51,13 +50,20 @@ def write_page(run: Run, directory: Path, figures: Sequence[str]) -> Path:
     page.write_text(
         template("template.html").render(
             name=_part(run, "data").get("name") or "embeddings",
-            headline=headline(run),
+            said=sentences(run),
+            where=where(run),
             overview=overview(run),
+            ids={title(run, claim): claim for claim in run.claims["claim"].unique()},
             several_q=run.claims["q"].nunique() > 1,
             data_facts=data_facts(run),
             warnings=run.manifest.get("warnings") or [],
-            claims=_claims(run),
+            claims=claim_sections(run, exact=False),
+            checks=claim_sections(run, exact=True),
+            checked=self_checks(run),
+            untested=not_tested(run),
             verdicts=VERDICTS,
+            terms=TERMS,
+            downloads=_downloads(run),
             losses=losses_table(run),
             assumption=assumption_table(run),
             k_epsilon=k_epsilon_table(run),
@@ -107,58 +113,6 @@ def _part(run: Run, key: str) -> dict[str, Any]:
     return run.manifest.get(key) or {}
 
 
-def _claims(run: Run) -> list[dict[str, Any]]:
-    """What the page says of each claim, its rows included."""
-    said = []
-    for claim, rows in run.claims.groupby("claim", sort=False):
-        entry = catalogue_entry(run, str(claim))
-        kind = str(rows["kind"].iloc[0])
-        said.append(
-            {
-                "id": claim,
-                "title": title(run, str(claim)),
-                "statement": math_svg(str(entry["statement"])) if entry.get("statement") else "",
-                "source": entry.get("source") or "",
-                "premise": entry.get("premise") or "",
-                "kind": kind,
-                "kind_means": KIND.get(kind, ""),
-                "unit": unit(run, str(claim)),
-                "rows": _claim_rows(rows),
-            }
-        )
-    return said
-
-
-def _claim_rows(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    """A claim's rows; a reason that several rows in a row share stands only below the last of them."""
-    said = [_claim_row(row) for row in records(rows)]
-    for row, following in pairwise(said):
-        if row["reason"] == following["reason"]:
-            row["reason"] = ""
-    return said
-
-
-def _claim_row(row: Any) -> dict[str, Any]:
-    return {
-        "hardening": hardening_label(row.hardening, row.beta),
-        "q": q_label(row.q),
-        "lhs": number(row.lhs, row.se),
-        "rhs": number(row.rhs, row.se),
-        "gap": ("" if pd.isna(row.reliable) or row.reliable else "~ ") + interval(row.gap, row.ci_low, row.ci_high),
-        "p": p_value(row.p_holm),
-        "share": percent(row.share_holding, row.share_low, row.share_high),
-        "premise": percent(row.premise_share),
-        "mark": mark(row),
-        "reason": _reason(row),
-    }
-
-
-def _reason(row: Any) -> str:
-    """What stands below a row: why the verdict, and what would decide it where there is none."""
-    reason = row.reason or reading_of(row)
-    return f"{reason} To decide it: {row.remedy}." if row.remedy else str(reason)
-
-
 def figure_entry(folder: Path, name: str) -> dict[str, Any]:
     """What the page shows of a figure saved in a folder: the picture itself, its title and caption."""
     svg = (folder / f"{name}.svg").read_text(encoding="utf-8")
@@ -173,6 +127,16 @@ def figure_entry(folder: Path, name: str) -> dict[str, Any]:
         "height": round(height * 1.6),
         "wide": width > height * 2,
     }
+
+
+def _downloads(run: Run) -> list[tuple[str, str]]:
+    """The tables as files within the page: (name, data: address)."""
+    said = []
+    for name in CSV_COLUMNS:
+        text = StringIO()
+        write_table(getattr(run, name), text)
+        said.append((f"{name}.csv", f"data:text/csv;base64,{b64encode(text.getvalue().encode()).decode()}"))
+    return said
 
 
 def _hardest(run: Run) -> list[dict[str, Any]]:

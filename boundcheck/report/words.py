@@ -35,6 +35,19 @@ SYMBOL = {
 }  # fmt: skip
 
 
+TERMS = {
+    "gap": "right side less left side of a claim read as left ≤ right, in nats unless its table says otherwise; zero "
+    "or more where the claim is met",
+    "premise": "what a theorem is proved under; its share is that of the anchors at which it holds",
+    "hardening": "the weight that a tilted loss gives a negative: η = 1 weighs all alike, β the more similar ones more",
+    "Q": "the weight of the negatives against the positive in the loss",
+    "ESS": "effective sample size: of how many equally weighted candidates a tilted mean has the variance",
+    "plug-in": "the loss of the finite data set, before its bias as an estimate of the limit is corrected",
+    "p (Holm)": "p-value of a gap of zero, two-sided, adjusted for all rows that are tested together",
+    "vacuous": "true whatever the encoder, so that it says nothing of it",
+}
+
+
 def hardening_label(hardening: str, beta: float) -> str:
     """How a hardening is written in tables: `β = 5`, `η = 1`, `threshold 0.5`, `power 2`."""
     if hardening == "exp":
@@ -117,18 +130,23 @@ def claim_standing(rows: pd.DataFrame) -> str:
 
 
 def headline(run: Run) -> str:
-    """The result in a few sentences that a newcomer understands: what is wrong with the encoder, or how the theorems
-    stand, the scenarios, and the premise of the main theorem."""
+    """The result in a few sentences, see `sentences`."""
+    return " ".join(sentences(run))
+
+
+def sentences(run: Run) -> list[str]:
+    """The result for a newcomer: what is wrong with the encoder, or how the theorems stand, the scenarios, and the
+    premise of the main theorem."""
     if collapse := run.manifest.get("collapse"):
-        return f"{collapse} Nothing is concluded."
+        return [f"{collapse} Nothing is concluded."]
     standings: dict[str, dict[str, list[str]]] = {}
     for claim, rows in run.claims.groupby("claim", sort=False):
         of_kind = standings.setdefault(rows["kind"].iloc[0], {})
         of_kind.setdefault(claim_standing(rows), []).append(title(run, str(claim)))
     if failing := standings.get("exact", {}).get("fails"):
-        return f"The computation is in error: {'; '.join(failing)}. Nothing else here is to be relied on."
+        return [f"The computation is in error: {'; '.join(failing)}. Nothing else here is to be relied on."]
     said = [_theorems(standings), *_scenarios(run), _assumption_sentence(run)]
-    return " ".join(sentence for sentence in said if sentence)
+    return [sentence for sentence in said if sentence]
 
 
 def where(run: Run) -> str:

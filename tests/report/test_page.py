@@ -1,23 +1,28 @@
 from __future__ import annotations
 
+import json
 import re
 import shutil
+from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
+from importlib import resources
 from pathlib import Path
 
 import pytest
 
+from boundcheck.claims import CLAIMS, Claim
 from boundcheck.errors import FileError
 from boundcheck.report import render, summary_html, write_report
+from boundcheck.report.gap_drawing import Gap, gap_svg
 from boundcheck.report.mathsvg import math_svg
 from boundcheck.report.page import write_page
 from boundcheck.runs import Run, load_run, save_run
-from tests.chromium import load_in_chromium
+from tests.chromium import ask_chromium, load_in_chromium
 
 Factory = Callable[..., Run]
-VOID = {"meta", "link", "img", "br", "path"}
+VOID = {"meta", "link", "img", "br", "path", "line", "rect", "circle"}
 
 
 class Elements(HTMLParser):
@@ -67,7 +72,7 @@ def test_page_is_self_contained_and_accessible(page: Path) -> None:
     html = page.read_text(encoding="utf-8")
     elements = Elements(html)
     links = [value for _, at in elements.found for key, value in at.items() if key in ("src", "href", "srcset")]
-    assert links and all(link is not None and link.startswith("data:") for link in links)
+    assert links and all(link is not None and link.startswith(("data:", "#")) for link in links)
     assert not re.search(r"@import|url\(", html)
     assert elements.all("script") == []
     assert elements.all("html") == [{"lang": "en"}]
@@ -75,6 +80,54 @@ def test_page_is_self_contained_and_accessible(page: Path) -> None:
     assert all(header.get("scope") for header in elements.all("th"))
     ids = [at["id"] for _, at in elements.found if "id" in at]
     assert len(ids) == len(set(ids))
+    within = {link[1:] for link in links if link and link.startswith("#")}
+    assert within <= set(ids) and {"claims", "checks", "download"} <= within
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_axe_finds_nothing_and_nothing_is_wider_than_the_window(page: Path, tmp_path: Path, width: int) -> None:
+    axe = resources.files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+    script = """
+        for (const folded of document.querySelectorAll("details")) folded.open = true;
+        const wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+        axe.run().then(found => { document.body.dataset.said = JSON.stringify({
+            wide, tested: found.passes.length,
+            violations: found.violations.map(v => [v.id, v.nodes.map(n => n.html.slice(0, 120)).slice(0, 3)]) }); });"""
+    said = json.loads(ask_chromium(page, tmp_path, axe + script, width))
+    assert said["violations"] == [] and said["tested"] > 20
+    assert said["wide"] <= 0
+
+
+def test_the_axe_check_sees_what_is_wrong(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.html"
+    bad.write_text('<!DOCTYPE html><html><body><img src="data:,"><div style="width:3000px">wide</div></body></html>')
+    axe = resources.files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+    script = """axe.run().then(found => { document.body.dataset.said = JSON.stringify({
+        wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+        violations: found.violations.map(v => v.id) }); });"""
+    said = json.loads(ask_chromium(bad, tmp_path, axe + script, 390))
+    assert "image-alt" in said["violations"] and said["wide"] > 0
+
+
+def test_tables_within_the_page_are_those_beside_it(page: Path) -> None:
+    for link in Elements(page.read_text(encoding="utf-8")).all("a"):
+        if (name := link.get("download")) is not None:
+            kind, _, data = (link["href"] or "").partition(";base64,")
+            assert kind == "data:text/csv" and b64decode(data) == (page.parent / name).read_bytes()
+
+
+def test_each_tested_claim_has_its_gaps_drawn(run: Run, tmp_path: Path) -> None:
+    html = write_page(run, tmp_path, figures=[]).read_text(encoding="utf-8")
+    of_gaps = [at for at in Elements(html).all("svg") if at.get("class") == "gaps"]
+    assert len(of_gaps) == run.claims["claim"].nunique()
+    assert all("β = 5, Q = 1: " in (at["aria-label"] or "") for at in of_gaps)
+    one = Gap("a", 1.0, 0.5, 1.5, True, "holds", "one")
+    drawn = gap_svg([one, Gap("b", -1.0, -2.0, 0.0, False, "undecided", "<b>")], "nats")
+    assert drawn.count("<circle") == 2 and 'fill="var(--paper)"' in drawn and "&lt;b&gt;" in drawn
+    (zero,) = re.findall(r'class="zero" x1="([\d.]+)"', drawn)
+    first, second = (float(at) for at in re.findall(r'cx="([\d.]+)"', drawn))
+    assert second < float(zero) < first and first - float(zero) == pytest.approx(float(zero) - second, abs=0.2)
+    assert gap_svg([one], "nats") == ""
 
 
 def test_every_shape_renders_without_nan(any_run: Run, tmp_path: Path) -> None:
@@ -156,6 +209,11 @@ def test_statements_become_drawings(latex: str) -> None:
     (drawing,) = Elements(svg).all("svg")
     assert drawing["aria-label"] == latex
     assert 'fill="currentColor"' in svg
+
+
+@pytest.mark.parametrize("claim", CLAIMS.values(), ids=lambda claim: claim.id)
+def test_the_statement_of_every_claim_is_drawn(claim: Claim) -> None:
+    assert math_svg(claim.statement).startswith("<svg")
 
 
 def test_a_statement_that_cannot_be_drawn_stays_text() -> None:

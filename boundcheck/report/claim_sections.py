@@ -1,0 +1,80 @@
+"""What the page says of claims: a section for each that was tested, with its gaps drawn and in numbers."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import pandas as pd
+
+from boundcheck.report.format import interval, number, p_value, percent
+from boundcheck.report.gap_drawing import Gap, gap_svg
+from boundcheck.report.mathsvg import math_svg
+from boundcheck.report.overview import mark
+from boundcheck.report.words import KIND, catalogue_entry, hardening_label, q_label, reading_of, title, unit
+from boundcheck.runs import Run, records
+
+
+def claim_sections(run: Run, exact: bool) -> list[dict[str, Any]]:
+    """The claims that were tested: the exact ones, which check the computation, or all others."""
+    tested = run.claims[(run.claims["kind"] == "exact") == exact]
+    tested = tested[tested["verdict"] != "inapplicable"]
+    return [_section(run, str(claim), rows) for claim, rows in tested.groupby("claim", sort=False)]
+
+
+def _section(run: Run, claim: str, rows: pd.DataFrame) -> dict[str, Any]:
+    entry = catalogue_entry(run, claim)
+    kind = str(rows["kind"].iloc[0])
+    return {
+        "id": claim,
+        "title": title(run, claim),
+        "statement": math_svg(str(entry["statement"])) if entry.get("statement") else "",
+        "source": entry.get("source") or "",
+        "premise": entry.get("premise") or "",
+        "kind": kind,
+        "kind_means": KIND.get(kind, ""),
+        "unit": unit(run, claim),
+        "drawing": gap_svg([_gap(row) for row in records(rows)], unit(run, claim)),
+        "rows": _rows(rows),
+    }
+
+
+def _rows(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """A claim's rows; a reason that several rows in a row share stands only below the last of them."""
+    said = [_row(row) for row in records(rows)]
+    for row, following in pairwise(said):
+        if row["reason"] == following["reason"]:
+            row["reason"] = ""
+    return said
+
+
+def _row(row: Any) -> dict[str, Any]:
+    return {
+        "hardening": hardening_label(row.hardening, row.beta),
+        "q": q_label(row.q),
+        "lhs": number(row.lhs, row.se),
+        "rhs": number(row.rhs, row.se),
+        "gap": ("" if _reliable(row) else "~ ") + interval(row.gap, row.ci_low, row.ci_high),
+        "p": p_value(row.p_holm),
+        "share": percent(row.share_holding, row.share_low, row.share_high),
+        "premise": percent(row.premise_share),
+        "mark": mark(row),
+        "reason": _reason(row),
+    }
+
+
+def _gap(row: Any) -> Gap:
+    q = "" if pd.isna(row.q) else f", Q = {q_label(row.q)}"
+    label = hardening_label(row.hardening, row.beta)
+    words = f"{label}{q}: {interval(row.gap, row.ci_low, row.ci_high)}, {row.verdict}"
+    return Gap(label, row.gap, row.ci_low, row.ci_high, _reliable(row), mark(row).style, words)
+
+
+def _reliable(row: Any) -> bool:
+    return bool(pd.isna(row.reliable) or row.reliable)
+
+
+def _reason(row: Any) -> str:
+    """What stands below a row: why the verdict, and what would decide it where there is none."""
+    reason = row.reason or reading_of(row)
+    return f"{reason} To decide it: {row.remedy}." if row.remedy else str(reason)
