@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from boundcheck import plot as plot
     from boundcheck import pools as pools
     from boundcheck.bounds import references as references
     from boundcheck.bounds import translate as translate
@@ -98,7 +99,7 @@ _HOME = {
     "verify": "verification",
 }
 
-_MODULES = ("pools",)
+_MODULES = ("plot", "pools")
 
 __all__ = [*_HOME, *_MODULES, "__version__"]
 

@@ -12,7 +12,6 @@ import pandas as pd
 
 from boundcheck.claims import Claim, choose_claims, judge_all
 from boundcheck.claims.evidence import gather
-from boundcheck.claims.verdicts import gravest, is_unmet
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.embeddings.duplicates import near_duplicates
 from boundcheck.errors import InputError, unknown_name
@@ -41,6 +40,7 @@ from boundcheck.pairwise.plan import PairPlan, Tally
 from boundcheck.runs import HARDEST_COLUMNS, Run, save_run
 from boundcheck.sequential import until_decided as sample_until_decided
 from boundcheck.spec import Execution, Options, Variant, one_of, understood
+from boundcheck.verdicts import gravest, is_unmet
 
 if TYPE_CHECKING:
     from boundcheck.data import ImageSet
@@ -53,7 +53,7 @@ FAIL_ON = ("violated", "undecided", "never")
 class ClaimResult:
     """One claim's verdicts; rows of `frame` are hardenings and Q, with the columns of claims.csv.
 
-    `verdict` is the gravest of the rows', see `claims.verdicts`.
+    `verdict` is the gravest of the rows', see `boundcheck.verdicts`.
     """
 
     id: str

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 import boundcheck as bc
 from boundcheck.claims import CLAIMS, Evidence, Finding
-from boundcheck.claims.verdicts import gravest, is_met, is_unmet
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
 from boundcheck.inference.multiplicity import holm
 from boundcheck.runs import ASSUMPTION_COLUMNS, CLAIM_COLUMNS, HARDEST_COLUMNS, LOSS_COLUMNS, load_run, save_run
+from boundcheck.verdicts import gravest, is_met, is_unmet
 from tests.claims.designs import FAMILIES, clusters, hub_and_rim
 from tests.oracles.closed_forms import collapsed
 from tests.strategies import embedding_sets

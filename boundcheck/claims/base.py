@@ -15,13 +15,13 @@ import torch
 from torch import Tensor
 
 from boundcheck.claims import statistics
-from boundcheck.claims.verdicts import Kind
 from boundcheck.errors import unknown_name
 from boundcheck.estimators.finite import FiniteLosses
 from boundcheck.estimators.records import LossTable, share_of
 from boundcheck.hardening import CONSTANT, Constant, Exponential, Hardening
 from boundcheck.inference.intervals import Estimate, Share
 from boundcheck.losses import LOSSES, Loss, LossKey
+from boundcheck.verdicts import Kind
 
 
 @dataclass(frozen=True)

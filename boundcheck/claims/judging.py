@@ -16,11 +16,11 @@ import torch
 
 from boundcheck.claims.base import Claim, Evidence, Finding, without_uncertainty
 from boundcheck.claims.remedies import to_decide
-from boundcheck.claims.verdicts import MET, UNMET, Verdict
 from boundcheck.errors import InputError
 from boundcheck.estimators.records import LossNotComputed, LossTable
 from boundcheck.inference.multiplicity import holm, two_sided
 from boundcheck.pairwise.cumulants import TOLERANCE
+from boundcheck.verdicts import MET, UNMET, Verdict
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Judgement:
     Attributes:
         claim: the statement.
         finding: None where the claim does not apply.
-        verdict: see `claims.verdicts`.
+        verdict: see `boundcheck.verdicts`.
         reason: what the verdict rests on, or why there is none.
         p_value: one-sided, of a gap below zero: small where the inequality is met, near one where it is not; NaN where
             nothing was tested.

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from boundcheck.claims import Claim, Evidence, Finding, Judgement, judge
-from boundcheck.claims.verdicts import is_unmet
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
 from boundcheck.falsification.evidence import dense_evidence
 from boundcheck.spec import Variant
+from boundcheck.verdicts import is_unmet
 
 PREMISES = ("free", "hold", "fail")
 

@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from boundcheck.claims.verdicts import GRAVEST_FIRST, is_met, is_unmet
 from boundcheck.report.words import SYMBOL, contradicts, hardening_label, reading_of, title
 from boundcheck.runs import Run, records
+from boundcheck.verdicts import GRAVEST_FIRST, is_met, is_unmet
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""One look for every figure: seaborn's paper style, colours safe for colour-blind readers, column widths in inches."""
+"""One look for every figure of a report: seaborn's paper style, colours safe for the colour-blind, widths in inches."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import matplotlib as mpl
 
 COLUMN, PAGE = 3.4, 6.8  # inches: one column and the full width of a two-column paper
 
-# Hue says which pool (orange: all negatives, blue: other classes), depth and dash say whether it is tilted.
-LOSS_COLOUR = {"ucl": "#e69f00", "hucl": "#b35900", "scl": "#56b4e9", "hscl": "#0064a4"}
-LOSS_DASH = {"ucl": "--", "hucl": "-", "scl": "--", "hscl": "-"}
-LOSS_MARKER = {"ucl": "o", "hucl": "s", "scl": "o", "hscl": "D"}
+# Hue says which pool (orange: all negatives, blue: other classes), depth and dash say whether it is tilted. The four
+# are as far apart in lightness as in hue, so that they differ in grey and under each kind of colour blindness.
+LOSS_COLOUR = {"ucl": "#efb118", "hucl": "#a84f00", "scl": "#4a98d6", "hscl": "#003f73"}
+LOSS_DASH = {"ucl": "--", "hucl": "-", "scl": ":", "hscl": "-"}
+LOSS_MARKER = {"ucl": "o", "hucl": "s", "scl": "^", "hscl": "D"}
 LOSS_NAME = {"ucl": "UCL", "hucl": "H-UCL", "scl": "SCL", "hscl": "H-SCL"}
 
 HOLDS, FAILS, NEUTRAL = "#0064a4", "#d55e00", "#4d4d4d"

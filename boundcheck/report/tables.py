@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,15 +10,10 @@ from typing import Any
 import pandas as pd
 
 from boundcheck.report.format import MISSING, interval, number, p_value, percent, plain
+from boundcheck.report.latex import escaped
 from boundcheck.report.style import LOSS_NAME
 from boundcheck.report.words import hardening_label, q_label, reading_of, unit
 from boundcheck.runs import Run, records
-
-_TEX_CHARACTERS = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$", "–": "--", "∞": r"$\infty$",
-    "β": r"$\beta$", "η": r"$\eta$", "≥": r"$\ge$", "≤": r"$\le$",
-}  # fmt: skip
 
 
 def losses_table(run: Run) -> pd.DataFrame:
@@ -134,10 +128,10 @@ def write_tables(run: Run, directory: Path) -> None:
 
 def to_tex(table: pd.DataFrame, notes: Sequence[str] = ()) -> str:
     r"""A LaTeX tabular with booktabs rules, notes below; the document needs \usepackage{booktabs}."""
-    lines = [" & ".join(map(_tex, row)) + r" \\" for row in [table.columns, *table.to_numpy()]]
+    lines = [" & ".join(map(escaped, row)) + r" \\" for row in [table.columns, *table.to_numpy()]]
     columns = "".join(_alignment(name) for name in table.columns)
     body = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", lines[0], r"\midrule", *lines[1:]]
-    below = [rf"\par\smallskip{{\footnotesize {_tex(note)}}}" for note in notes]
+    below = [rf"\par\smallskip{{\footnotesize {escaped(note)}}}" for note in notes]
     return "\n".join([*body, r"\bottomrule", r"\end{tabular}", *below]) + "\n"
 
 
@@ -156,12 +150,6 @@ def is_text(column: str) -> bool:
 
 def _alignment(column: str) -> str:
     return "l" if is_text(column) else "r"
-
-
-def _tex(cell: str) -> str:
-    """A cell with LaTeX's own characters escaped and minus signs in math."""
-    escaped = "".join(_TEX_CHARACTERS.get(character, character) for character in cell)
-    return re.sub(r"(?<![\w-])-(?=\d|\$)", "$-$", escaped)
 
 
 def _labels(rows: pd.DataFrame) -> list[str]:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from boundcheck.claims.verdicts import gravest
 from boundcheck.report.format import percent
 from boundcheck.runs import Run, records
+from boundcheck.verdicts import gravest
 
 KIND = {
     "exact": "true on every finite data set: a check of the computation",

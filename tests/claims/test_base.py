@@ -12,11 +12,11 @@ import torch
 
 import boundcheck as bc
 from boundcheck.claims import CLAIMS, Claim, Evidence, Finding, Judgement, choose_claims, judge
-from boundcheck.claims.verdicts import MET, UNMET, Kind
 from boundcheck.errors import InputError
 from boundcheck.hardening import CONSTANT, Exponential
 from boundcheck.inference.intervals import Estimate
 from boundcheck.pairwise.cumulants import TOLERANCE
+from boundcheck.verdicts import MET, UNMET, Kind
 from tests.claims.designs import clusters, evidence_of, judged
 
 KINDS = ("exact", "theorem", "conjecture", "scenario")

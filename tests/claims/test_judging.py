@@ -15,11 +15,11 @@ from scipy.stats import norm
 
 import boundcheck as bc
 from boundcheck.claims import CLAIMS, Claim, Evidence, Finding, Judgement, judge, judge_all
-from boundcheck.claims.verdicts import GRAVEST_FIRST, MET, UNMET, gravest, is_met, is_unmet
 from boundcheck.frames import claims_frame
 from boundcheck.hardening import CONSTANT, Exponential
 from boundcheck.inference.intervals import Estimate, Share
 from boundcheck.pairwise.cumulants import TOLERANCE
+from boundcheck.verdicts import GRAVEST_FIRST, MET, UNMET, gravest, is_met, is_unmet
 from tests.claims.designs import clusters, evidence_of
 
 SOFT, HARD = Exponential(1.0), Exponential(60.0)

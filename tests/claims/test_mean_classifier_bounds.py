@@ -12,8 +12,8 @@ from scipy.special import logsumexp
 
 from boundcheck.claims import CLAIMS, Evidence
 from boundcheck.claims.contrastive_bounds import KS, collision_loss, log_coverage, log_no_collision
-from boundcheck.claims.verdicts import MET, UNMET, is_unmet
 from boundcheck.embeddings import EmbeddingSet
+from boundcheck.verdicts import MET, UNMET, is_unmet
 from tests.claims.designs import clusters, evidence_of, judged
 from tests.oracles.closed_forms import collapsed
 

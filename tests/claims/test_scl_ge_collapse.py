@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from boundcheck.claims.scl_ge_collapse import collapse_loss
-from boundcheck.claims.verdicts import is_unmet
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.pools import DIFF
+from boundcheck.verdicts import is_unmet
 from tests.claims.designs import FAMILIES, clusters, evidence_of, judged, verdicts, with_loss
 from tests.oracles.closed_forms import collapsed, collapsed_loss
 

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from boundcheck.claims.verdicts import MET, UNMET, Kind
 from boundcheck.report import write_report
 from boundcheck.runs import (
     ASSUMPTION_COLUMNS,
@@ -24,6 +23,7 @@ from boundcheck.runs import (
     hardening_key,
     save_run,
 )
+from boundcheck.verdicts import MET, UNMET, Kind
 
 DOUBTFUL = 10.0  # from this beta on nothing is to be relied on
 CLASSES = ("T-shirt/top", "Trouser", "Pull_over & co", "Dress")

@@ -125,7 +125,7 @@ def test_margin_of_collapsed_classes(factory: Factory) -> None:
 def test_beta_star_says_how_many_have_none(run: Run) -> None:
     figure, data = drawn(run, "beta_star")
     none = int(run.anchors["beta_star"].isna().sum())
-    assert f"({none})" in figure.get_suptitle()
+    assert f"({none})" in main_axes(figure).get_title()
     assert data["anchors"].sum() == len(run.anchors) - none
 
 
@@ -133,7 +133,7 @@ def test_beta_star_when_no_anchor_has_one(factory: Factory) -> None:
     run = factory()
     none = Run(run.losses, run.claims, run.assumption, run.anchors.assign(beta_star=np.nan), run.hardest, run.manifest)
     figure, data = drawn(none, "beta_star")
-    assert "100 %" in figure.get_suptitle()
+    assert "100 %" in main_axes(figure).get_title()
     assert data["anchors"].sum() == 0
 
 

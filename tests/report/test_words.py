@@ -7,7 +7,6 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from boundcheck.claims.verdicts import MET
 from boundcheck.report.overview import overview
 from boundcheck.report.words import (
     claim_standing,
@@ -20,6 +19,7 @@ from boundcheck.report.words import (
     to_decide,
 )
 from boundcheck.runs import Run
+from boundcheck.verdicts import MET
 from tests.report.conftest import CATALOGUE
 
 Factory = Callable[..., Run]

@@ -24,7 +24,6 @@ import torch
 
 import boundcheck as bc
 from boundcheck.claims import CLAIMS, Evidence, judge
-from boundcheck.claims.verdicts import is_unmet
 from boundcheck.estimators import LossTable, Population, parse_population
 from boundcheck.estimators.closed import closed
 from boundcheck.estimators.vmf import VmfMixture, simplex
@@ -32,6 +31,7 @@ from boundcheck.hardening import CONSTANT, Exponential
 from boundcheck.losses import HSCL, HUCL, SCL, UCL, LossKey
 from boundcheck.manifest import hardware
 from boundcheck.spec import Variant
+from boundcheck.verdicts import is_unmet
 
 TEMPERATURE, BETAS, SEED, CONFIDENCE = 0.5, (1.0, 5.0, 10.0), 20220904, 0.95
 SIZES = (400, 1000, 2000)

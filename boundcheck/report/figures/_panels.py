@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from boundcheck.report.figures._axis import HardnessAxis
+from boundcheck.report.figures._hollow import draw_marks, is_reliable
 from boundcheck.report.style import COLUMN, PAGE
 from boundcheck.report.words import q_label
 
@@ -28,9 +29,11 @@ def loss_at(rows: pd.DataFrame, loss: str) -> pd.DataFrame:
 
 
 def draw_curve(
-    ax: Axes, axis: HardnessAxis, rows: pd.DataFrame, column: str, band: tuple[str, str], **style: Any
+    ax: Axes, axis: HardnessAxis, rows: pd.DataFrame, column: str, band: tuple[str, str], skip: int = 0, **style: Any
 ) -> None:
     """One quantity over hardness: a curve with a band on the scale, points with intervals beside it.
+
+    Marks of rows that are not to be relied on are hollow.
 
     Args:
         ax: Where.
@@ -38,18 +41,21 @@ def draw_curve(
         rows: One row per hardening.
         column: The quantity.
         band: Columns of the interval's ends.
+        skip: Points at the start of the curve that have no mark.
         style: Colour, marker, linestyle and label.
     """
     on_scale = axis.on_scale(rows)
     line, aside = rows[on_scale].sort_values("beta", na_position="first"), rows[~on_scale]
     if len(line) == 1:
         line, aside = line.head(0), rows
-    x = axis.positions(line)
-    ax.plot(x, line[column], **style)
-    ax.fill_between(x, line[band[0]], line[band[1]], color=style["color"], alpha=0.2, linewidth=0)
+    ax.plot(axis.positions(line), line[column], markevery=slice(skip, None), **style)
+    ax.fill_between(axis.positions(line), line[band[0]], line[band[1]], color=style["color"], alpha=0.2, linewidth=0)
     half_widths = [aside[column] - aside[band[0]], aside[band[1]] - aside[column]]
-    points: dict[str, Any] = {"color": style["color"], "marker": style["marker"], "linestyle": "", "capsize": 2}
-    ax.errorbar(axis.positions(aside), aside[column], yerr=half_widths, **points)
+    bars: dict[str, Any] = {"color": style["color"], "linestyle": "", "capsize": 2}
+    ax.errorbar(axis.positions(aside), aside[column], yerr=half_widths, **bars)
+    mark = {"color": style["color"], "marker": style["marker"]}
+    for part in (line.iloc[skip:], aside):
+        draw_marks(ax, axis.positions(part), part[column].tolist(), is_reliable(part), **mark)
 
 
 def q_panels(rows: pd.DataFrame) -> tuple[Figure, list[Axes]]:

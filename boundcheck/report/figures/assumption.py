@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from boundcheck.report.figures._axis import HardnessAxis
+from boundcheck.report.figures._hollow import legend_entries
 from boundcheck.report.figures._panels import draw_curve
 from boundcheck.report.style import COLUMN, FAILS, HOLDS, paper
 from boundcheck.runs import Run, records
@@ -30,18 +31,28 @@ def draw_assumption(run: Run) -> tuple[Figure, pd.DataFrame] | None:
         return None
     figure = Figure(figsize=(COLUMN, 2.6), layout="constrained")
     ax = figure.subplots()
+    assumption_on(ax, rows)
+    handles, labels = legend_entries([ax])
+    if handles:
+        figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+    return figure, rows
+
+
+def assumption_on(ax: Axes, rows: pd.DataFrame) -> None:
+    """The share against hardness, without a legend.
+
+    Args:
+        ax: Where.
+        rows: Of assumption.csv, with a share.
+    """
     axis = HardnessAxis.of(rows)
     axis.draw(ax)
     draw_curve(ax, axis, rows, "share_holding", ("share_low", "share_high"), color=HOLDS, marker="o", linestyle="-")
     _mark_ends(ax, axis, rows)
-    ax.set_ylabel("anchors satisfying\nAssumption 1")
-    ax.yaxis.set_major_formatter(lambda share, _: f"{100 * share:g} %")
+    ax.set_ylabel("anchors satisfying\nAssumption 1 (%)")
+    ax.yaxis.set_major_formatter(lambda share, _: f"{100 * share:g}")
     ax.margins(y=0.1)
     ax.set_ylim(top=min(ax.get_ylim()[1], 1.0 + 0.03 * (1.0 - ax.get_ylim()[0])))
-    handles, labels = ax.get_legend_handles_labels()
-    if handles:
-        figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
-    return figure, rows
 
 
 def _mark_ends(ax: Axes, axis: HardnessAxis, rows: pd.DataFrame) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from boundcheck.report.format import percent
@@ -21,13 +22,25 @@ def draw_beta_star(run: Run) -> tuple[Figure, pd.DataFrame] | None:
     Args:
         run: The run.
     """
-    found = run.anchors["beta_star"].dropna().to_numpy(float)
     if len(run.anchors) == 0:
         return None
+    figure = Figure(figsize=(COLUMN, 2.3), layout="constrained")
+    return figure, beta_star_on(figure.subplots(), run.anchors)
+
+
+def beta_star_on(ax: Axes, anchors: pd.DataFrame) -> pd.DataFrame:
+    """The histogram; its title says how many anchors have no critical hardness.
+
+    Args:
+        ax: Where.
+        anchors: Of anchors.parquet.
+
+    Returns:
+        The bins.
+    """
+    found = anchors["beta_star"].dropna().to_numpy(float)
     edges = np.linspace(0, np.sqrt(found.max(initial=0)) or 1, _BINS + 1) ** 2
     counts, _ = np.histogram(found, edges)
-    figure = Figure(figsize=(COLUMN, 2.3), layout="constrained")
-    ax = figure.subplots()
     roots = np.sqrt(edges)
     ax.bar(roots[:-1], counts, np.diff(roots), align="edge", color=HOLDS, linewidth=0)
     ticks = np.array([0.0, *_legible(edges[-1])])
@@ -36,14 +49,10 @@ def draw_beta_star(run: Run) -> tuple[Figure, pd.DataFrame] | None:
     ax.grid(False, axis="x")
     ax.set_xlabel("critical hardness β* (square-root scale)")
     ax.set_ylabel("anchors")
-    _say_what_is_missing(figure, run, len(found))
-    return figure, pd.DataFrame({"low": edges[:-1], "high": edges[1:], "anchors": counts})
-
-
-def _say_what_is_missing(figure: Figure, run: Run, found: int) -> None:
-    none = len(run.anchors) - found
-    said = f"no β* exists for {percent(none / len(run.anchors))} ({none:,}) of {len(run.anchors):,} anchors"
-    figure.suptitle(said, fontsize=7, color=NEUTRAL)
+    none = len(anchors) - len(found)
+    said = f"no β* exists for {percent(none / len(anchors))} ({none:,}) of {len(anchors):,} anchors"
+    ax.set_title(said, fontsize="small", color=NEUTRAL)
+    return pd.DataFrame({"low": edges[:-1], "high": edges[1:], "anchors": counts})
 
 
 def _legible(high: float) -> np.ndarray:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from boundcheck.report.style import COLUMN, NEUTRAL, paper
 from boundcheck.runs import Run
 
 _UPPER = {
-    "arora_upper": ("Arora 2019", "#cc79a7", "^"),
-    "nozawa_sato_upper": ("Nozawa, Sato 2021", "#009e73", "s"),
-    "ash_upper": ("Ash 2022", "#e69f00", "v"),
-    "bao_upper": ("Bao 2022, upper", "#0064a4", "o"),
+    "arora_upper": ("Arora 2019", "#d6629f", "^"),
+    "nozawa_sato_upper": ("Nozawa, Sato 2021", "#2a7f4f", "s"),
+    "ash_upper": ("Ash 2022", "#f5cf66", "v"),
+    "bao_upper": ("Bao 2022, upper", "#003f73", "o"),
 }
-_LOWER = {"bao_lower": ("Bao 2022, lower", "#56b4e9", "o")}
+_LOWER = {"bao_lower": ("Bao 2022, lower", "#7cb9ea", "D")}
+BOUNDS = _UPPER | _LOWER
 _HIGHEST = 100.0  # nats: above, a bound says nothing
 
 
@@ -25,21 +27,37 @@ def draw_bounds(run: Run) -> tuple[Figure, pd.DataFrame] | None:
     Args:
         run: The run.
     """
-    claims = run.claims[run.claims["claim"].isin([*_UPPER, *_LOWER])].dropna(subset=["lhs", "rhs"])
-    if claims.empty:
+    data = bounds_data(run.claims)
+    if data.empty:
         return None
-    upper = claims["claim"].isin(list(_UPPER))
-    data = pd.DataFrame(
+    figure = Figure(figsize=(COLUMN, 2.9), layout="constrained")
+    bounds_on(figure.subplots(), data)
+    figure.legend(loc="outside upper center", ncols=2)
+    return figure, data
+
+
+def bounds_data(claims: pd.DataFrame) -> pd.DataFrame:
+    """Of claims.csv, what is drawn: bound, k, its value, and the mean classifier's loss, nats."""
+    rows = claims[claims["claim"].isin(list(BOUNDS))].dropna(subset=["lhs", "rhs"])
+    upper = rows["claim"].isin(list(_UPPER))
+    return pd.DataFrame(
         {
-            "bound": claims["claim"],
-            "k": claims["q"],
-            "value": claims["rhs"].where(upper, claims["lhs"]),
-            "mean_classifier": claims["lhs"].where(upper, claims["rhs"]),
+            "bound": rows["claim"],
+            "k": rows["q"],
+            "value": rows["rhs"].where(upper, rows["lhs"]),
+            "mean_classifier": rows["lhs"].where(upper, rows["rhs"]),
         }
     )
-    figure = Figure(figsize=(COLUMN, 2.9), layout="constrained")
-    ax = figure.subplots()
-    for claim, (name, colour, marker) in (_UPPER | _LOWER).items():
+
+
+def bounds_on(ax: Axes, data: pd.DataFrame) -> None:
+    """The bounds over K and the loss between them, without a legend.
+
+    Args:
+        ax: Where.
+        data: See `bounds_data`.
+    """
+    for claim, (name, colour, marker) in BOUNDS.items():
         rows = data[(data["bound"] == claim) & (data["value"] <= _HIGHEST)]
         if len(rows):
             ax.plot(rows["k"], rows["value"], color=colour, marker=marker, label=name)
@@ -49,5 +67,3 @@ def draw_bounds(run: Run) -> tuple[Figure, pd.DataFrame] | None:
     ax.margins(y=0.1)
     ax.set_xlabel("negatives K")
     ax.set_ylabel("cross-entropy (nats)")
-    figure.legend(loc="outside upper center", ncols=2)
-    return figure, data

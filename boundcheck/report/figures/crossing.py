@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from boundcheck.report.figures._axis import HardnessAxis
+from boundcheck.report.figures._hollow import legend_entries
 from boundcheck.report.figures._panels import limit_rows, loss_at, q_panels
 from boundcheck.report.figures.losses import draw_hard, draw_plain
 from boundcheck.report.style import NEUTRAL, paper
@@ -30,15 +31,31 @@ def draw_crossing(run: Run) -> tuple[Figure, pd.DataFrame] | None:
     figure, panels = q_panels(rows)
     axis = HardnessAxis.of(rows)
     for ax, (q, at_q) in zip(panels, rows.groupby("q", sort=False), strict=True):
-        axis.draw(ax)
-        draw_plain(ax, at_q, "ucl")
-        draw_hard(ax, axis, at_q, "hscl")
-        ax.margins(y=0.12)
-        _mark_crossing(ax, axis, run.manifest.get("crossing", []), float(str(q)))
-    handles, labels = panels[0].get_legend_handles_labels()
+        crossing_on(ax, axis, at_q, run.manifest.get("crossing", []), float(str(q)))
+    handles, labels = legend_entries(panels)
     figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
     crossings = {float(item["q"]): item["beta"] for item in run.manifest.get("crossing", [])}
     return figure, rows.assign(crossing_beta=rows["q"].map(crossings).astype(float))
+
+
+def crossing_on(
+    ax: Axes, axis: HardnessAxis, rows: pd.DataFrame, crossing: Sequence[Mapping[str, Any]], q: float
+) -> None:
+    """H-SCL and UCL of one Q and where they cross, without a legend.
+
+    Args:
+        ax: Where.
+        axis: The axis that holds the rows.
+        rows: Of losses.csv, of one Q.
+        crossing: Of the manifest.
+        q: The Q.
+    """
+    axis.draw(ax)
+    draw_plain(ax, axis, rows, "ucl")
+    draw_hard(ax, axis, rows, "hscl", mark_start=True)
+    ax.margins(y=0.12)
+    ax.set_ylabel("loss (nats)")
+    _mark_crossing(ax, axis, crossing, q)
 
 
 def _mark_crossing(ax: Axes, axis: HardnessAxis, crossing: Sequence[Mapping[str, Any]], q: float) -> None:
@@ -58,7 +75,7 @@ def _mark_crossing(ax: Axes, axis: HardnessAxis, crossing: Sequence[Mapping[str,
         right = x < 0.6
         ax.annotate(
             said, (x, 0.02), xycoords=("data", "axes fraction"), xytext=(3 if right else -3, 0),
-            textcoords="offset points", ha="left" if right else "right", va="bottom", fontsize=7, color=NEUTRAL,
+            textcoords="offset points", ha="left" if right else "right", va="bottom", fontsize="small", color=NEUTRAL,
         )  # fmt: skip
         return
-    ax.set_title(f"{ax.get_title()}  {said}".strip(), fontsize=7, color=NEUTRAL)
+    ax.set_title(f"{ax.get_title()}  {said}".strip(), fontsize="small", color=NEUTRAL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from boundcheck.report.style import LOSS_COLOUR, LOSS_NAME, PAGE, paper
@@ -12,6 +13,7 @@ from boundcheck.report.words import hardening_label, q_label
 from boundcheck.runs import Run, records
 
 _POOLS = (("ucl", "hucl"), ("scl", "hscl"))
+_MARKERS = "os^Dv<>pPhX*"
 _LEAST = 5e-6  # nats: below, a gap is the quadrature's error
 
 
@@ -30,31 +32,44 @@ def draw_finite_k(run: Run) -> tuple[Figure, pd.DataFrame] | None:
     panels = figure.subplots(len(qs), 2, sharex=True, sharey=True, squeeze=False)
     for line, q in zip(panels, qs, strict=True):
         for ax, losses in zip(line, _POOLS, strict=True):
-            _draw_pool(ax, rows[(rows["q"] == q) & rows["loss"].isin(losses)], losses[1])
+            finite_k_on(ax, rows[(rows["q"] == q) & rows["loss"].isin(losses)], losses[1])
+            ax.legend(loc="upper left", bbox_to_anchor=(0.0, -0.28), ncols=2)  # below: it would hide points
             if len(qs) > 1:
                 ax.set_title(f"Q = {q_label(q)}")
-        line[0].set_ylabel("limit − loss (nats)")
-    for ax in panels[-1]:
-        ax.set_xlabel("negatives k")
+        line[1].set_ylabel("")
+    for ax in panels[:-1].flat:
+        ax.set_xlabel("")
     return figure, rows
 
 
-def _draw_pool(ax: Axes, rows: pd.DataFrame, hard: str) -> None:
-    """A curve for every hardening of one pool, from light to dark."""
-    import seaborn as sns  # half a second to import
+def finite_k_on(ax: Axes, rows: pd.DataFrame, hard: str) -> None:
+    """A curve for every hardening of one pool and one Q, from light to dark, each with a mark of its own; no legend.
 
+    Args:
+        ax: Where.
+        rows: Of finite_k.csv: the plain and the hard loss of the pool.
+        hard: The hard loss, whose colour they take.
+    """
     curves = list(rows.groupby(["hardening", "beta"], sort=False, dropna=False))
-    palette = sns.light_palette(LOSS_COLOUR[hard], len(curves) + 2)[2:]
-    for ((hardening, _), curve), colour in zip(curves, palette, strict=True):
+    for i, ((hardening, _), curve) in enumerate(curves):
+        depth = (i + 1) / len(curves)
+        colour, marker = _lighter(LOSS_COLOUR[hard], depth), _MARKERS[i % len(_MARKERS)]
         name = LOSS_NAME[curve["loss"].iloc[0]]
         limit = (curve["plugin"] + curve["gap_plugin"]).iloc[0]
         label = name if hardening == "constant" else f"{name}, {hardening_label(str(hardening), curve['beta'].iloc[0])}"
         seen = curve[curve["gap_plugin"] > _LEAST]
-        ax.loglog(seen["k"], seen["gap_plugin"], "o", color=colour, label=label)
+        ax.loglog(seen["k"], seen["gap_plugin"], marker, color=colour, label=label)
         batch = curve.assign(minibatch=limit - curve["minibatch"])
         batch = batch[batch["minibatch"] > np.maximum(_LEAST, 2 * batch["minibatch_se"])]
         ax.loglog(batch["k"], batch["minibatch"], "x", color=colour)
         k = np.geomspace(curve["k"].min(), curve["k"].max(), 50)
         predicted = float(next(records(curve)).gap_predicted) * float(curve["k"].iloc[0]) / k
         ax.loglog(k[predicted > _LEAST], predicted[predicted > _LEAST], "--", color=colour, linewidth=0.8)
-    ax.legend(loc="lower left")
+    ax.set_xlabel("negatives k")
+    ax.set_ylabel("limit − loss (nats)")
+
+
+def _lighter(colour: str, depth: float) -> tuple[float, float, float]:
+    """A colour mixed with white; depth 1 is the colour itself, 0 a light tint of it."""
+    red, green, blue = (1 - (0.35 + 0.65 * depth) * (1 - part) for part in to_rgb(colour))
+    return red, green, blue

@@ -28,11 +28,28 @@ def draw_hardest_anchors(run: Run) -> tuple[Figure, pd.DataFrame] | None:
     if run.pictures is None or run.hardest.empty:
         return None
     rows = run.hardest.head(_LARGEST)
-    lines = 3 * math.ceil(len(rows) / _COLUMNS)
-    width, height = _COLUMNS * _STEP + 1.0, lines * _LINE
+    width, height = grid_size(len(rows))
     figure = Figure(figsize=(PAGE, PAGE * height / width))
-    # One axes for all pictures: an axes for each takes ten times as long to draw.
-    ax = figure.add_axes((0.0, 0.0, 1.0, 1.0), xlim=(-1.0, width - 1.0), ylim=(height, 0.0))
+    hardest_on(figure.add_axes((0.0, 0.0, 1.0, 1.0)), rows, run.pictures)
+    return figure, rows
+
+
+def grid_size(anchors: int, columns: int = _COLUMNS) -> tuple[float, float]:
+    """Width and height of the grid of that many anchors, in pictures."""
+    return columns * _STEP + 1.0, 3 * math.ceil(anchors / columns) * _LINE
+
+
+def hardest_on(ax: Axes, rows: pd.DataFrame, pictures: np.ndarray, columns: int = _COLUMNS) -> None:
+    """The grid of pictures. One axes for all: an axes for each takes ten times as long to draw.
+
+    Args:
+        ax: Where; its shape should be that of `grid_size`.
+        rows: Of hardest.csv, at most 16.
+        pictures: As of `Run`.
+        columns: Anchors side by side.
+    """
+    width, height = grid_size(len(rows), columns)
+    ax.set(xlim=(-1.0, width - 1.0), ylim=(height, 0.0))
     ax.axis("off")
     for i, row in enumerate(records(rows)):
         captions = (
@@ -41,10 +58,9 @@ def draw_hardest_anchors(run: Run) -> tuple[Figure, pd.DataFrame] | None:
             (f"{_short(row.diff_label)}\ncos {row.diff_cosine:.2f}", FAILS),
         )
         for j, (caption, colour) in enumerate(captions):
-            _picture(ax, run.pictures[i, j], i % _COLUMNS, 3 * (i // _COLUMNS) + j, caption, colour)
-    for line in range(lines):
-        ax.text(-0.08, (line + 1) * _LINE - 0.5, _NAMES[line % 3], ha="right", va="center", fontsize=7)
-    return figure, rows
+            _picture(ax, pictures[i, j], i % columns, 3 * (i // columns) + j, caption, colour)
+    for line in range(3 * math.ceil(len(rows) / columns)):
+        ax.text(-0.08, (line + 1) * _LINE - 0.5, _NAMES[line % 3], ha="right", va="center", fontsize="small")
 
 
 def picture_array(picture: np.ndarray) -> np.ndarray:
@@ -58,7 +74,9 @@ def _picture(ax: Axes, picture: np.ndarray, column: int, line: int, caption: str
     left, bottom = column * _STEP, (line + 1) * _LINE
     extent = (left, left + 1, bottom, bottom - 1)
     ax.imshow(picture_array(picture), interpolation="nearest", extent=extent, aspect="auto")
-    ax.text(left + 0.5, bottom - 1.03, caption, ha="center", va="bottom", fontsize=6, color=colour, linespacing=1.1)
+    ax.text(
+        left + 0.5, bottom - 1.03, caption, ha="center", va="bottom", fontsize="x-small", color=colour, linespacing=1.1
+    )
 
 
 def _short(label: object) -> str:

@@ -7,9 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from boundcheck.report.figures._axis import HardnessAxis
+from boundcheck.report.figures._hollow import draw_marks, is_reliable, legend_entries
 from boundcheck.report.figures._panels import draw_curve, limit_rows, loss_at, q_panels
 from boundcheck.report.style import LOSS_COLOUR, LOSS_DASH, LOSS_MARKER, LOSS_NAME, paper
-from boundcheck.runs import Run, records
+from boundcheck.runs import Run
 
 _HARD = {"hucl": "ucl", "hscl": "scl"}  # eta = 1 turns a hard loss into its plain one: the curve starts there
 
@@ -27,30 +28,50 @@ def draw_losses(run: Run) -> tuple[Figure, pd.DataFrame] | None:
     figure, panels = q_panels(rows)
     axis = HardnessAxis.of(rows)
     for ax, (_, at_q) in zip(panels, rows.groupby("q", sort=False), strict=True):
-        axis.draw(ax)
-        for loss in LOSS_COLOUR:
-            if loss in _HARD:
-                draw_hard(ax, axis, at_q, loss)
-            else:
-                draw_plain(ax, at_q, loss)
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), columnspacing=1.2)
+        losses_on(ax, axis, at_q)
+    handles, labels = legend_entries(panels)
+    figure.legend(handles, labels, loc="outside upper center", ncols=min(len(labels), 4), columnspacing=1.2)
     return figure, rows
 
 
-def draw_plain(ax: Axes, rows: pd.DataFrame, loss: str) -> None:
-    """A loss without hardening: a horizontal line and its band."""
-    for row in records(loss_at(rows, loss).head(1)):
-        colour = LOSS_COLOUR[loss]
-        ax.axhline(row.estimate, color=colour, linestyle=LOSS_DASH[loss], label=LOSS_NAME[loss])
-        ax.axhspan(row.ci_low, row.ci_high, color=colour, alpha=0.2, linewidth=0)
+def losses_on(ax: Axes, axis: HardnessAxis, rows: pd.DataFrame) -> None:
+    """The four losses of one Q, without a legend.
+
+    Args:
+        ax: Where.
+        axis: The axis that holds the rows.
+        rows: Of losses.csv, of one Q.
+    """
+    axis.draw(ax)
+    for loss in LOSS_COLOUR:
+        if loss in _HARD:
+            draw_hard(ax, axis, rows, loss)
+        else:
+            draw_plain(ax, axis, rows, loss)
+    ax.set_ylabel("loss (nats)")
 
 
-def draw_hard(ax: Axes, axis: HardnessAxis, rows: pd.DataFrame, loss: str) -> None:
-    """A hard loss: a curve from its plain loss upwards."""
+def draw_plain(ax: Axes, axis: HardnessAxis, rows: pd.DataFrame, loss: str) -> None:
+    """A loss without hardening: a horizontal line from eta = 1 on, and its band."""
+    row = loss_at(rows, loss).head(1)
+    if row.empty:
+        return
+    colour, ends = LOSS_COLOUR[loss], [axis.position("constant", 0.0), ax.get_xlim()[1]]
+    value, low, high = (float(row[name].iloc[0]) for name in ("estimate", "ci_low", "ci_high"))
+    ax.plot(
+        ends, [value, value], color=colour, linestyle=LOSS_DASH[loss], marker=LOSS_MARKER[loss], markevery=[0],
+        label=LOSS_NAME[loss],
+    )  # fmt: skip
+    ax.fill_between(ends, low, high, color=colour, alpha=0.2, linewidth=0)
+    draw_marks(ax, ends[:1], [value], is_reliable(row), color=colour, marker=LOSS_MARKER[loss])
+
+
+def draw_hard(ax: Axes, axis: HardnessAxis, rows: pd.DataFrame, loss: str, mark_start: bool = False) -> None:
+    """A hard loss: a curve from its plain loss upwards, whose own mark stands at the start unless `mark_start`."""
     hard = loss_at(rows, loss)
     if hard.empty:
         return
     curve = pd.concat([loss_at(rows, _HARD[loss]).head(1), hard]).drop_duplicates(["hardening", "beta"])
     style = {"color": LOSS_COLOUR[loss], "marker": LOSS_MARKER[loss], "linestyle": LOSS_DASH[loss]}
-    draw_curve(ax, axis, curve, "estimate", ("ci_low", "ci_high"), label=LOSS_NAME[loss], **style)
+    skip = 0 if mark_start else len(curve) - len(hard)
+    draw_curve(ax, axis, curve, "estimate", ("ci_low", "ci_high"), skip, label=LOSS_NAME[loss], **style)

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from boundcheck.report.format import percent
@@ -23,39 +24,54 @@ def draw_margin(run: Run) -> tuple[Figure, pd.DataFrame] | None:
     Args:
         run: The run.
     """
-    margins = {key: values for key, values in _margins(run).items() if len(values)}
+    margins = {key: values for key, values in margins_of(run.anchors).items() if len(values)}
     if not margins:
         return None
-    edges = _edges(np.concatenate(list(margins.values())))
+    edges = margin_edges(np.concatenate(list(margins.values())))
     shares: dict[str, float] = {hardening_key(r.hardening, r.beta): r.share_holding for r in records(run.assumption)}
     figure = Figure(figsize=(COLUMN, 0.6 + 0.45 * max(len(margins), 2)), layout="constrained")
     strips = figure.subplots(len(margins), 1, sharex=True, squeeze=False)[:, 0]
     tables = []
     for ax, (key, values) in zip(strips, margins.items(), strict=True):
-        counts, _ = np.histogram(values, edges)
-        # One outline for each colour: a bar for each bin takes ten times as long to draw.
-        for bins, colour in ((edges[:-1] < 0, FAILS), (edges[:-1] >= 0, HOLDS)):
-            ax.stairs(np.where(bins, counts, 0), edges, fill=True, color=colour, linewidth=0)
-        ax.axvline(0, color="0.2", linewidth=0.8)
+        table = margin_on(ax, values, edges)
         ax.set_yticks([])
         ax.spines["left"].set_visible(False)
         ax.grid(False)
         label = hardening_label(*_parse(key))
-        ax.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=7)
+        ax.set_ylabel(label, rotation=0, ha="right", va="center", fontsize="small")
         share = percent(shares.get(key, np.nan))
-        ax.text(1.01, 0.5, share, transform=ax.transAxes, va="center", fontsize=7, color=HOLDS)
-        tables.append(pd.DataFrame({"hardening": key, "low": edges[:-1], "high": edges[1:], "anchors": counts}))
+        ax.text(1.01, 0.5, share, transform=ax.transAxes, va="center", fontsize="small", color=HOLDS)
+        tables.append(table.assign(hardening=key)[["hardening", *table.columns]])
     for ax in strips[:-1]:
         ax.tick_params(bottom=False)
-    strips[0].text(1.01, 0.95, "≥ 0:", transform=strips[0].transAxes, va="center", fontsize=7, color=HOLDS)
+    strips[0].text(1.01, 0.95, "≥ 0:", transform=strips[0].transAxes, va="center", fontsize="small", color=HOLDS)
     strips[-1].set_xlabel("margin of Assumption 1 (nats)")
     return figure, pd.concat(tables, ignore_index=True)
 
 
-def _margins(run: Run) -> dict[str, np.ndarray]:
+def margin_on(ax: Axes, values: np.ndarray, edges: np.ndarray) -> pd.DataFrame:
+    """Counts of one hardening's margins; the colour changes at zero.
+
+    Args:
+        ax: Where.
+        values: (a,) finite margins, nats.
+        edges: Of the bins, see `margin_edges`.
+
+    Returns:
+        The bins.
+    """
+    counts, _ = np.histogram(values, edges)
+    # One outline for each colour: a bar for each bin takes ten times as long to draw.
+    for bins, colour in ((edges[:-1] < 0, FAILS), (edges[:-1] >= 0, HOLDS)):
+        ax.stairs(np.where(bins, counts, 0), edges, fill=True, color=colour, linewidth=0)
+    ax.axvline(0, color="0.2", linewidth=0.8)
+    return pd.DataFrame({"low": edges[:-1], "high": edges[1:], "anchors": counts})
+
+
+def margins_of(anchors: pd.DataFrame) -> dict[str, np.ndarray]:
     """Finite margins by hardening key, in the order of the columns."""
-    columns = {name: re.fullmatch(r"margin\[(.+)\]", str(name)) for name in run.anchors.columns}
-    finite = {match[1]: run.anchors[name].to_numpy(float) for name, match in columns.items() if match}
+    columns = {name: re.fullmatch(r"margin\[(.+)\]", str(name)) for name in anchors.columns}
+    finite = {match[1]: anchors[name].to_numpy(float) for name, match in columns.items() if match}
     return {key: values[np.isfinite(values)] for key, values in finite.items()}
 
 
@@ -64,7 +80,7 @@ def _parse(key: str) -> tuple[str, float]:
     return ("exp", float(key.removeprefix("exp:"))) if key.startswith("exp:") else (key, np.nan)
 
 
-def _edges(values: np.ndarray) -> np.ndarray:
+def margin_edges(values: np.ndarray) -> np.ndarray:
     """Equal bins over all values, with an edge at zero."""
     low, high = min(values.min(), 0.0), max(values.max(), 0.0)
     width = (high - low) / _BINS or 1.0

@@ -1,0 +1,35 @@
+"""What was measured and how, in one sentence: for captions and for the methods of a paper."""
+
+from __future__ import annotations
+
+from boundcheck.report.words import q_label
+from boundcheck.runs import Run
+
+_POSITIVES = {"augmentation": "augmentations of the anchor", "class": "instances of the anchor's class"}
+
+
+def setting_sentence(run: Run) -> str:
+    """Data, n, views, classes; temperature, Q, betas, positives; what the manifest lacks is left out."""
+    data, config = run.manifest.get("data", {}), run.manifest.get("config", {})
+    parts = [str(data.get("name") or ""), size(run)]
+    parts += [f"temperature τ = {config['temperature']:g}"] if "temperature" in config else []
+    parts += [f"Q = {numbers(config['q'])}"] if config.get("q") else []
+    parts += [f"β ∈ {{{numbers(config['betas'])}}}"] if config.get("betas") else []
+    positives = config.get("positives")
+    parts += [f"positives: {_POSITIVES.get(positives, positives)}"] if positives else []
+    said = "; ".join(part for part in parts if part)
+    return f"Data: {said}." if said else ""
+
+
+def size(run: Run) -> str:
+    """`n = 597 instances in 2 views, 10 classes`."""
+    data = run.manifest.get("data", {})
+    if "n" not in data:
+        return ""
+    views = f" in {data['v']} views" if data.get("v", 1) > 1 else ""
+    return f"n = {data['n']:,} instances{views}, {data['c']} classes"
+
+
+def numbers(values: list[float]) -> str:
+    """`0.5, 1, 2`."""
+    return ", ".join(q_label(float(value)) for value in values)
