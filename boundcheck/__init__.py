@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from boundcheck import plot as plot
     from boundcheck import pools as pools
+    from boundcheck import table as table
     from boundcheck.bounds import references as references
     from boundcheck.bounds import translate as translate
     from boundcheck.checkpoints import load_encoder as load_encoder
@@ -99,7 +100,7 @@ _HOME = {
     "verify": "verification",
 }
 
-_MODULES = ("plot", "pools")
+_MODULES = ("plot", "pools", "table")
 
 __all__ = [*_HOME, *_MODULES, "__version__"]
 

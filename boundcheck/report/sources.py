@@ -10,6 +10,9 @@ import pandas as pd
 from boundcheck.errors import InputError
 from boundcheck.runs import Run, load_run
 
+# Statements that compare something else than losses.
+_UNIT = {"positives_exceed_negatives": "cosine", "ncm_directional": "error", "ncm_second_moments": "error"}
+
 
 def run_of(source: Any) -> Run:
     """The run behind a verification or in a folder.
@@ -56,8 +59,12 @@ def table_of(source: Any, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
 
 
 def titles_of(source: Any) -> dict[str, str]:
-    """Titles of claims by id, as the run's manifest has them; none where a frame was given."""
+    """Titles of claims by id, as the run's manifest has them, with the unit of gaps that are not in nats.
+
+    None where a frame was given.
+    """
     if isinstance(source, pd.DataFrame):
         return {}
     catalogue = run_of(source).manifest.get("catalogue", {})
-    return {name: str(entry["title"]) for name, entry in catalogue.items() if entry.get("title")}
+    titles = {name: str(entry.get("title") or name) for name, entry in catalogue.items()}
+    return {name: f"{title} ({_UNIT[name]}, not nats)" if name in _UNIT else title for name, title in titles.items()}

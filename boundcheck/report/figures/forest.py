@@ -13,8 +13,6 @@ from boundcheck.report.style import NEUTRAL
 from boundcheck.report.words import hardening_label, q_label
 from boundcheck.runs import records
 
-# Statements that compare something else than losses.
-UNIT = {"positives_exceed_negatives": "cosine", "ncm_directional": "error", "ncm_second_moments": "error"}
 _BETWEEN = 0.6  # lines between two claims
 _LINE = 0.95  # height of a line of a title
 
@@ -27,7 +25,7 @@ def forest_rows(claims: pd.DataFrame) -> pd.DataFrame:
 def forest_height(rows: pd.DataFrame, titles: Mapping[str, str], wide: int) -> float:
     """How many lines the figure has; arguments as of `forest_on`."""
     blocks = list(rows.groupby("claim", sort=False))
-    names = sum(_LINE * len(textwrap.wrap(_name(str(claim), titles), wide)) for claim, _ in blocks)
+    names = sum(_LINE * len(textwrap.wrap(titles.get(str(claim), str(claim)), wide)) for claim, _ in blocks)
     return len(rows) + names + _BETWEEN * len(blocks)
 
 
@@ -44,7 +42,7 @@ def forest_on(ax: Axes, rows: pd.DataFrame, titles: Mapping[str, str], wide: int
     ticks: dict[float, str] = {}
     ordered, y = [], 0.0
     for claim, block in rows.groupby("claim", sort=False):
-        lines = textwrap.wrap(_name(str(claim), titles), wide)
+        lines = textwrap.wrap(titles.get(str(claim), str(claim)), wide)
         beside, behind = ax.get_yaxis_transform(), {"facecolor": ax.get_facecolor(), "linewidth": 0, "pad": 0.8}
         title = ax.text(0.01, y - 0.5, "\n".join(lines), transform=beside, va="top", fontsize="small", bbox=behind)
         title.set_fontstyle("italic")
@@ -64,8 +62,3 @@ def forest_on(ax: Axes, rows: pd.DataFrame, titles: Mapping[str, str], wide: int
     ax.grid(False, axis="y")
     ax.set_ylim(y - 0.5 - _BETWEEN / 2, -0.7)
     ax.set_xlabel("gap in the claimed direction (nats)")
-
-
-def _name(claim: str, titles: Mapping[str, str]) -> str:
-    name = titles.get(claim, claim)
-    return f"{name} ({UNIT[claim]}, not nats)" if claim in UNIT else name
