@@ -15,7 +15,8 @@ import click
 
 from boundcheck import __version__
 from boundcheck._text import shown
-from boundcheck.cli.parameters import plugins_in
+from boundcheck.cli.completion import SHELLS, answer, script
+from boundcheck.cli.parameters import OneOf, plugins_in
 from boundcheck.cli.progress import UnheardError
 from boundcheck.cli.ranks import is_first
 from boundcheck.errors import BoundcheckError, LostRankError, unknown_name
@@ -45,13 +46,17 @@ class _Commands(click.Group):
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
+@click.option("--completion", type=OneOf(SHELLS), help="Print what the shell runs to complete commands.")
 @click.version_option(__version__, message="%(prog)s %(version)s")
 @click.pass_context
-def _boundcheck(ctx: click.Context) -> int:
+def _boundcheck(ctx: click.Context, completion: str | None) -> int:
     """Tells whether the theory of contrastive learning holds on a trained encoder.
 
     `boundcheck verify` without options checks the encoder that comes with the package, offline.
     """
+    if completion is not None:
+        click.echo(script(ctx.command, completion))
+        ctx.exit()
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
     return 0
@@ -70,6 +75,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     gc.set_threshold(100_000)  # looking through all that torch and matplotlib define takes a second of a run
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
+        if (answered := answer(_boundcheck)) is not None:
+            return answered
         load_plugins(plugins_in(arguments))  # before the parser, whose choices and help name what they register
         # click's own main() ends the process with 1, here "violated", when the reader of our output leaves
         with _boundcheck.make_context("boundcheck", arguments.copy(), obj=arguments) as ctx:
@@ -80,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return done.exit_code
     except click.UsageError as error:
         where = f"; see {error.ctx.command_path} --help" if error.ctx else ""
-        return _fail(f"{error.format_message()}{where}", 2)
+        return _fail(f"{error.format_message().removesuffix('.')}{where}", 2)
     except click.ClickException as error:
         return _fail(error.format_message(), 2)
     except LostRankError as error:

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from boundcheck.cli.parameters import CONFIDENCE, FORMAT, POSITIVE, SEED
-from boundcheck.cli.progress import say
+from boundcheck.cli.progress import say, say_json
 from boundcheck.cli.samples import FILE
-from boundcheck.cli.tables import aligned
+from boundcheck.cli.tables import aligned, rows_of
 from boundcheck.errors import FileError
 from boundcheck.spec import TEMPERATURE
 
@@ -50,7 +50,7 @@ def command(
     diagnosis = diagnose(emb, *sets, temperature=temperature, confidence=confidence, seed=seed)
     frame = diagnosis.to_frame()
     if form == "json":
-        say(frame.to_json(orient="records"))
+        say_json(rows_of(frame))
     else:
         header = ("diagnostic", "value", f"{confidence:.0%} interval", "reading")
         rows = [

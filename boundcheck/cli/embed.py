@@ -10,12 +10,13 @@ import click
 
 from boundcheck._places import reserve_file
 from boundcheck.cli import ranks
+from boundcheck.cli.grouped import Grouped
 from boundcheck.cli.parameters import COUNT, DEVICE
 from boundcheck.cli.progress import note, reporting
 from boundcheck.cli.samples import FILE, encode, encoder_options, load_samples, run_options
 
 
-@click.command("embed")
+@click.command("embed", cls=Grouped)
 @encoder_options
 @click.option("--out", type=FILE, required=True, help="File to write: .npz .safetensors .pt .parquet.")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier file.")

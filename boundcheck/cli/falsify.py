@@ -9,6 +9,8 @@ from typing import Any
 import click
 
 from boundcheck._places import reserve_folder
+from boundcheck.cli.completion import claim_ids
+from boundcheck.cli.grouped import Grouped
 from boundcheck.cli.parameters import (
     COUNT,
     FORMAT,
@@ -24,8 +26,8 @@ from boundcheck.cli.progress import note, reporting, say, say_json
 from boundcheck.cli.samples import FILE, run_options
 
 
-@click.command("falsify")
-@click.argument("claim")
+@click.command("falsify", cls=Grouped)
+@click.argument("claim", shell_complete=claim_ids)
 @click.option("--classes", type=COUNT, default="3", show_default=True, help="C, kept while shrinking.")
 @click.option("--points", type=COUNT, help="Instances at the start.  [default: 8 for each class]")
 @click.option("--dim", type=COUNT, default="8", show_default=True, help="Dimension of the embeddings.")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
 from boundcheck.cli.parameters import FORMAT
-from boundcheck.cli.progress import say
+from boundcheck.cli.progress import say, say_json
 from boundcheck.cli.samples import FILE
 from boundcheck.cli.tables import aligned
 
@@ -28,7 +27,7 @@ def command(file: Path, checkpoint_format: str | None, arch: str | None, form: s
 
     facts = inspect_file(file, checkpoint_format, arch)
     if form == "json":
-        say(json.dumps(facts, ensure_ascii=False, allow_nan=False))
+        say_json(facts)
         return 0
     assumed = facts.get("assumed", [])
     rows = [

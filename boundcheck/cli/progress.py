@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from boundcheck._text import shown
+from boundcheck.cli.terminal import for_people
 
 
 @contextmanager
@@ -45,7 +46,7 @@ def say(text: str | Path, nl: bool = True) -> None:
         UnheardError: it cannot be written.
         BrokenPipeError: whoever read it has left.
     """
-    _put(shown(str(text)), nl)
+    _put(for_people(shown(str(text))), nl)
 
 
 def say_json(document: object) -> None:
@@ -63,18 +64,24 @@ def _put(text: str, nl: bool) -> None:
 
 
 class _Bars:
-    """One bar per stage of the work; a stage is known by its unit and total."""
+    """One line for the stage at hand; a stage is known by its unit and total, and the next takes the line over."""
 
     def __init__(self) -> None:
         self.bar: Any = None
+        self.stage: tuple[int, str] | None = None
 
     def __call__(self, done: int, total: int, unit: str) -> None:
         from tqdm import tqdm
 
-        if self.bar is None or (self.bar.desc, self.bar.total) != (f"{unit}: ", total) or done < self.bar.n:
+        if self.bar is None or self.stage != (total, unit) or done < self.bar.n:
             self.close()
-            self.bar = tqdm(total=total, desc=unit, unit="", unit_scale=True, file=sys.stderr)
+            self.stage = (total, unit)
+            self.bar = tqdm(
+                total=total, desc=unit, unit="", unit_scale=True, file=sys.stderr, dynamic_ncols=True, leave=False
+            )
         self.bar.update(done - self.bar.n)
+        if done >= total:
+            self.bar.refresh()
 
     def close(self) -> None:
         if self.bar is not None:

@@ -11,9 +11,11 @@ import click
 
 from boundcheck._places import reserve_folder
 from boundcheck.cli import ranks, verify
+from boundcheck.cli.grouped import Grouped
 from boundcheck.cli.parameters import POSITIVE, Several
 from boundcheck.cli.progress import note, reporting, say, say_json
 from boundcheck.cli.samples import FILE
+from boundcheck.cli.tables import rows_of
 from boundcheck.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 _OF_ONE = ("checkpoint", "encoder", "embeddings", "population", "temperature", "unlabelled")
 
 
-@click.command("sweep")
+@click.command("sweep", cls=Grouped)
 @click.argument("encoders", nargs=-1, type=FILE)
 @click.option("--embeddings", multiple=True, type=FILE, help="Saved embeddings, among the encoders; can be repeated.")
 @click.option("--temperatures", type=Several(POSITIVE), help="[default: the checkpoints', else 0.5]")
@@ -109,7 +111,7 @@ def _document(result: Sweep, place: Path) -> dict[str, Any]:
         "out": str(place),
         "notes": record.manifest["notes"],
         "manifest": json.loads((place / "run.json").read_text(encoding="utf-8")),
-        "sweep": verify.rows_of(record.claims),
-        "losses": verify.rows_of(record.losses),
-        "assumption": verify.rows_of(record.assumption),
+        "sweep": rows_of(record.claims),
+        "losses": rows_of(record.losses),
+        "assumption": rows_of(record.assumption),
     }

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from boundcheck._places import Place, reserve_folder
+from boundcheck.cli.grouped import Grouped
 from boundcheck.cli.parameters import COUNT, DEVICE, NOT_NEGATIVE, POSITIVE, Listed, Number, OneOf, objective_names
 from boundcheck.cli.progress import note, reporting, say
 from boundcheck.cli.ranks import is_first
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 _WHOLE = Number("a whole number >= 0", lambda x: x >= 0, int)
 
 
-@click.command("train")
+@click.command("train", cls=Grouped)
 @click.option("--objective", cls=Listed, names=objective_names, required=True, help="One of")
 @click.option("--dataset", default="digits", show_default=True, help="A name, or a folder split/class/*.png.")
 @click.option("--split", default="train", show_default=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import shutil
 import sys
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from click.core import ParameterSource
 
 from boundcheck._places import reserve_folder
 from boundcheck.cli import ranks
+from boundcheck.cli.grouped import Grouped
 from boundcheck.cli.limit import limit_lines
 from boundcheck.cli.parameters import (
     ANCHORS,
@@ -33,6 +33,7 @@ from boundcheck.cli.parameters import (
 )
 from boundcheck.cli.progress import note, reporting, say, say_json
 from boundcheck.cli.samples import ENCODING, FILE, encode, encoder_options, load_samples, run_options
+from boundcheck.cli.tables import rows_of
 from boundcheck.errors import InputError
 from boundcheck.losses import LOSSES
 from boundcheck.spec import (
@@ -47,8 +48,6 @@ from boundcheck.spec import (
 )
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from boundcheck.data import ImageSet
     from boundcheck.embeddings import EmbeddingSet
     from boundcheck.estimators import Population
@@ -56,7 +55,7 @@ if TYPE_CHECKING:
     from boundcheck.verification import Verification
 
 
-@click.command("verify")
+@click.command("verify", cls=Grouped)
 @encoder_options
 @click.option("--embeddings", type=FILE, help="Saved embeddings (.npz .safetensors .pt .parquet), no encoder.")
 @click.option("--population", help="A known population, as vmf:classes=10,dim=64,kappa=20; no encoder.")
@@ -275,14 +274,3 @@ def _document(result: Verification, place: Path, said: list[str]) -> dict[str, A
         **({} if run.population.empty else {"population": rows_of(run.population)}),
         **({} if run.finite_k.empty else {"finite_k": rows_of(run.finite_k), "k_epsilon": rows_of(run.k_epsilon)}),
     }
-
-
-def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """A table's rows in strict JSON: a missing number is null, an infinite one "inf" or "-inf"."""
-    return [{str(key): _plain(value) for key, value in row.items()} for row in frame.to_dict("records")]
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None if math.isnan(value) else str(value)
-    return value
