@@ -19,7 +19,7 @@ COLOURS = {
     "warning:": "yellow",
 }  # fmt: skip
 # A verdict stands behind the gap of a table's columns, a warning at the start of its line.
-_WORD = re.compile(r"(?<=  )(holds|occurs|passes|violated|fails|undecided)\b|^(warning:)", re.MULTILINE)
+_WORD = re.compile(r"(?<=  )(holds|occurs|passes|violated|fails|undecided)\b(?! \(vacuous)|^(warning:)", re.MULTILINE)
 
 
 def for_people(text: str) -> str:

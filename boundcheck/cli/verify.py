@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -174,8 +172,7 @@ def command(
     if form == "json":
         say_json(_document(result, saved, said))
     else:
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        say("\n".join([*said, summary_text(result.run, width)]), nl=False)
+        say("\n".join([*said, summary_text(result.run)]), nl=False)
     if reason := result.losses.reason:
         note(f"estimator: {reason}", quiet)
     note(f"report: {saved / 'report.html'}", quiet)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterable
 from dataclasses import replace
 
 import pandas as pd
@@ -13,13 +11,11 @@ from boundcheck.report.words import headline, not_tested, self_checks, title, to
 from boundcheck.runs import Run
 
 
-def summary_text(run: Run, width: int | None = None) -> str:
+def summary_text(run: Run) -> str:
     """The headline, the verdicts claim by claim, and the warnings.
 
     Args:
         run: The run.
-        width: Columns at which sentences are folded (tables have their own, fewer than 80 in most runs); None folds
-            none, for files and pipes.
     """
     tilde = run.claims["reliable"].eq(False).any()
     known = population_table(run)
@@ -28,19 +24,22 @@ def summary_text(run: Run, width: int | None = None) -> str:
     notes += [f"to decide {name}: {remedy}" for name, remedy in to_decide(run)]
     warnings = [f"warning: {warning}" for warning in warnings_in_short(run)]
     parts = [
-        *_folded([headline(run), where(run)], width),
+        headline(run),
+        *([where(run)] if where(run) else []),
         "",
-        *_verdicts(run, width),
+        *_verdicts(run),
         "",
-        *_folded([*self_checks(run), *not_tested(run), *notes], width),
+        *self_checks(run),
+        *not_tested(run),
+        *notes,
         *limits,
         *([""] if warnings else []),
-        *_folded(warnings, width),
+        *warnings,
     ]
     return "\n".join(parts) + "\n"
 
 
-def _verdicts(run: Run, width: int | None) -> list[str]:
+def _verdicts(run: Run) -> list[str]:
     """A table of what was tested about a population, each claim's rows below its id and title."""
     tested = run.claims[(run.claims["kind"] != "exact") & (run.claims["verdict"] != "inapplicable")]
     table = claims_table(replace(run, claims=tested))
@@ -49,17 +48,8 @@ def _verdicts(run: Run, width: int | None) -> list[str]:
     header, rule, *rows = (f"  {line}" for line in _aligned(shown))
     lines = [header, rule]
     for claim, row, before in zip(table["Claim"], rows, ["", *table["Claim"]], strict=False):
-        heading = [] if claim == before else _folded([f"{claim}: {title(run, claim)}"], width)
-        lines += [*heading, row]
+        lines += [row] if claim == before else [f"{claim}: {title(run, claim)}", row]
     return lines
-
-
-def _folded(lines: Iterable[str], width: int | None) -> list[str]:
-    """Lines that are too long go on below, indented; empty ones are left out."""
-    said = [line for line in lines if line]
-    if width is None:
-        return said
-    return [part for line in said for part in textwrap.wrap(line, width, subsequent_indent="  ")]
 
 
 def _aligned(table: pd.DataFrame) -> list[str]:

@@ -158,14 +158,6 @@ def test_many_doubted_losses_are_a_line_at_the_terminal(run: Run) -> None:
     assert lines[1].startswith(f"warning: not to be relied on: {thin} of {len(run.losses)} losses; ")
 
 
-def test_sentences_are_folded_at_a_width(factory: Factory) -> None:
-    run = factory(population=False)
-    sentences = run.claims.assign(remedy="word " * 40)
-    text = summary_text(replace(run, claims=sentences), width=80)
-    assert max(map(len, text.splitlines())) <= 80
-    assert " ".join(text.split()) == " ".join(summary_text(replace(run, claims=sentences)).split())
-
-
 def test_limits_are_shown_where_they_are_known(run: Run, factory: Factory, tmp_path: Path) -> None:
     table = TABLES["population"](run)
     assert len(table) == len(run.population)
