@@ -289,8 +289,9 @@ def _number(cell: str) -> float:
 
 
 def _read_anchors(path: Path, manifest: Mapping[str, Any]) -> pd.DataFrame:
-    frame = read_parquet(path, ("id", "label"), "the anchors of a run", _hash_of(path, manifest)).to_pandas()
+    table = read_parquet(path, ("id", "label"), "the anchors of a run", _hash_of(path, manifest))
     with reading(path, "the anchors of a run", "run the verification again"):
+        frame = table.to_pandas()
         if missing := [name for name in ANCHOR_COLUMNS if name not in frame.columns]:
             raise ValueError(f"no column '{missing[0]}'")
         numbers = [name for name in frame.columns if name not in ("id", "label")]

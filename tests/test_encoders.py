@@ -125,12 +125,12 @@ def test_a_missing_file_is_named(tmp_path):
 def test_a_truncated_file_is_refused(saved, share):
     content = saved.read_bytes()
     saved.write_bytes(content[: int(share * len(content))])
-    assert "damaged or of another kind" in refusal(saved)
+    assert "cannot be read as a complete torch file" in refusal(saved)
 
 
 def test_a_text_file_is_refused(tmp_path):
     (tmp_path / "e.pt").write_text("not a checkpoint")
-    assert "damaged or of another kind" in refusal(tmp_path / "e.pt")
+    assert "it begins with b'not ', as no file of torch.save does" in refusal(tmp_path / "e.pt")
 
 
 class Evil:
@@ -148,7 +148,7 @@ def test_a_malicious_pickle_is_refused_and_not_run(tmp_path, write):
         torch.save(evil, path)
     else:
         path.write_bytes(pickle.dumps(evil, protocol=2))
-    assert ("received '" in (message := refusal(path)) and "posix.system" in message) or "damaged" in message
+    assert ("posix.system" if write == "torch" else "pickled objects, which are never loaded") in refusal(path)
     assert not (tmp_path / "harm").exists()
 
 
@@ -255,6 +255,6 @@ def test_the_shipped_encoder_is_small_documented_and_good():
 def test_an_unsafe_file_gives_the_error_and_no_warning_before_it(tmp_path, recwarn):
     path = tmp_path / "encoder.pt"
     path.write_bytes(pickle.dumps({"a": 1}, protocol=4))
-    with pytest.raises(FileError, match="checkpoint: must be a complete torch file"):
+    with pytest.raises(FileError, match="cannot be read as a complete torch file"):
         load_encoder(path)
     assert not recwarn.list

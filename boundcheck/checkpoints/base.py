@@ -44,6 +44,11 @@ class CheckpointFile:
         start = f"{name}."
         return {key.removeprefix(start): value for key, value in self.state.items() if key.startswith(start)}
 
+    def epochs(self, name: str = "epoch") -> int | None:
+        """The passes over the data that the file says it has seen; None where it says nothing that is a number."""
+        value = self.extra.get(name)
+        return value if isinstance(value, int) else None
+
     def misfit(self, needs: str) -> FileError:
         """The error for a file that lacks what its format needs."""
         shown = ", ".join(list(self.state)[:3])

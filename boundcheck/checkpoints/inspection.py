@@ -8,9 +8,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from boundcheck.checkpoints.reading import digest, program_kind, read_file
+from boundcheck.checkpoints.reading import program_kind, read_file
 from boundcheck.checkpoints.registry import FORMATS, candidates, load_encoder
 from boundcheck.encoders.resnet import ResNet
+from boundcheck.ingest import is_regular, sha256_of
 
 
 def inspect_file(path: str | Path, format: str | None = None, arch: str | None = None) -> dict[str, Any]:
@@ -31,9 +32,9 @@ def inspect_file(path: str | Path, format: str | None = None, arch: str | None =
         InputError: the format is unknown.
     """
     path = Path(path)
-    if path.is_file() and (kind := program_kind(path)):
+    if is_regular(path) and (kind := program_kind(path)):
         note = f"a {kind} program, which is code: run it with --trust-checkpoint if you trust who made it"
-        return {"file": str(path), "sha256": digest(path), "format": None, "candidates": [], "notes": [note]}
+        return {"file": str(path), "sha256": sha256_of(path), "format": None, "candidates": [], "notes": [note]}
     file = read_file(path, arch)
     found = [known.name for known in candidates(file)]
     facts: dict[str, Any] = {

@@ -59,7 +59,7 @@ def read(file: CheckpointFile) -> Reading:
         arch,
         *IMAGENET,
         temperature=0.1 if stem == IMAGENET_STEM else 0.5,
-        epochs=file.extra.get("epoch"),
+        epochs=file.epochs(),
         assumed=("mean", "std", "temperature"),
         notes=notes,
     )

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from boundcheck.checkpoints.reading import digest
 from boundcheck.encoders import Checkpoint, Encoder, EncoderConfig, rows_of
 from boundcheck.errors import FileError
+from boundcheck.ingest import sha256_of
 
 _NOTE = "a program: pixels in [0, 1] go in as they are, and what it returns is the embedding"
 
@@ -47,7 +47,9 @@ def load_program(path: Path, kind: str) -> Checkpoint:
         format=kind,
         assumed=("mean", "std"),
     )
-    return Checkpoint(Encoder(_Program(program), nn.Identity(), (0.0,), (1.0,)), config, digest(path), path, (_NOTE,))
+    return Checkpoint(
+        Encoder(_Program(program), nn.Identity(), (0.0,), (1.0,)), config, sha256_of(path), path, (_NOTE,)
+    )
 
 
 class _Program(nn.Module):

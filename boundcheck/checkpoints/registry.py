@@ -21,6 +21,7 @@ from boundcheck.checkpoints.programs import load_program
 from boundcheck.checkpoints.reading import program_kind, read_file
 from boundcheck.encoders import Checkpoint, Encoder, EncoderConfig
 from boundcheck.errors import BoundcheckError, FileError, unknown_name
+from boundcheck.ingest import is_regular, reading
 
 FORMATS: dict[str, Format] = {
     module.FORMAT.name: module.FORMAT
@@ -52,12 +53,13 @@ def load_encoder(
     path = Path(path)
     if format is not None and format not in FORMATS:
         raise unknown_name("checkpoint_format", format, FORMATS)
-    if trust and path.is_file() and (kind := program_kind(path)):
+    if trust and is_regular(path) and (kind := program_kind(path)):
         return load_program(path, kind)
     file = read_file(path, arch)
     chosen = FORMATS[format] if format else recognised(file)
     try:
-        return _checkpoint(chosen.read(file), file, chosen)
+        with reading(path, f"a checkpoint of {chosen.title}"):
+            return _checkpoint(chosen.read(file), file, chosen)
     except BoundcheckError as error:
         if f"'{path}'" in str(error):
             raise

@@ -55,7 +55,7 @@ def read(file: CheckpointFile) -> Reading:
         temperature=0.2 if temperature is None else float(temperature),
         dataset=None if guessed else dataset,
         objective=file.sidecar.get("method"),
-        epochs=file.extra.get("epoch"),
+        epochs=file.epochs(),
         assumed=(*(("mean", "std") if guessed else ()), *(("temperature",) if temperature is None else ())),
         notes=("the stem pads by 2, solo-learn's convention for CIFAR, which no weight shows",) if small else (),
     )

@@ -44,7 +44,7 @@ def read(file: CheckpointFile) -> Reading:
         temperature=0.07 if temperature is None else float(temperature),
         dataset=options["dataset"] if options.get("dataset") in _STATISTICS else None,
         objective=options.get("method"),
-        epochs=file.extra.get("epoch"),
+        epochs=file.epochs(),
         assumed=(
             *(() if statistics else ("mean", "std")),
             *(() if temperature is not None else ("temperature",)),

@@ -34,7 +34,7 @@ def read(file: CheckpointFile) -> Reading:
     given = vars(options) if isinstance(options, argparse.Namespace) else {}
     stated = file.sidecar.get("pretrained_cfg") or given
     statistics = Statistics(*(tuple(stated[key]) for key in ("mean", "std"))) if stated.get("mean") else None
-    epochs = file.extra.get("epoch")
+    epochs = file.epochs()
     if (arch is None or arch.split(".")[0] in _PLAIN_RESNETS) and is_resnet(file.state):
         network, name = resnet_of(file.state, IMAGENET_STEM)
         assumed = () if statistics else ("mean", "std")

@@ -31,7 +31,7 @@ def read(file: CheckpointFile) -> Reading:
         arch,
         *(CIFAR10_WITHIN_IMAGES if small else IMAGENET),
         temperature=0.5,
-        epochs=file.extra.get("EPOCHS_RUN"),
+        epochs=file.epochs("EPOCHS_RUN"),
         assumed=("temperature",),
     )
 

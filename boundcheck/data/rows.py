@@ -7,6 +7,7 @@ data's own: names that the file keeps beside its codes, else the labels themselv
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -110,10 +111,14 @@ def _names(name: str, values: Sequence[Any], stated: Sequence[str] | None) -> li
     return out
 
 
+def is_whole(text: str) -> bool:
+    """Whether a text is a whole number in ASCII, of a length that is read as one."""
+    return re.fullmatch(r"-?[0-9]{1,4000}", text) is not None
+
+
 def _ordered(values: set[str]) -> list[str]:
     """Names in order; numbers by value."""
-    numeric = all(value.lstrip("-").isdigit() for value in values)
-    return sorted(values, key=int) if numeric else sorted(values)
+    return sorted(values, key=int) if all(map(is_whole, values)) else sorted(values)
 
 
 def _encoded(value: Any, where: str) -> Encoded:

@@ -7,7 +7,6 @@ Names of codes are the lines of `classnames.txt` beside the shards. Members are 
 
 from __future__ import annotations
 
-import json
 import tarfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,8 +14,9 @@ from typing import Any
 
 from boundcheck.data.base import Samples
 from boundcheck.data.pictures import SUFFIXES
-from boundcheck.data.rows import one_split, samples_of
-from boundcheck.errors import FileError, InputError, unknown_name
+from boundcheck.data.rows import is_whole, one_split, samples_of
+from boundcheck.errors import InputError, unknown_name
+from boundcheck.ingest import is_regular, open_regular, parse_json, read_regular, reading
 
 _NAMES = "classnames.txt"
 _LARGEST = 100 * 10**6  # bytes of one member
@@ -58,48 +58,55 @@ def _read(files: Sequence[Path], name: str, split: str, folder: Path) -> Samples
             missing = next(row["__key__"] for row in rows if key not in row)
             raise InputError(f"dataset: every sample of '{name}' needs its {key}, '{missing}' has none; remove it")
     names = folder / _NAMES
-    stated = {"label": names.read_text(encoding="utf-8").splitlines()} if names.is_file() else {}
+    stated = {"label": _lines(names)} if is_regular(names) else {}
     return samples_of(name, split, kept, stated)
+
+
+def _lines(path: Path) -> list[str]:
+    content = read_regular(path, _LARGEST)
+    with reading(path, "names of classes, one a line", "write it again"):
+        return content.decode("utf-8").splitlines()
 
 
 def _samples(file: Path) -> Iterator[dict[str, Any]]:
     """The samples of one shard, fields by the names of `rows`."""
     current: dict[str, Any] = {}
-    try:
-        with tarfile.open(file) as archive:
-            for member in archive:
-                if not member.isfile() or Path(member.name).name.startswith("."):
-                    continue
-                if member.size > _LARGEST:
-                    raise FileError(f"{file}: '{member.name}' has {member.size:,} bytes, at most {_LARGEST:,} are read")
-                folder, _, last = member.name.rpartition("/")
-                stem, _, extension = last.partition(".")
-                key = f"{folder}/{stem}" if folder else stem
-                if current and current["__key__"] != key:
-                    yield current
-                    current = {}
-                content = archive.extractfile(member)
-                assert content is not None, "a file has a content"
-                current |= {"__key__": key} | _field(extension.lower(), content.read(), f"{file}: '{member.name}'")
-    except (tarfile.TarError, OSError, EOFError) as error:
-        raise FileError(f"{file}: cannot be read as .tar ({error}); fetch it again") from error
+    with (
+        open_regular(file) as (handle, size),
+        reading(file, ".tar", "fetch it again"),
+        tarfile.open(fileobj=handle, mode="r:") as archive,
+    ):
+        for member in archive:
+            if not member.isfile() or Path(member.name).name.startswith("."):
+                continue
+            if member.issparse() or member.size > min(_LARGEST, size):
+                raise ValueError(f"'{member.name}' has {member.size:,} bytes, more than are there or are read")
+            member.name.encode("utf-8")  # fails where a name is not text
+            folder, _, last = member.name.rpartition("/")
+            stem, _, extension = last.partition(".")
+            key = f"{folder}/{stem}" if folder else stem
+            if current and current["__key__"] != key:
+                yield current
+                current = {}
+            content = archive.extractfile(member)
+            assert content is not None, "a file has a content"
+            with reading(Path(f"{file}: '{member.name}'"), f".{extension}", "write it again"):
+                field = _field(extension.lower(), content.read())
+            current |= {"__key__": key} | field
     if current:
         yield current
 
 
-def _field(extension: str, content: bytes, where: str) -> dict[str, Any]:
+def _field(extension: str, content: bytes) -> dict[str, Any]:
     """What one member says of its sample."""
     if f".{extension}" in SUFFIXES:
         return {"image": content}
-    try:
-        if extension in ("txt", "text"):
-            return {"text": content.decode()}
-        if extension == "cls":
-            text = content.decode().strip()
-            return {"label": int(text) if text.isdigit() else text}
-        if extension == "json":
-            fields = json.loads(content)
-            return {key: fields[key] for key in ("label", "group", "text") if key in fields}
-    except (ValueError, TypeError) as error:
-        raise FileError(f"{where} cannot be read ({error}); write it again") from error
+    if extension in ("txt", "text"):
+        return {"text": content.decode()}
+    if extension == "cls":
+        text = content.decode().strip()
+        return {"label": int(text) if is_whole(text) else text}
+    if extension == "json":
+        fields = parse_json(content)
+        return {key: fields[key] for key in ("label", "group", "text") if key in fields}
     return {}

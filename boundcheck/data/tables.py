@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import json
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from boundcheck.data.base import Samples
 from boundcheck.data.rows import NAMES, one_split, samples_of
-from boundcheck.errors import FileError, InputError
+from boundcheck.errors import InputError
+from boundcheck.ingest import parse_json, read_parquet, read_regular, reading
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 _USED = {name for names in NAMES.values() for name in names}
+_PACKED = 8  # times the file's size that columns of text may take
 
 
 def read_table(path: Path, split: str) -> Samples:
@@ -57,25 +58,17 @@ def read_parquet_folder(root: Path, split: str) -> Samples:
 
 
 def _of_parquet(name: str, split: str, files: Sequence[Path]) -> Samples:
-    tables = []
-    for file in files:
-        try:
-            schema = pq.read_schema(file)
-            tables.append(pq.read_table(file, columns=[key for key in schema.names if key in _USED]))
-        except (pa.ArrowException, OSError) as error:
-            raise FileError(f"{file}: cannot be read as parquet ({error}); write it again") from error
-    try:
+    tables = [read_parquet(file, what="parquet", columns=_USED, ratio=_PACKED) for file in files]
+    with reading(files[0].parent if len(files) > 1 else files[0], "parquet", "write it again"):
         table = pa.concat_tables(tables)
-    except pa.ArrowException as error:
-        raise FileError(f"{files[0].parent}: its files have different columns ({error}); write them again") from error
-    columns = {key: table.column(key).to_pylist() for key in table.column_names}
+        columns = {key: table.column(key).to_pylist() for key in table.column_names}
     return samples_of(name, split, columns, _class_names(table.schema.metadata or {}))
 
 
 def _class_names(metadata: Mapping[bytes, bytes]) -> dict[str, list[str]]:
     """Names of the codes of every column of kind ClassLabel, from what `datasets` keeps in the schema."""
     try:
-        features = json.loads(metadata.get(b"huggingface", b"{}")).get("info", {}).get("features", {})
+        features = parse_json(metadata.get(b"huggingface", b"{}")).get("info", {}).get("features", {})
         labels = {key: value for key, value in features.items() if value.get("_type") == "ClassLabel"}
         return {key: [str(name) for name in value["names"]] for key, value in labels.items()}
     except (ValueError, AttributeError, KeyError, TypeError):
@@ -84,15 +77,13 @@ def _class_names(metadata: Mapping[bytes, bytes]) -> dict[str, list[str]]:
 
 def _read_text(path: Path) -> dict[str, list[Any]]:
     """Columns of a file of lines; nothing is taken for missing, as a class may be called "None"."""
-    try:
+    content = read_regular(path)
+    with reading(path, path.suffix, "write it again"):
+        text = content.decode("utf-8-sig")
         if path.suffix == ".jsonl":
-            rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-            if not all(isinstance(row, dict) for row in rows):
-                raise ValueError("a line is no JSON object")
+            rows = [parse_json(line) for line in text.split("\n") if line.strip()]
             keys = [key for key in (rows[0] if rows else {}) if key in _USED]
             return {key: [row.get(key) for row in rows] for key in keys}
-        frame = pd.read_csv(path, sep="\t" if path.suffix == ".tsv" else ",", dtype=str, keep_default_na=False)
-    except (ValueError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        reason = (str(error).splitlines() or [""])[0]
-        raise FileError(f"{path}: cannot be read as {path.suffix} ({reason}); write it again") from error
-    return {str(key): frame[key].tolist() for key in frame.columns if key in _USED}
+        separator = "\t" if path.suffix == ".tsv" else ","
+        frame = pd.read_csv(io.StringIO(text), sep=separator, dtype=str, keep_default_na=False)
+        return {str(key): frame[key].tolist() for key in frame.columns if key in _USED}

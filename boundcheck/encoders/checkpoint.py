@@ -78,6 +78,13 @@ class EncoderConfig:
             value = getattr(self, name)
             if value is not None and (not isinstance(value, int) or value < 1):
                 raise InputError(f"{name}: must be a positive integer, received {value!r}; correct the configuration")
+        for name, kinds in (("temperature", (float, int)), ("beta", (float, int)), ("epochs", int), ("seed", int)):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, kinds) or not math.isfinite(value)):
+                raise InputError(f"{name}: must be a finite number or None, received {value!r}; correct it")
+        for name in ("objective", "positives", "dataset", "split", "command", "version"):
+            if not isinstance(getattr(self, name), (str, type(None))):
+                raise InputError(f"{name}: must be text or None, received {getattr(self, name)!r}; correct it")
         numbers = [*self.mean, *self.std]
         finite = all(isinstance(number, float) and math.isfinite(number) for number in numbers)
         channels = self.in_channels or 1

@@ -14,14 +14,18 @@ from typing import TYPE_CHECKING, Any
 from boundcheck.ingest.archives import members_of
 from boundcheck.ingest.arrays import read_arrays
 from boundcheck.ingest.columns import read_parquet
+from boundcheck.ingest.pickled import Named, RefusedError
 from boundcheck.ingest.regular import SPARE, budget, is_regular, open_regular, read_regular, reading, sha256_of
 from boundcheck.ingest.tables import parse_json, parse_json_value, read_csv, read_json
 
 if TYPE_CHECKING:
-    from boundcheck.ingest.tensors import Unread, load_safetensors, load_tensors
+    from boundcheck.ingest.tensors import TensorMeaning, Unread, load_safetensors, load_tensors
 
 __all__ = [
     "SPARE",
+    "Named",
+    "RefusedError",
+    "TensorMeaning",
     "Unread",
     "budget",
     "is_regular",
@@ -42,6 +46,6 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("Unread", "load_safetensors", "load_tensors"):
+    if name in ("TensorMeaning", "Unread", "load_safetensors", "load_tensors"):
         return getattr(import_module("boundcheck.ingest.tensors"), name)
     raise AttributeError(f"module 'boundcheck.ingest' has no attribute {name!r}")

@@ -51,21 +51,30 @@ def load_safetensors(path: Path) -> dict[str, torch.Tensor]:
     return tensors
 
 
-def load_tensors(path: Path) -> Any:
+def load_tensors(path: Path, meaning: type[TensorMeaning] | None = None) -> Any:
     """What a torch file holds: plain values and dense tensors on the CPU; nothing in it is executed.
 
     Anything else in it, such as a sparse tensor or an object of another library, becomes `Unread`.
 
+    Args:
+        path: the file.
+        meaning: what the names in it stand for; None for tensors and plain values alone.
+
     Raises:
         FileError: missing, damaged, or no file of `torch.save`.
     """
+    meaning = meaning or TensorMeaning
     with open_regular(path) as (file, size), reading(path, "a complete torch file of tensors and plain values"):
         start = file.read(4)
         file.seek(0)
-        return _from_zip(file, size) if start == b"PK\3\4" else _from_stream(file.read(size))
+        if start == b"PK\3\4":
+            return _from_zip(file, size, meaning)
+        if not start.startswith(b"\x80"):
+            raise ValueError(f"it begins with {start!r}, as no file of torch.save does" if start else "it is empty")
+        return _from_stream(file.read(size), meaning)
 
 
-def _from_zip(file: BinaryIO, size: int) -> Any:
+def _from_zip(file: BinaryIO, size: int, meaning: type[TensorMeaning]) -> Any:
     """The format of torch since 1.6: an archive of a pickle and one member for each storage."""
     members = members_of(file, size, size, stored=True)
     roots = [name.removesuffix("data.pkl") for name in members if name.count("/") == 1 and name.endswith("/data.pkl")]
@@ -75,24 +84,24 @@ def _from_zip(file: BinaryIO, size: int) -> Any:
         order = f"{roots[0]}byteorder"
         if order in members and archive.read(order) != b"little":
             raise ValueError("written on a big-endian machine")
-        found = _Tensors(lambda key: archive.read(f"{roots[0]}data/{key}"))
+        found = meaning(lambda key: archive.read(f"{roots[0]}data/{key}"))
         return read_pickle(archive.read(f"{roots[0]}data.pkl"), found)[0]
 
 
-def _from_stream(content: bytes) -> Any:
+def _from_stream(content: bytes, meaning: type[TensorMeaning]) -> Any:
     """The format before: five pickles, then the storages one after another."""
     place, parts = 0, []
     nothing: dict[str, bytes] = {}
     for _ in range(3):
-        value, place = read_pickle(content, _Tensors(nothing.__getitem__), place)
+        value, place = read_pickle(content, TensorMeaning(nothing.__getitem__), place)
         parts.append(value)
         if parts[0] != _MAGIC:
             raise ValueError("not a file of torch.save; pickled objects, which are never loaded")
     if parts[:2] != [_MAGIC, _PROTOCOL] or not (isinstance(parts[2], dict) and parts[2].get("little_endian") is True):
         raise ValueError("not a file of torch.save")
-    sizes = _Tensors(None)
+    sizes = meaning(None)
     _, after = read_pickle(content, sizes, place)
-    keys, at = read_pickle(content, _Tensors(None), after)
+    keys, at = read_pickle(content, TensorMeaning(None), after)
     storages: dict[str, bytes] = {}
     for key in keys if isinstance(keys, list) else []:
         count, width = sizes.seen[key]
@@ -102,7 +111,7 @@ def _from_stream(content: bytes) -> Any:
             raise ValueError("truncated")
         storages[key] = content[at + 8 : at + 8 + count * width]
         at += 8 + count * width
-    return read_pickle(content, _Tensors(storages.__getitem__), place)[0]
+    return read_pickle(content, meaning(storages.__getitem__), place)[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +122,8 @@ class _Storage:
     dtype: torch.dtype
 
 
-class _Tensors(Meaning):
-    """What the names and calls of a torch file stand for.
+class TensorMeaning(Meaning):
+    """What the names and calls of a torch file stand for; a subclass may know more of them, or refuse some.
 
     Args:
         bytes_of: the content of a storage, by its key; None to note only what the storages should have.
@@ -133,6 +142,9 @@ class _Tensors(Meaning):
     def call(self, function: Any, arguments: tuple[Any, ...]) -> Any:
         """Dense tensors and mappings are made; anything else is left out."""
         name = function.name if isinstance(function, (Named, Unread)) else "an object"
+        if name == "torch._tensor._rebuild_from_type_v2":  # of a subclass, or with attributes
+            make, _, values, _ = arguments
+            return self.call(make, values)
         make = _MAKERS.get(name)
         return Unread(name) if make is None else make(*arguments)
 
@@ -194,5 +206,6 @@ _MAKERS: Mapping[str, Callable[..., Any]] = {
     "torch._utils._rebuild_tensor_v2": _tensor,
     "torch._utils._rebuild_tensor_v3": _tensor,
     "torch._utils._rebuild_parameter": lambda data, *_: data,
+    "torch._utils._rebuild_parameter_with_state": lambda data, *_: data,
     "torch.Size": _size,
 }

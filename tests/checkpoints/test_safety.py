@@ -138,7 +138,7 @@ def test_a_damaged_file_is_called_so(suffix, share, tmp_path):
     written = layouts.torchvision(tmp_path, suffix=suffix, save=save)
     content = written.path.read_bytes()
     written.path.write_bytes(content[: int(share * len(content))])
-    assert "must be a complete" in refusal(written.path)
+    assert "cannot be read as a" in refusal(written.path)
 
 
 def test_a_folder_and_a_missing_file_are_told_apart(tmp_path):

@@ -85,7 +85,6 @@ def test_what_pickle_writes_is_read_as_pickle_reads_it(content, rows, protocol, 
         (b"\x80\x02cnumpy\ndtype\n)\x81.", "not a dict"),  # NEWOBJ
         (b"\x80\x02P0\n.", "beside the stream"),  # PERSID
         (b"\x80\x02\x82\x01.", "opcode"),  # EXT1
-        (b"\x80\x02}cnumpy\nndarray\nK\x01s.", "neither text nor a number"),
         (b"\x80\x02}U\x01acnumpy\nndarray\ns.", "asks for numpy.ndarray"),
         (b"c_codecs\nencode\n(S'x'\nS'zip'\ntR.", "encoding"),
         (b"", "truncated"),
@@ -103,6 +102,11 @@ def test_hostile_streams(content, reason, tmp_path):
         tracemalloc.stop()
     assert peak < 2e8
     assert "\n" not in str(refusal.value)
+
+
+def test_keys_that_are_neither_text_nor_numbers_are_left_out(tmp_path):
+    assert read_batch(stored(tmp_path / "batch", b"\x80\x02}cnumpy\nndarray\nK\x01s.")) == {}
+    assert read_batch(stored(tmp_path / "batch", b"\x80\x02}(NK\x01U\x01aK\x02u.")) == {"a": 2}
 
 
 def test_a_stream_of_too_many_steps_is_not_followed(tmp_path, monkeypatch):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
+import functools
 import json
 import sys
+import tarfile
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -11,10 +15,16 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from safetensors.torch import save_file
 
 import boundcheck
-from boundcheck.checkpoints import load_encoder
-from boundcheck.data import DATASETS, Source, load_from
+from boundcheck.checkpoints import inspect_file
+from boundcheck.checkpoints.reading import read_file
+from boundcheck.data import DATASETS, Source, load_dataset, load_from
 from boundcheck.data.base import Remote
 from boundcheck.data.fashion_mnist import read_idx
 from boundcheck.data.folder import read_folder
@@ -137,9 +147,81 @@ def _checkpoint(folder: Path) -> list[Path]:
     return [folder / "encoder.pt"]
 
 
+def _told(folder: Path) -> str:
+    return json.dumps(inspect_file(folder / "encoder.pt"), ensure_ascii=False, allow_nan=False)
+
+
+def _weights(folder: Path) -> list[Path]:
+    """What code bases save beside the weights, in both formats of torch, and the JSON that some write."""
+    state = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4)).state_dict()
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(2))], lr=0.1)
+    beside = {
+        "opt": argparse.Namespace(dataset="cifar10", temp=0.1),
+        "best": np.float64(0.9),
+        "folder": Path("runs"),
+        "state": defaultdict(dict, {1: torch.ones(2)}),
+        "optimizer": optimizer,
+        "scheduler": functools.partial(getattr, 1, "real"),
+        "epoch": 3,
+    }
+    torch.save({"state_dict": state, **beside}, folder / "new.pth")
+    torch.save({"model": state, **beside}, folder / "old.pth", _use_new_zipfile_serialization=False)
+    save_file(state, folder / "plain.safetensors")
+    (folder / "args.json").write_text(json.dumps({"data": {"dataset": "cifar10"}, "method": "simclr"}))
+    return sorted(folder.iterdir())
+
+
+def _read_weights(folder: Path) -> None:
+    for name in ("new.pth", "old.pth", "plain.safetensors"):
+        file = read_file(folder / name)
+        with boundcheck.ingest.reading(folder / name, "weights"):
+            json.dumps([sorted(file.state), file.sha256, file.epochs(), file.sidecar])
+
+
+def _texts(suffix: str) -> Reader:
+    """A table of texts."""
+
+    def make(folder: Path) -> list[Path]:
+        frame = pd.DataFrame({"text": ["a cat", "the dog", "é"], "label": ["x", "y", "x"], "group": ["g", "g", "g"]})
+        if suffix == ".parquet":
+            frame.to_parquet(folder / "t.parquet")
+        elif suffix == ".jsonl":
+            (folder / "t.jsonl").write_text(frame.to_json(orient="records", lines=True))
+        else:
+            frame.to_csv(folder / f"t{suffix}", index=False)
+        return [folder / f"t{suffix}"]
+
+    return Reader(make, lambda folder: load_dataset(str(folder / f"t{suffix}")))
+
+
+def _hub(folder: Path) -> list[Path]:
+    layouts.picture(folder / "a.png", 0, size=(8, 8))
+    content = (folder / "a.png").read_bytes()
+    features = {"image": {"_type": "Image"}, "label": {"_type": "ClassLabel", "names": ["zebra", "ant"]}}
+    table = pa.table({"image": [{"bytes": content, "path": None}] * 3, "label": [0, 1, 0]})
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    pq.write_table(table.replace_schema_metadata(metadata), folder / "test-0.parquet")
+    return [folder / "test-0.parquet"]
+
+
+def _shards(folder: Path) -> list[Path]:
+    layouts.picture(folder / "a.png", 0, size=(8, 8))
+    with tarfile.open(folder / "test-0.tar", "w") as archive:
+        for key, label in (("0", "cls"), ("1", "cls"), ("2", "json")):
+            (folder / "label").write_text("1" if label == "cls" else json.dumps({"label": 0}))
+            archive.add(folder / "a.png", f"{key}.png")
+            archive.add(folder / "label", f"{key}.{label}")
+    (folder / "classnames.txt").write_text("zero\none\n")
+    return [folder / "test-0.tar", folder / "classnames.txt"]
+
+
 READERS: Mapping[str, Reader] = {
     **{f"embeddings{suffix}": _embeddings(suffix) for suffix in (".npz", ".safetensors", ".pt", ".parquet")},
-    "checkpoint": Reader(_checkpoint, lambda folder: load_encoder(folder / "encoder.pt")),
+    "checkpoint": Reader(_checkpoint, _told),
+    "weights": Reader(_weights, _read_weights),
+    **{f"texts{suffix}": _texts(suffix) for suffix in (".csv", ".tsv", ".jsonl", ".parquet")},
+    "hub": Reader(_hub, lambda folder: load_dataset(str(folder), "test")),
+    "shards": Reader(_shards, lambda folder: load_dataset(str(folder), "test")),
     "run": _run("run", _read_run),
     "sweep": _run("sweep", _read_sweep),
     "idx": Reader(_idx, lambda folder: [read_idx(folder / name, 3) for name in ("plain", "packed")]),

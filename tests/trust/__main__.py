@@ -1,4 +1,7 @@
-"""Writes results/trust: `python -m tests.trust --inputs 10000`; `--only` names some readers or commands."""
+"""Writes results/trust: `python -m tests.trust --inputs 10000`; `--only` names some readers or commands.
+
+Rows of the others stay as an earlier call wrote them.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ def main() -> int:
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     start = time.time()
-    readers, faults = [], []
+    readers, faults = (_kept(options.out / f"{name}.csv", options.only) for name in ("readers", "faults"))
     for name in (name for name in READERS if name in options.only):
         done = campaign(READERS[name], options.inputs)
         broken = len(done.faults)
@@ -48,7 +51,15 @@ def main() -> int:
         "wall_seconds": time.time() - start,
     }
     write_manifest(manifest, options.out)
-    return int(any(row[4] for row in (*readers, *faults)))
+    return int(any(row[4] not in (0, "0") for row in (*readers, *faults)))
+
+
+def _kept(path: Path, renewed: Sequence[str]) -> list[list[object]]:
+    """The rows of an earlier call, but for those that this one makes anew."""
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return [[*row] for row in list(csv.reader(file))[1:] if row[0] not in renewed]
 
 
 def _write(path: Path, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
