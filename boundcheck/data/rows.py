@@ -89,7 +89,7 @@ def one_split(name: str, split: str) -> str:
 
 def _names(name: str, values: Sequence[Any], stated: Sequence[str] | None) -> list[str]:
     """Every row's label as a name."""
-    out = []
+    out, known = [], frozenset(stated or ())
     for row, value in enumerate(values):
         if isinstance(value, (list, tuple, set, np.ndarray)):
             raise InputError(
@@ -99,6 +99,10 @@ def _names(name: str, values: Sequence[Any], stated: Sequence[str] | None) -> li
         if value is None or (isinstance(value, float) and value != value):
             raise InputError(f"dataset: '{name}' has no label in row {row}; remove the row or name its class")
         if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+            if stated is not None and str(value) not in known:
+                raise FileError(
+                    f"dataset: '{name}' names {len(stated)} classes, received {value!r} in row {row}; fix it"
+                )
             out.append(str(value))
         elif stated is None:
             out.append(str(int(value)))

@@ -71,7 +71,7 @@ def load_embeddings(path: str | Path, normalize: bool = True, unlabelled: bool =
         try:
             return EmbeddingSet(normalize=normalize, **fields)
         except InputError as error:
-            raise InputError(f"{path}: {error}") from error
+            raise InputError(f"{path}: {' '.join(str(error).split())}") from error
 
 
 def save_embeddings(emb: EmbeddingSet, path: str | os.PathLike[str]) -> None:

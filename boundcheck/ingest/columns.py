@@ -73,4 +73,5 @@ def _schema(file: pq.ParquetFile, names: Sequence[str]) -> pa.Schema:
 def _opened(handle: BinaryIO, text: Sequence[str]) -> pq.ParquetFile:
     handle.seek(0)
     limits = {"thrift_string_size_limit": _FOOTER, "thrift_container_size_limit": 1 << 20}
-    return pq.ParquetFile(pa.PythonFile(handle), read_dictionary=list(text), **limits)
+    # Reading ahead is done by threads that hold the file: where one still did at exit, the process was aborted.
+    return pq.ParquetFile(pa.PythonFile(handle), read_dictionary=list(text), pre_buffer=False, **limits)

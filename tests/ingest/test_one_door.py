@@ -27,6 +27,7 @@ from boundcheck.checkpoints.reading import read_file
 from boundcheck.cli import main
 from boundcheck.data import load_dataset
 from boundcheck.data.shards import read_shards
+from boundcheck.embeddings import load_embeddings
 from boundcheck.errors import BoundcheckError, FileError
 from boundcheck.ingest import Unread
 from boundcheck.ingest.footer import declared
@@ -230,7 +231,20 @@ def test_names_of_classes_that_are_no_text(tmp_path: Path) -> None:
     refused(lambda: read_shards(tmp_path, "all"), r"classnames\.txt: cannot be read as names of classes")
 
 
+def test_a_class_that_is_not_among_the_names(tmp_path: Path) -> None:
+    shard(tmp_path / "s.tar", ("0.txt", b"a"), ("0.cls", b"i"))
+    (tmp_path / "classnames.txt").write_text("zero\none\n")
+    refused(lambda: read_shards(tmp_path, "all"), "names 2 classes, received 'i' in row 0")
+
+
 # Parquet
+
+
+def test_a_label_with_a_line_break_keeps_the_message_on_one_line(tmp_path: Path) -> None:
+    table = pa.table({"z": [[1.0, 0.0], [0.0, 1.0]], "y": ["a", "\n"]})
+    metadata = {"boundcheck": json.dumps({"classes": ["a", "b"]})}
+    pq.write_table(table.replace_schema_metadata(metadata), tmp_path / "e.parquet")
+    refused(lambda: load_embeddings(tmp_path / "e.parquet"), "labels must be among classes")
 
 
 def footer(content: bytes) -> bytes:
