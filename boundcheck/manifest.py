@@ -46,6 +46,7 @@ def manifest_of(
         "command": [],
         "config": dict(config),
         "seed": config["seed"],
+        "threads": torch.get_num_threads(),
         "processes": emb.ring.ranks.size if isinstance(emb, ShardedEmbeddings) else 1,
         "data": {
             "name": emb.meta.get("dataset", emb.meta.get("source", "embeddings")),

@@ -43,6 +43,7 @@ def test_says_what_made_the_numbers() -> None:
             "config",
             "seed",
             "processes",
+            "threads",
             "versions",
             "platform",
             "data",

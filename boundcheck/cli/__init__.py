@@ -24,6 +24,7 @@ from boundcheck.plugins import load_plugins
 
 COMMANDS = (
     "verify", "embed", "train", "sweep", "falsify", "diagnose", "reproduce", "claims", "datasets", "inspect", "report",
+    "rerun",
 )  # fmt: skip
 
 
@@ -69,8 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the arguments, without the program's name; None for the process's own.
 
     Returns:
-        The exit code: 0 nothing violated, 1 a claim violated, 2 the user's mistake, 3 interrupted or out of
-        resources, 70 a fault of the program.
+        The exit code: 0 nothing violated, 1 a claim violated or a promise broken, 2 the user's mistake, 3 interrupted
+        or out of resources, 70 a fault of the program.
     """
     gc.set_threshold(100_000)  # looking through all that torch and matplotlib define takes a second of a run
     arguments = list(sys.argv[1:] if argv is None else argv)

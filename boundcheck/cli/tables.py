@@ -34,10 +34,10 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
 
 def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """A table's rows in strict JSON: a missing number is null, an infinite one "inf" or "-inf"."""
-    return [{str(key): _plain(value) for key, value in row.items()} for row in frame.to_dict("records")]
+    return [{str(key): plain(value) for key, value in row.items()} for row in frame.to_dict("records")]
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None if math.isnan(value) else str(value)
     return value

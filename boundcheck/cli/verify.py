@@ -142,11 +142,11 @@ def command(
         stack.enter_context(ranks.leading(group))
         progress = stack.enter_context(reporting(quiet))
         if population is not None:
-            given = _drawn(population, options["estimator"], options["seed"])
+            given = drawn(population, options["estimator"], options["seed"])
         elif embeddings is not None:
-            given = _saved(embeddings, normalize, unlabelled)
+            given = saved_in(embeddings, normalize, unlabelled)
         else:
-            given = _encoded(encoding, options["seed"], options["device"], quiet, progress, group)
+            given = encoded(encoding, options["seed"], options["device"], quiet, progress, group)
         place = place or stack.enter_context(reserve_folder(Path("results") / given.name, numbered=True))
         emb = given.make()
         if unlabelled and isinstance(emb, EmbeddingSet):
@@ -200,7 +200,7 @@ def names_in(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(","))
 
 
-class _Given(NamedTuple):
+class Given(NamedTuple):
     """What is to be verified: its short name, what makes it, its images, the population where it is known."""
 
     name: str
@@ -209,28 +209,31 @@ class _Given(NamedTuple):
     population: Population | None = None
 
 
-def _drawn(text: str, estimator: str, seed: int) -> _Given:
+def drawn(text: str, estimator: str, seed: int) -> Given:
+    """A known population, or a sample of it."""
     from boundcheck.estimators import parse_population
 
     known = parse_population(text)
     name = "".join(c if c.isalnum() or c in "-." else "-" for c in known.name)
-    return _Given(name, lambda: known if estimator == "closed" else known.sample(seed), population=known)
+    return Given(name, lambda: known if estimator == "closed" else known.sample(seed), population=known)
 
 
-def _saved(path: Path, normalize: bool, unlabelled: bool) -> _Given:
+def saved_in(path: Path, normalize: bool, unlabelled: bool) -> Given:
+    """Embeddings of a file."""
     from boundcheck.embeddings import load_embeddings
 
-    return _Given(path.stem, lambda: load_embeddings(path, normalize, unlabelled))
+    return Given(path.stem, lambda: load_embeddings(path, normalize, unlabelled))
 
 
-def _encoded(encoding: dict[str, Any], seed: int, device: str, quiet: bool, progress: Any, group: Ranks) -> _Given:
+def encoded(encoding: dict[str, Any], seed: int, device: str, quiet: bool, progress: Any, group: Ranks) -> Given:
+    """What an encoder makes of a data set; `encoding` has the options of `ENCODING`."""
     from boundcheck.data import ImageSet
 
     how = {key: encoding.pop(key) for key in ("views", "layer", "no_cache")}
     samples = load_samples(**encoding, progress=progress)
     how |= {"seed": seed, "device": device, "quiet": quiet, "progress": progress, "group": group}
     pictures = samples.images if isinstance(samples.images, ImageSet) else None
-    return _Given(samples.name, lambda: encode(samples, **how, source=encoding), pictures)
+    return Given(samples.name, lambda: encode(samples, **how, source=encoding), pictures)
 
 
 def _known(emb: EmbeddingSet) -> dict[str, Any]:

@@ -162,8 +162,12 @@ def commands() -> str:
 
 
 _EXIT_CODES = (
-    ("0", "nothing is violated; for `falsify`, no counterexample was found"),
-    ("1", "a theorem is violated or a self-check fails (see `--fail-on`); for `falsify`, a counterexample was found"),
+    ("0", "nothing is violated; for `falsify`, no counterexample was found; for `rerun`, what was promised was kept"),
+    (
+        "1",
+        "a theorem is violated or a self-check fails (see `--fail-on`); for `falsify`, a counterexample was found; for "
+        "`rerun`, a promise is broken",
+    ),
     (
         "2",
         "a mistake in the command or its input; one line names the parameter, the rule, what was received, the remedy",
