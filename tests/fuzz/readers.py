@@ -188,7 +188,7 @@ def _texts(suffix: str) -> Reader:
         elif suffix == ".jsonl":
             (folder / "t.jsonl").write_text(frame.to_json(orient="records", lines=True))
         else:
-            frame.to_csv(folder / f"t{suffix}", index=False)
+            frame.to_csv(folder / f"t{suffix}", index=False, sep="\t" if suffix == ".tsv" else ",")
         return [folder / f"t{suffix}"]
 
     return Reader(make, lambda folder: load_dataset(str(folder / f"t{suffix}")))
