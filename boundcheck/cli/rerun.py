@@ -13,7 +13,7 @@ from boundcheck.cli import ranks
 from boundcheck.cli.parameters import plugin_option
 from boundcheck.cli.progress import reporting, say, say_json
 from boundcheck.cli.samples import ENCODING, FILE
-from boundcheck.cli.tables import aligned
+from boundcheck.cli.tables import aligned, plain
 from boundcheck.errors import FileError, InputError
 
 if TYPE_CHECKING:
@@ -176,8 +176,6 @@ def _row(cell: Moved) -> list[str]:
 
 def _document(run: Path, found: Comparison) -> dict[str, Any]:
     """For programs."""
-    from boundcheck.cli.tables import plain
-
     return {
         "run": str(run),
         "kept": found.kept,
