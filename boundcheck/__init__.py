@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from boundcheck.hardening import CONSTANT as CONSTANT
     from boundcheck.hardening import HARDENINGS as HARDENINGS
     from boundcheck.hardening import Hardening as Hardening
+    from boundcheck.lab.training import Tracker as Tracker
+    from boundcheck.lab.training import held_out_views as held_out_views
+    from boundcheck.lab.training import lightning_callback as lightning_callback
     from boundcheck.lab.training import train as train
     from boundcheck.losses import LOSSES as LOSSES
     from boundcheck.losses import Loss as Loss
@@ -78,6 +81,9 @@ _HOME = {
     "falsify": "falsification",
     "render": "report",
     "sweep": "sweeps",
+    "Tracker": "lab.training",
+    "held_out_views": "lab.training",
+    "lightning_callback": "lab.training",
     "train": "lab.training",
     "Evidence": "claims.base",
     "Finding": "claims.base",

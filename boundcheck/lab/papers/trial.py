@@ -15,8 +15,9 @@ from boundcheck.data import Progress
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.encoders import Encoder
 from boundcheck.lab.training import train
+from boundcheck.lab.training.encode import encode
 from boundcheck.lab.training.probes import PROBES, probe
-from boundcheck.lab.training.tracker import encode, held_out_views
+from boundcheck.lab.training.tracker import held_out_views
 from boundcheck.runs import save_run
 from boundcheck.verification import verify
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from .lightning import lightning_callback
 from .record import EpochEnd, EpochRecord, read_history
 from .start import train
+from .tracker import Tracker, held_out_views
 
-__all__ = ["EpochEnd", "EpochRecord", "read_history", "train"]
+__all__ = ["EpochEnd", "EpochRecord", "Tracker", "held_out_views", "lightning_callback", "read_history", "train"]

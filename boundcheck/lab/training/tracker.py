@@ -2,16 +2,17 @@
 
 In a loop of one's own, three lines:
 
-    tracker = Tracker(*held_out_views(images), temperature=0.5, betas=[1, 5])
+    tracker = Tracker(*held_out_views(images), temperature=0.5, betas=[1, 5], log=SummaryWriter())
     ...
         tracker(encoder, epoch)          # after each epoch
     tracker.to_frame()                   # at the end
+
+In Lightning's, `lightning_callback(tracker)` among the trainer's callbacks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Float, Int
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from boundcheck.augment import ViewRecipe, recipe_for, views
@@ -31,7 +33,9 @@ from boundcheck.lab.objectives import OBJECTIVES, hyperparameters, limit_sentenc
 from boundcheck.losses import HSCL, HUCL, SCL, UCL, LossKey
 from boundcheck.spec import Variant
 
+from .encode import Embed, encode
 from .epoch_table import EpochTable
+from .logs import Values, destination, scalars
 from .record import EpochEnd
 
 _LOSS_COLUMNS = (
@@ -64,12 +68,14 @@ class Tracker:
     """Measures an encoder on a held-out set every few epochs, in evaluation mode.
 
     What it reports are estimates of the population values, with intervals; averages over training batches, in
-    training mode and with moving weights, are not. The encoder's modes are put back afterwards.
+    training mode and with moving weights, are not. The encoder's modes and the random numbers of the training are
+    put back afterwards.
 
     Args:
-        inputs: (n, v, ...) v views of n held-out instances, as the encoder takes them (`held_out_views` makes them
-            of images); more than one view gives augmentation positives, one view class positives.
-        labels: (n,) classes.
+        inputs: (n, v, ...) v views of n held-out instances, as the encoder takes them, or a sequence of n tensors
+            (v, ...); `held_out_views` makes them of images. More than one view gives augmentation positives, one view
+            class positives.
+        labels: (n,) classes, integers or names.
         temperature: of the losses.
         betas: hardnesses of H-UCL and H-SCL.
         q: Q of the losses; inf for the decoupled ones.
@@ -77,18 +83,25 @@ class Tracker:
         every: measure after epochs that are multiples of this (and the last one, where the end is known).
         confidence: of the intervals.
         batch_size: rows encoded at a time.
+        embed: (encoder, rows (b, ...)) -> (b, d), for an encoder whose call does not return the embeddings; None calls
+            it, and takes the last of a tuple.
+        log: where each measurement's numbers go, with the epoch as the step: a TensorBoard `SummaryWriter`, the module
+            `mlflow`, a run of W&B, a logger of Lightning, or a function of (values by name, epoch). Their names are
+            `boundcheck/ucl`, `scl`, `share` (Assumption 1), `gap` (UCL less SCL), its interval `gap_ci_low` and
+            `gap_ci_high`; and the same at each beta as `hucl_beta1`, `hscl_beta1`, `share_beta1`, `gap_beta1` (H-UCL
+            less H-SCL), ...
         folder: keeps `tracking.csv` and `gaps.csv` there, rewritten after every measurement; what is in it
             already is taken up, so that a resumed run loses nothing.
         dataset, objective, beta, seed: written into the tables' columns; they change no number.
 
     Raises:
-        InputError: a number breaks its rule.
+        InputError: a number breaks its rule, or inputs and labels do not fit.
     """
 
     def __init__(
         self,
-        inputs: Tensor,
-        labels: Int[np.ndarray, " n"] | Tensor,
+        inputs: Tensor | Sequence[Tensor],
+        labels: ArrayLike | Tensor,
         *,
         temperature: float = 0.5,
         betas: Sequence[float] = (1.0, 5.0),
@@ -97,7 +110,9 @@ class Tracker:
         every: int = 1,
         confidence: float = 0.95,
         batch_size: int = 512,
-        folder: Path | None = None,
+        embed: Embed | None = None,
+        log: object | None = None,
+        folder: str | Path | None = None,
         dataset: str = "",
         objective: str = "",
         beta: float | None = None,
@@ -105,13 +120,17 @@ class Tracker:
     ) -> None:
         if every < 1:
             raise InputError(f"every: must be at least 1, received {every}; 1 measures after every epoch")
-        self.inputs, self.labels = inputs, labels
-        if positives == "auto":
-            positives = "augmentation" if inputs.shape[1] > 1 else "class"
-        self.variant = Variant(temperature, betas, q=(q,), positives=positives)
+        self.inputs, self.labels = _held_out(inputs), labels
+        rows = EmbeddingSet(np.ones((*self.inputs.shape[:2], 1), np.float32), labels)  # checks the labels, now
+        self.variant = Variant(temperature, betas, q=(q,), positives=positives).with_views(rows.v)
+        self.variant.on(rows)
         self.confidence = confidence
-        self.every, self.batch_size = every, batch_size
+        self.every, self.batch_size, self.embed = every, batch_size, embed
+        self.log = log
+        destination(log)  # refuses what takes no values, now
+        folder = None if folder is None else Path(folder)
         self.facts: dict[str, Any] = {"dataset": dataset, "objective": objective, "beta": beta, "seed": seed}
+        self.values: Values = {}
         self._losses = EpochTable(_LOSS_COLUMNS, self.facts, folder and folder / "tracking.csv", text=["loss"])
         self._gaps = EpochTable(_GAP_COLUMNS, self.facts, folder and folder / "gaps.csv", text=["gap"])
 
@@ -131,10 +150,27 @@ class Tracker:
         Returns:
             The losses the rows were read from.
         """
-        z = encode(encoder, self.inputs, self.batch_size)
+        return self.put(self.encoded(encoder), epoch)
+
+    def encoded(self, encoder: nn.Module) -> Float[np.ndarray, "n v d"]:
+        """The embeddings of the held-out set as the encoder is now."""
+        return encode(encoder, self.inputs, self.batch_size, self.embed)
+
+    def put(self, z: Float[np.ndarray, "n v d"], epoch: int) -> LossTable:
+        """Adds the rows of an epoch, from the embeddings of the held-out set, and logs them.
+
+        Returns:
+            The losses the rows were read from.
+
+        Raises:
+            InputError: the embeddings are not finite, or zero.
+        """
         table = estimate(EmbeddingSet(z, self.labels), self.variant)
-        self._losses.put(epoch, loss_rows(table, self.confidence))
-        self._gaps.put(epoch, gap_rows(table, self.confidence))
+        losses, gaps = list(loss_rows(table, self.confidence)), list(gap_rows(table, self.confidence))
+        self._losses.put(epoch, losses)
+        self._gaps.put(epoch, gaps)
+        self.values = scalars(losses, gaps)
+        destination(self.log)(self.values, epoch)
         return table
 
     def limit(self, positives: str | None = None) -> str:
@@ -170,23 +206,26 @@ class Tracker:
         return self._gaps.frame.copy()
 
 
-def encode(encoder: nn.Module, inputs: Tensor, batch_size: int = 512) -> Float[np.ndarray, "n v d"]:
-    """Embeddings of prepared inputs in evaluation mode, float32, without gradients; modes are put back.
+def _held_out(inputs: Tensor | Sequence[Tensor]) -> Tensor:
+    """The inputs as one tensor.
 
-    Args:
-        encoder: a module that returns embeddings, or a tuple with the embeddings last.
-        inputs: (n, v, ...) rows are moved to the device of the encoder's parameters.
-        batch_size: rows encoded at a time.
+    Raises:
+        InputError: they are not views of instances.
     """
-    n, v = inputs.shape[:2]
-    place = next((parameter.device for parameter in encoder.parameters()), torch.device("cpu"))
-    parts = []
-    with _evaluating(encoder), torch.inference_mode():
-        for rows in torch.split(inputs.flatten(0, 1), batch_size):
-            out = encoder(rows.to(place))
-            parts.append((out[-1] if isinstance(out, tuple) else out).float().cpu())
-    z: np.ndarray = torch.cat(parts).view(n, v, -1).numpy()
-    return z
+    if not isinstance(inputs, Tensor):
+        parts = [torch.as_tensor(part) for part in inputs]
+        if len({part.shape for part in parts}) != 1:
+            raise InputError(
+                f"inputs: expected views of one shape for every instance, received {len({p.shape for p in parts})} "
+                "shapes; make as many views of each"
+            )
+        inputs = torch.stack(parts)
+    if inputs.ndim < 3:
+        raise InputError(
+            f"inputs: expected shape (n, views, ...), received {tuple(inputs.shape)}; for one view of each instance "
+            "pass inputs[:, None]"
+        )
+    return inputs
 
 
 def loss_rows(table: LossTable, confidence: float) -> Iterator[dict[str, Any]]:
@@ -221,32 +260,3 @@ def gap_rows(table: LossTable, confidence: float) -> Iterator[dict[str, Any]]:
         yield {
             "gap": name, "loss_beta": hardening.beta, "estimate": gap.value, "ci_low": ci_low, "ci_high": ci_high,
         }  # fmt: skip
-
-
-def lightning_callback(tracker: Tracker, base: type) -> Any:
-    """The tracker as a callback of Lightning, which boundcheck itself does not need.
-
-    Args:
-        tracker: what to call with the module after each training epoch.
-        base: `lightning.Callback` (or `lightning.pytorch.Callback`).
-
-    Returns:
-        An instance of a subclass of `base`; the module's forward must return embeddings.
-    """
-
-    def on_train_epoch_end(self: object, trainer: Any, module: nn.Module) -> None:
-        tracker(module, trainer.current_epoch + 1)
-
-    return type("TrackBounds", (base,), {"on_train_epoch_end": on_train_epoch_end})()
-
-
-@contextmanager
-def _evaluating(encoder: nn.Module) -> Iterator[None]:
-    """Evaluation mode for the length of a block; every module, frozen ones too, then gets its own mode back."""
-    modes: list[tuple[nn.Module, bool]] = [(module, module.training) for module in encoder.modules()]
-    encoder.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training

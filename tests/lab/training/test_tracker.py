@@ -8,7 +8,8 @@ import boundcheck as bc
 from boundcheck.augment import recipe_for, views
 from boundcheck.errors import InputError
 from boundcheck.lab.training import train
-from boundcheck.lab.training.tracker import Tracker, encode, held_out_views, lightning_callback
+from boundcheck.lab.training.encode import encode
+from boundcheck.lab.training.tracker import Tracker, held_out_views
 
 CONTRACT = [
     "dataset", "objective", "beta", "seed", "epoch", "loss", "loss_beta", "estimate", "ci_low", "ci_high",
@@ -154,21 +155,6 @@ def test_held_out_views_are_the_seeds():
     np.testing.assert_array_equal(labels, held.labels)
     one = views(torch.from_numpy(held.images), np.arange(10), 1, 5, recipe_for(1, 8, "digits"))
     assert torch.equal(inputs[:, 1], one)
-
-
-def test_as_a_callback_of_lightning():
-    class Callback:
-        """Stands for `lightning.Callback`."""
-
-    class Trainer:
-        current_epoch = 4
-
-    inputs, labels = held_out()
-    tracker = Tracker(inputs, labels, betas=[1.0])
-    callback = lightning_callback(tracker, Callback)
-    assert isinstance(callback, Callback)
-    callback.on_train_epoch_end(Trainer(), small_encoder())
-    assert tracker.to_frame()["epoch"].unique().tolist() == [5]
 
 
 def test_the_limit_of_the_training_objective_is_named_and_can_be_tracked():
