@@ -79,7 +79,7 @@ def _source(source: object) -> str:
     return _joined(
         f"{key} {value}"
         for key, value in source.items()
-        if key not in hidden and isinstance(value, (str, int, float)) and len(str(value)) < 40
+        if key not in hidden and isinstance(value, (str, int, float)) and 0 < len(str(value)) < 40
     )
 
 

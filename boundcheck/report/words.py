@@ -274,7 +274,7 @@ def _scenarios(run: Run) -> list[str]:
 
 def _happens(rows: pd.DataFrame) -> str:
     """What becomes of a scenario, hardness by hardness; Q by Q where that makes a difference."""
-    said = {q: _at_one_q(rows[rows["q"] == q]) for q in rows["q"].unique()}
+    said = {q: _at_one_q(rows[rows["q"].isin([q])]) for q in rows["q"].unique()}
     if len(set(said.values())) == 1:
         return next(iter(said.values()))
     return ", ".join(f"with Q = {q_label(q)} {words}" for q, words in said.items())
