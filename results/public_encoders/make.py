@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import argparse
 import csv
+import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from encoders import efficientnet_lite0, minilm
+from encoders import SIDE, efficientnet_lite0, minilm
 
 import boundcheck as bc
 from boundcheck.checkpoints import named_encoder
+from boundcheck.encoders.any_module import adapt
 
 HERE = Path(__file__).parent
 IMAGES, TEXTS, CHARACTERS = 2000, 1000, 200
@@ -25,8 +28,10 @@ TEMPERATURE, BETAS = 0.5, (0.5, 1.0, 2.0, 5.0, 10.0)
 def verified(emb: bc.EmbeddingSet, name: str, images: object = None) -> None:
     """One run, saved."""
     result = bc.verify(emb, temperature=TEMPERATURE, betas=BETAS)
-    result.save(HERE / name, overwrite=True, command=["python", "results/public_encoders/make.py", name], images=images)
-    print(result.to_frame()[["claim", "beta", "verdict", "margin", "premise_share"]].to_string())
+    words = [Path(word).name if Path(word).exists() else word for word in sys.argv[1:]]
+    command = ["python", "results/public_encoders/make.py", *words]
+    result.save(HERE / name, overwrite=True, command=command, images=images)
+    print(result.to_frame()[["claim", "beta", "verdict", "gap", "premise_share"]].to_string())
     print(result.losses.to_frame()[["loss", "beta", "estimate", "ci_low", "ci_high"]].to_string())
 
 
@@ -34,7 +39,8 @@ def efficientnet() -> None:
     """EfficientNet-Lite0 on the first test images of Fashion-MNIST, two views each."""
     images = bc.load_dataset("fashion_mnist", "test").subset(slice(0, IMAGES))
     module, preprocess = efficientnet_lite0()
-    verified(bc.extract(module, images, preprocess=preprocess), "efficientnet", images)
+    encoder = adapt(module, preprocess, name="EfficientNet-Lite0", identity=f"{SIDE} pixels, (x - .498) / .502")
+    verified(bc.extract(encoder, images), "efficientnet", images)
 
 
 def minilm_on_newsgroups(table: Path) -> None:
@@ -51,7 +57,8 @@ def minilm_on_newsgroups(table: Path) -> None:
             writer.writerow(["text", "label", "group"])
             writer.writerows([rows[i][1][:CHARACTERS], rows[i][0], rows[i][0].split(".")[0]] for i in chosen)
         texts = bc.load_dataset(str(path))
-        verified(bc.extract(named_encoder(f"sentence-transformers:{minilm()}"), texts), "minilm")
+        encoder = replace(named_encoder(f"sentence-transformers:{minilm()}"), path=Path("all-MiniLM-L6-v2"))
+        verified(bc.extract(encoder, texts), "minilm")
 
 
 if __name__ == "__main__":
