@@ -34,6 +34,7 @@ def scalars(losses: Iterable[Mapping[str, Any]], gaps: Iterable[Mapping[str, Any
             at = _suffix(row["loss_beta"])
             values |= {
                 f"gap{at}": row["estimate"], f"gap{at}_ci_low": row["ci_low"], f"gap{at}_ci_high": row["ci_high"],
+                f"gap{at}_reliable": row["reliable"],
             }  # fmt: skip
     return {PREFIX + name: float(value) for name, value in values.items() if math.isfinite(value)}
 

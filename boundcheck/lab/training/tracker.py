@@ -39,9 +39,9 @@ from .logs import Values, destination, scalars
 from .record import EpochEnd
 
 _LOSS_COLUMNS = (
-    "loss", "loss_beta", "estimate", "ci_low", "ci_high", "share_holding", "share_low", "share_high",
+    "loss", "loss_beta", "estimate", "ci_low", "ci_high", "share_holding", "share_low", "share_high", "reliable",
 )  # fmt: skip
-_GAP_COLUMNS = ("gap", "loss_beta", "estimate", "ci_low", "ci_high")
+_GAP_COLUMNS = ("gap", "loss_beta", "estimate", "ci_low", "ci_high", "reliable")
 
 
 def held_out_views(
@@ -88,8 +88,8 @@ class Tracker:
         log: where each measurement's numbers go, with the epoch as the step: a TensorBoard `SummaryWriter`, the module
             `mlflow`, a run of W&B, a logger of Lightning, or a function of (values by name, epoch). Their names are
             `boundcheck/ucl`, `scl`, `share` (Assumption 1), `gap` (UCL less SCL), its interval `gap_ci_low` and
-            `gap_ci_high`; and the same at each beta as `hucl_beta1`, `hscl_beta1`, `share_beta1`, `gap_beta1` (H-UCL
-            less H-SCL), ...
+            `gap_ci_high` and whether it is to be relied on, `gap_reliable`, 1 or 0; and the same at each beta as
+            `hucl_beta1`, `hscl_beta1`, `share_beta1`, `gap_beta1` (H-UCL less H-SCL), ...
         folder: keeps `tracking.csv` and `gaps.csv` there, rewritten after every measurement; what is in it
             already is taken up, so that a resumed run loses nothing.
         dataset, objective, beta, seed: written into the tables' columns; they change no number.
@@ -198,11 +198,13 @@ class Tracker:
         )
 
     def to_frame(self) -> pd.DataFrame:
-        """One row per epoch and loss: estimate and interval (nats), share of anchors with Assumption 1 at its tilt."""
+        """One row per epoch and loss: estimate and interval (nats), whether the interval is to be relied on as in
+        losses.csv, and the share of anchors with Assumption 1 at the loss's tilt."""
         return self._losses.frame.copy()
 
     def gaps(self) -> pd.DataFrame:
-        """One row per epoch and gap (nats, paired intervals): `hucl-hscl` and `hscl-ucl` per beta, `ucl-scl`."""
+        """One row per epoch and gap (nats, paired intervals, whether they are to be relied on): `hucl-hscl` and
+        `hscl-ucl` per beta, `ucl-scl`."""
         return self._gaps.frame.copy()
 
 
@@ -243,6 +245,7 @@ def loss_rows(table: LossTable, confidence: float) -> Iterator[dict[str, Any]]:
             "share_holding": share.value,
             "share_low": share_low,
             "share_high": share_high,
+            "reliable": table.doubt((key,)) is None,
         }
 
 
@@ -259,4 +262,5 @@ def gap_rows(table: LossTable, confidence: float) -> Iterator[dict[str, Any]]:
         ci_low, ci_high = gap.interval(confidence)
         yield {
             "gap": name, "loss_beta": hardening.beta, "estimate": gap.value, "ci_low": ci_low, "ci_high": ci_high,
+            "reliable": table.doubt((low, high)) is None,
         }  # fmt: skip

@@ -25,7 +25,7 @@ QUIET = {
 
 def names() -> set[str]:
     plain = {f"{name}{at}" for at in ("", "_beta1", "_beta5") for name in ("share", "gap")}
-    ends = {f"gap{at}_{end}" for at in ("", "_beta1", "_beta5") for end in ("ci_low", "ci_high")}
+    ends = {f"gap{at}_{end}" for at in ("", "_beta1", "_beta5") for end in ("ci_low", "ci_high", "reliable")}
     losses = {"ucl", "scl"} | {f"{name}_beta{beta}" for beta in (1, 5) for name in ("hucl", "hscl")}
     return {f"boundcheck/{name}" for name in plain | ends | losses}
 

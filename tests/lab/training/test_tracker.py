@@ -62,6 +62,17 @@ def test_the_numbers_are_those_of_the_encoder_in_evaluation_mode():
     for column in ("estimate", "ci_low", "ci_high"):
         np.testing.assert_allclose(frame[column], expected[column], rtol=1e-5)
     assert set(frame.loc[frame["loss_beta"] == 2.0, "share_holding"]) == {shares[2.0]}
+    assert list(frame["reliable"]) == list(expected["reliable"])
+
+
+def test_what_is_not_to_be_relied_on_is_marked():
+    """Sixty instances are too few at a hard tilt, and enough without one."""
+    inputs, labels = held_out()
+    tracker = Tracker(inputs, labels, temperature=0.1, betas=[20.0])
+    tracker(small_encoder(), 1)
+    gaps = tracker.gaps().set_index("gap")["reliable"]
+    assert not gaps["hucl-hscl"] and tracker.values["boundcheck/gap_beta20_reliable"] == 0
+    assert bool(gaps["ucl-scl"]) == bool(tracker.values["boundcheck/gap_reliable"])
 
 
 def test_modes_and_statistics_are_left_as_they_were():
