@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from boundcheck.claims.base import Evidence as Evidence
     from boundcheck.claims.base import Finding as Finding
     from boundcheck.claims.base import claim as claim
+    from boundcheck.comparison import Comparison as Comparison
+    from boundcheck.comparison import compare as compare
     from boundcheck.data import load_dataset as load_dataset
     from boundcheck.diagnostics import diagnose as diagnose
     from boundcheck.downstream_error import cross_entropy_bounds as cross_entropy_bounds
@@ -63,6 +65,8 @@ _HOME = {
     "CLAIMS": "claims",
     "CONSTANT": "hardening",
     "claim": "claims.base",
+    "Comparison": "comparison",
+    "compare": "comparison",
     "references": "bounds",
     "translate": "bounds",
     "load_dataset": "data",

@@ -9,7 +9,8 @@ import torch
 from boundcheck.claims import Judgement
 from boundcheck.estimators import LossTable
 from boundcheck.inference.intervals import Share
-from boundcheck.runs import CLAIM_COLUMNS, hardening_key
+from boundcheck.losses import LossKey
+from boundcheck.runs import CLAIM_COLUMNS, INFLUENCE_COLUMNS, hardening_key, loss_column
 
 
 def claims_frame(judgements: list[Judgement], losses: LossTable, confidence: float) -> pd.DataFrame:
@@ -69,10 +70,30 @@ def anchors_frame(losses: LossTable, critical: torch.Tensor) -> pd.DataFrame:
         if summary.ess is not None:
             columns[f"ess[{name}]"] = summary.ess.numpy()
     for f, key in enumerate(losses.keys):
-        name = hardening_key(key.hardening.family, np.nan if key.hardening.beta is None else key.hardening.beta)
-        columns[f"{key.loss.id}[{name},q={key.q:g}]"] = losses.losses.value[:, f].numpy()
-    frame = pd.DataFrame(columns)
-    # Seven digits are more than any of these values has; half the size for large runs.
+        columns[_column(key)] = losses.losses.value[:, f].numpy()
+    return _in_single_precision(pd.DataFrame(columns))
+
+
+def influences_frame(losses: LossTable) -> pd.DataFrame:
+    """One row per instance with the columns of influences.parquet; empty where standard errors are not read from it.
+
+    Those are of clusters, and those that hold whenever one stops.
+    """
+    if losses.influence is None or losses.anytime is not None or losses.clusters is not None:
+        return pd.DataFrame(columns=INFLUENCE_COLUMNS)
+    emb = losses.emb
+    columns: dict[str, object] = {"id": emb.ids, "label": np.array(emb.classes)[emb.y]}
+    columns |= {_column(key): losses.influence[:, f].numpy() for f, key in enumerate(losses.keys)}
+    return _in_single_precision(pd.DataFrame(columns))
+
+
+def _column(key: LossKey) -> str:
+    beta = np.nan if key.hardening.beta is None else key.hardening.beta
+    return loss_column(key.loss.id, key.hardening.family, beta, key.q)
+
+
+def _in_single_precision(frame: pd.DataFrame) -> pd.DataFrame:
+    """Seven digits are more than any of these values has; half the size for large runs."""
     return frame.astype({name: np.float32 for name in frame if frame[name].dtype == np.float64})
 
 

@@ -48,6 +48,7 @@ POPULATION_COLUMNS = [
     "quantity", "hardening", "beta", "q", "limit", "limit_se", "estimate", "se", "ci_low", "ci_high",
 ]  # fmt: skip
 ANCHOR_COLUMNS = ["id", "view", "label", "beta_star"]
+INFLUENCE_COLUMNS = ["id", "label"]
 CSV_COLUMNS = {
     "losses": LOSS_COLUMNS,
     "claims": CLAIM_COLUMNS,
@@ -87,6 +88,9 @@ class Run:
             data without images.
         population: Exact limits beside the estimates (`POPULATION_COLUMNS`), where the data are a sample of a known
             population; else empty.
+        influences: One row per instance: `INFLUENCE_COLUMNS`, then `LOSS[KEY,q=Q]`, its influence on the averaged
+            loss, nats; the sum of squares over n (n - 1) is the squared standard error, and the influences of a
+            difference are the difference of influences. Empty where the standard errors are of another kind.
     """
 
     losses: pd.DataFrame
@@ -99,11 +103,13 @@ class Run:
     finite_k: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=FINITE_K_COLUMNS))
     k_epsilon: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=K_EPSILON_COLUMNS))
     population: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=POPULATION_COLUMNS))
+    influences: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=INFLUENCE_COLUMNS), repr=False)
 
     def __post_init__(self) -> None:
         for name, columns in (CSV_COLUMNS | OPTIONAL_COLUMNS).items():
             object.__setattr__(self, name, typed(getattr(self, name), columns))
-        object.__setattr__(self, "anchors", self.anchors.astype({"id": str, "label": str}))
+        for name in ("anchors", "influences"):
+            object.__setattr__(self, name, getattr(self, name).astype({"id": str, "label": str}))
 
 
 def hardening_key(hardening: str, beta: float) -> str:
@@ -114,6 +120,11 @@ def hardening_key(hardening: str, beta: float) -> str:
         beta: Exponential hardness; read only for "exp".
     """
     return f"exp:{beta:g}" if hardening == "exp" else hardening
+
+
+def loss_column(loss: str, hardening: str, beta: float, q: float) -> str:
+    """The name of a loss in column names: `hscl[exp:5,q=1]`."""
+    return f"{loss}[{hardening_key(hardening, beta)},q={q:g}]"
 
 
 def records(frame: pd.DataFrame) -> Iterator[Any]:
@@ -189,9 +200,11 @@ def load_run(directory: str | os.PathLike[str]) -> Run:
     }
     images = source / "pictures.npz"
     pictures = _read_pictures(images, manifest) if images.exists() else None
-    return Run(
-        **tables, anchors=_read_anchors(source / "anchors.parquet", manifest), manifest=manifest, pictures=pictures
-    )
+    anchors = _read_rows(source / "anchors.parquet", "the anchors of a run", ANCHOR_COLUMNS, manifest)
+    rows = source / "influences.parquet"
+    if rows.exists():
+        tables["influences"] = _read_rows(rows, "the influences of a run", INFLUENCE_COLUMNS, manifest)
+    return Run(**tables, anchors=anchors, manifest=manifest, pictures=pictures)
 
 
 def _write_numbers(run: Run, directory: Path) -> None:
@@ -200,6 +213,8 @@ def _write_numbers(run: Run, directory: Path) -> None:
         if len(table) or name in CSV_COLUMNS:
             write_table(table, directory / f"{name}.csv")
     run.anchors.to_parquet(directory / "anchors.parquet", index=False)
+    if len(run.influences):
+        run.influences.to_parquet(directory / "influences.parquet", index=False)
     if run.pictures is not None:
         np.savez_compressed(directory / "pictures.npz", pictures=run.pictures)
     write_manifest(run.manifest, directory)
@@ -288,14 +303,16 @@ def _number(cell: str) -> float:
     return int(cell) if cell.isdigit() and len(cell) < 19 else float(cell or "nan")
 
 
-def _read_anchors(path: Path, manifest: Mapping[str, Any]) -> pd.DataFrame:
-    table = read_parquet(path, ("id", "label"), "the anchors of a run", _hash_of(path, manifest))
-    with reading(path, "the anchors of a run", "run the verification again"):
+def _read_rows(path: Path, what: str, columns: Sequence[str], manifest: Mapping[str, Any]) -> pd.DataFrame:
+    """A table with a row for each anchor or instance: text, then numbers."""
+    table = read_parquet(path, ("id", "label"), what, _hash_of(path, manifest))
+    with reading(path, what, "run the verification again"):
         frame = table.to_pandas()
-        if missing := [name for name in ANCHOR_COLUMNS if name not in frame.columns]:
+        if missing := [name for name in columns if name not in frame.columns]:
             raise ValueError(f"no column '{missing[0]}'")
         numbers = [name for name in frame.columns if name not in ("id", "label")]
-        typed: pd.DataFrame = frame.astype({**dict.fromkeys(numbers, float), "view": "int64", "id": str, "label": str})
+        whole = {"view": "int64"} if "view" in columns else {}
+        typed: pd.DataFrame = frame.astype({**dict.fromkeys(numbers, float), **whole, "id": str, "label": str})
     return typed
 
 

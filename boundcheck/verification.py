@@ -32,7 +32,7 @@ from boundcheck.estimators.measured import Measured, measure, measure_critical, 
 from boundcheck.estimators.minibatch import minibatch_frame, undefined_batches
 from boundcheck.estimators.montecarlo import DEFAULT_ANCHORS, sampled_anchors
 from boundcheck.estimators.permutation import with_permutations
-from boundcheck.frames import anchors_frame, claims_frame, limits_frame
+from boundcheck.frames import anchors_frame, claims_frame, influences_frame, limits_frame
 from boundcheck.hardest import hardest_anchors, pictures_of
 from boundcheck.manifest import manifest_of
 from boundcheck.pairwise.passes import run_one
@@ -239,6 +239,7 @@ def verify(
         anchors=anchors_frame(losses, measured.critical_beta),
         hardest=hardest.reindex(columns=HARDEST_COLUMNS),
         manifest=manifest | {"choice": choice},
+        influences=influences_frame(losses),
     )
     if finite is not None:
         run = _with_finite(run, finite, confidence, execution.seed)

@@ -145,7 +145,7 @@ def to_markdown(table: pd.DataFrame, notes: Sequence[str] = ()) -> str:
 
 def is_text(column: str) -> bool:
     """Whether a column of these tables reads from the left; the others are numbers."""
-    return column in ("Claim", "Loss", "Encoder", "Hardening", "Verdict", "Quantity", "Data set", "Against")
+    return column in ("Claim", "Loss", "Encoder", "Hardening", "Verdict", "Quantity", "Class", "Data set", "Against")
 
 
 def _alignment(column: str) -> str:

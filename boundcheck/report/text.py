@@ -19,7 +19,7 @@ def summary_text(run: Run) -> str:
     """
     tilde = run.claims["reliable"].eq(False).any()
     known = population_table(run)
-    limits = [] if known.empty else ["", "Exact limits of the population (nats)", "", *_aligned(known)]
+    limits = [] if known.empty else ["", "Exact limits of the population (nats)", "", *aligned(known)]
     notes = ["~ an interval that is not to be relied on"] if tilde else []
     notes += [f"to decide {name}: {remedy}" for name, remedy in to_decide(run)]
     warnings = [f"warning: {warning}" for warning in warnings_in_short(run)]
@@ -45,15 +45,15 @@ def _verdicts(run: Run) -> list[str]:
     table = claims_table(replace(run, claims=tested))
     several = ["Q"] if tested["q"].nunique() > 1 else []
     shown = table[["Hardening", *several, "Gap (nats)", "Premise met", "Verdict"]]
-    header, rule, *rows = (f"  {line}" for line in _aligned(shown))
+    header, rule, *rows = (f"  {line}" for line in aligned(shown))
     lines = [header, rule]
     for claim, row, before in zip(table["Claim"], rows, ["", *table["Claim"]], strict=False):
         lines += [row] if claim == before else [f"{claim}: {title(run, claim)}", row]
     return lines
 
 
-def _aligned(table: pd.DataFrame) -> list[str]:
-    """The lines of a table of text, columns padded."""
+def aligned(table: pd.DataFrame) -> list[str]:
+    """The lines of a table of text, columns padded; text reads from the left, see `is_text`."""
     rows = [list(table.columns), *table.to_numpy().tolist()]
     widths = [max(len(row[i]) for row in rows) for i in range(len(table.columns))]
     rows.insert(1, ["-" * width for width in widths])

@@ -1,0 +1,101 @@
+"""A comparison for a terminal: one table over all anchors, one of the classes, and what limits them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from boundcheck.report.format import interval, number, p_value
+from boundcheck.report.style import LOSS_NAME
+from boundcheck.report.text import aligned
+from boundcheck.report.words import hardening_label, plural, q_label
+from boundcheck.runs import records
+
+GAP = "hucl - hscl"
+
+
+def quantity_label(name: str) -> str:
+    """`H-UCL`, `H-UCL − H-SCL`; a loss of one's own by its id."""
+    return " − ".join(LOSS_NAME.get(part, part) for part in name.split(" - "))
+
+
+def class_place(frame: pd.DataFrame) -> tuple[str, float, float] | None:
+    """The gap's hardening, beta and Q at which classes are shown: the hardest tilt that is relied on in all of them,
+    else the one relied on in most; None without classes."""
+    rows = frame[(frame["class"] != "") & (frame["quantity"] == GAP)]
+    if rows.empty:
+        return None
+    places = rows.groupby(["q", "hardening", "beta"], sort=False, dropna=False)["reliable"].mean().reset_index()
+    places = places[places["q"] == places["q"].iloc[0]]
+    best = places[places["reliable"] == places["reliable"].max()].sort_values("beta").iloc[-1]
+    return str(best["hardening"]), float(best["beta"]), float(best["q"])
+
+
+def at_place(frame: pd.DataFrame, place: tuple[str, float, float]) -> pd.DataFrame:
+    """The rows of the classes' gap there."""
+    hardening, beta, q = place
+    same = (frame["beta"] == beta) | (frame["beta"].isna() & (beta != beta))
+    here = (frame["hardening"] == hardening) & same & (frame["q"] == q) & (frame["quantity"] == GAP)
+    return frame[here & (frame["class"] != "")]
+
+
+def comparison_text(frame: pd.DataFrame, notes: Sequence[str], manifest: Mapping[str, Any]) -> str:
+    """What is compared, the tables, and the notes."""
+    seeds = frame[frame["against"] == ""].drop_duplicates("method").set_index("method")["seeds"]
+    config, data = manifest["config"], manifest["encoders"][0]["data"]
+    what = ", ".join(f"{name} ({plural(int(count), 'encoder')})" for name, count in seeds.items())
+    lines = [
+        f"{what}; {data['n']:,} instances in {data['v']} views of {data['c']} classes; temperature "
+        f"{config['temperature']:g}, {config['confidence']:.0%} intervals, nats",
+        "",
+        *aligned(_table(frame[frame["class"] == ""], by_class=False)),
+    ]
+    place = class_place(frame)
+    if place is not None:
+        lines += ["", f"By class: {quantity_label(GAP)} at {hardening_label(*place[:2])}", ""]
+        lines += aligned(_table(at_place(frame, place), by_class=True))
+    lines += ["", *_reading(frame), *(f"note: {note}" for note in notes)]
+    return "\n".join(lines) + "\n"
+
+
+def label(row: Any) -> str:
+    """`hscl`, or `hscl − ucl` of a difference."""
+    return f"{row.method} − {row.against}" if row.against else str(row.method)
+
+
+def _table(rows: pd.DataFrame, by_class: bool) -> pd.DataFrame:
+    """A line for each quantity, or class; a column for each method and difference."""
+    several = rows["q"].nunique() > 1 and not by_class
+    lines: dict[tuple[str, ...], dict[str, str]] = {}
+    for row in records(rows.rename(columns={"class": "of"})):
+        at = (row.of,) if by_class else (quantity_label(row.quantity), hardening_label(row.hardening, row.beta))
+        cells = lines.setdefault((*at, q_label(row.q)) if several else at, {})
+        cells[label(row)] = ("" if row.reliable else "~ ") + interval(row.estimate, row.ci_low, row.ci_high)
+        if not row.against and row.seeds > 1:
+            cells[f"{row.method}, sd of seeds"] = number(row.spread, row.spread)
+        if row.against:
+            cells[f"p ({row.method})" if rows["against"].nunique() > 2 else "p"] = p_value(row.p_holm)
+    names = ["Class"] if by_class else ["Quantity", "Hardening", *(["Q"] if several else [])]
+    table = pd.DataFrame([{**dict(zip(names, at, strict=True)), **cells} for at, cells in lines.items()]).fillna("–")
+    if not by_class:
+        table["Quantity"] = table["Quantity"].mask(table["Quantity"] == table["Quantity"].shift(), "")
+    return table
+
+
+def _reading(frame: pd.DataFrame) -> list[str]:
+    """What the intervals are over, what p is, and the mark."""
+    names = frame.drop_duplicates(["method", "against"])
+    said = [
+        f"intervals over {over}: {', '.join(label(row) for row in records(rows))}"
+        for over, rows in names.groupby("over", sort=False)
+    ]
+    differences = names[names["against"] != ""]
+    if len(differences):
+        paired = [label(row) for row in records(differences) if row.paired]
+        said += [f"paired by instance: {', '.join(paired)}"] if paired else []
+        said.append("p: two-sided of a difference, adjusted for all of the table (Holm)")
+    if not frame["reliable"].all():
+        said.append("~ not to be relied on; boundcheck verify says why")
+    return said
