@@ -61,6 +61,8 @@ OPTIONAL_COLUMNS = {
     "k_epsilon": K_EPSILON_COLUMNS,
     "population": POPULATION_COLUMNS,
 }
+# What other commands save, known by a file that only they write.
+OTHERS = {"sweep": "sweep.csv", "compare": "comparison.csv", "falsify": "counterexample.npz"}
 # Identifiers and labels stay text, so that a class called "NA" or "007" survives the round trip.
 TEXT_COLUMNS = frozenset([
     "loss", "hardening", "positives", "estimator", "claim", "kind", "verdict", "reason", "remedy", "design", "id",
@@ -194,6 +196,8 @@ def load_run(directory: str | os.PathLike[str]) -> Run:
     """
     source = Path(directory)
     manifest = read_manifest(source)
+    if kind := next((kind for kind, file in OTHERS.items() if (source / file).is_file()), None):
+        raise FileError(f"run: expected the folder of a verification, received '{directory}' of {kind}; name another")
     there = {name: columns for name, columns in OPTIONAL_COLUMNS.items() if (source / f"{name}.csv").exists()}
     tables = {
         name: read_table(source / f"{name}.csv", columns, manifest) for name, columns in (CSV_COLUMNS | there).items()
