@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from boundcheck._places import reserve_folder
 from boundcheck.cli import verify
+from boundcheck.cli.config import noted, was_given
 from boundcheck.cli.progress import note, reporting, say, say_json
 from boundcheck.errors import InputError
 
@@ -85,6 +86,7 @@ def command(
             given |= {} if temperature is None else {"temperature": temperature}
             given |= {} if betas is None else {"betas": betas}
         result = compare(methods, by_class=by_class, confidence=confidence, null=null, **given)
+        result = replace(result, manifest={**result.manifest, **noted(ctx)})
         saved = result.save(place, command=["boundcheck", *ctx.obj])
     if form == "json":
         say_json(_document(result, saved))
@@ -123,7 +125,7 @@ def _refuse_options(ctx: click.Context) -> None:
     for option in ctx.command.params:
         if option.name in _OF_RUNS or option.name is None:
             continue
-        if ctx.get_parameter_source(option.name) is ParameterSource.COMMANDLINE:
+        if was_given(ctx, option.name):
             raise InputError(f"{option.opts[0]}: saved runs are not computed again; leave it out, or name embeddings")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import click
 
 from boundcheck._places import reserve_folder
 from boundcheck.cli import ranks, verify
+from boundcheck.cli.config import noted
 from boundcheck.cli.grouped import Grouped
 from boundcheck.cli.parameters import POSITIVE, Several
 from boundcheck.cli.progress import note, reporting, say, say_json
@@ -91,6 +93,7 @@ def command(
             ranks=group,
             **options,
         )
+        result = replace(result, record=replace(result.record, manifest={**result.record.manifest, **noted(ctx)}))
         saved = result.save(place, command=["boundcheck", *ctx.obj])
     if form == "json":
         say_json(_document(result, saved))

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
-from click.core import ParameterSource
 
 from boundcheck._places import reserve_folder
 from boundcheck.cli import ranks
+from boundcheck.cli.config import config_option, noted, was_given
 from boundcheck.cli.grouped import Grouped
 from boundcheck.cli.limit import limit_lines
 from boundcheck.cli.parameters import (
@@ -88,6 +89,7 @@ if TYPE_CHECKING:
 @click.option("--format", "form", type=FORMAT, default="table", show_default=True)
 @click.option("--fail-on", type=OneOf(["violated", "undecided", "never"]), default="violated", show_default=True)
 @run_options
+@config_option
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -168,6 +170,7 @@ def command(
         )
         said += [f"encoder: {note}" for note in result.losses.emb.meta.get("notes", ())]
         said += limit_lines(result.losses.emb, result.losses.variant)
+        result = replace(result, run=replace(result.run, manifest={**result.run.manifest, **noted(ctx)}))
         saved = result.save(place, command=["boundcheck", *ctx.obj], images=given.images)
     if form == "json":
         say_json(_document(result, saved, said))
@@ -182,7 +185,7 @@ def command(
 def _refuse_encoder_options(ctx: click.Context, given: str, *others: str) -> None:
     """What describes an encoder or its data says nothing about points that come without one."""
     for option in (*ENCODING, *others):
-        if ctx.get_parameter_source(option) is ParameterSource.COMMANDLINE:
+        if was_given(ctx, option):
             name = f"--{option.replace('_', '-')}"
             raise InputError(f"{name}: cannot be used with {given}; leave one out")
 
