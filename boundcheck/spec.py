@@ -235,7 +235,7 @@ class Options(TypedDict, total=False):
     """The fields of `Variant` and `Execution`, as the keywords that every verb takes in their place."""
 
     temperature: float
-    betas: Sequence[float]
+    betas: Sequence[float] | str
     hardening: str | Hardening | Sequence[str | Hardening]
     q: Sequence[float]
     positives: str
@@ -266,6 +266,8 @@ def understood(
     for name in options:
         if name not in _VARIANT | _EXECUTION:
             raise unknown_name("option", name, sorted(_VARIANT | _EXECUTION))
+    if isinstance(options.get("betas"), str) and options.get("betas") == "auto":
+        raise InputError("betas: auto is for one embedding set, in verify; here name betas, as 0.5,1,2")
     of_variant = {name: value for name, value in options.items() if name in _VARIANT}
     of_execution: dict[str, Any] = {name: value for name, value in options.items() if name in _EXECUTION}
     return (variant or Variant()).but(**of_variant), replace(execution or Execution(), **of_execution)

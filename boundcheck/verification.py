@@ -28,6 +28,7 @@ from boundcheck.estimators import (
 )
 from boundcheck.estimators.closed import population_limits
 from boundcheck.estimators.convergence import with_duplicates, with_parts
+from boundcheck.estimators.hardness import Proposal, propose_betas
 from boundcheck.estimators.measured import Measured, measure, measure_critical, measure_population
 from boundcheck.estimators.minibatch import minibatch_frame, undefined_batches
 from boundcheck.estimators.montecarlo import DEFAULT_ANCHORS, sampled_anchors
@@ -37,6 +38,7 @@ from boundcheck.hardest import hardest_anchors, pictures_of
 from boundcheck.manifest import manifest_of
 from boundcheck.pairwise.passes import run_one
 from boundcheck.pairwise.plan import PairPlan, Tally
+from boundcheck.pairwise.ring.shards import ShardedEmbeddings
 from boundcheck.runs import HARDEST_COLUMNS, Run, save_run
 from boundcheck.sequential import until_decided as sample_until_decided
 from boundcheck.spec import Execution, Options, Variant, one_of, understood
@@ -173,7 +175,8 @@ def verify(
         duplicates: what becomes of near-duplicates (cosine above 0.98): "keep", and say what they do; "group": a
             cluster is one draw for standard errors; "drop" all but one of each cluster.
         null: whether gaps are looked at with labels permuted, up to some 250,000 anchors.
-        **options: fields of `Variant` and `Execution`, in their place or to change them.
+        **options: fields of `Variant` and `Execution`, in their place or to change them. `betas` may be "auto": those
+            that the sample carries, see `estimators.hardness`.
 
     Returns:
         The verification: `.claims[id]`, `.to_frame()`, `.save(directory)`.
@@ -184,12 +187,18 @@ def verify(
     chosen = choose_claims(claims)
     ks = (negatives,) if isinstance(negatives, int) else tuple(negatives)
     emb = parse_population(emb) if isinstance(emb, str) else emb
-    variant, execution = understood(variant, execution, options)
+    auto = isinstance(options.get("betas"), str) and options.get("betas") == "auto"
+    given = {name: value for name, value in options.items() if not (auto and name == "betas")}
+    variant, execution = understood(variant, execution, given)
     _check(emb, execution, ks, until_decided, confidence)
     one_of("duplicates", duplicates, DUPLICATES)
     if isinstance(emb, EmbeddingSet) and duplicates == "drop" and (found := near_duplicates(emb)) is not None:
         emb = emb.subset(found.first)
     variant = variant.on(emb) if isinstance(emb, EmbeddingSet) else variant.with_views(emb.v)
+    proposal = _proposal(emb, variant, execution) if auto else None
+    if proposal is not None:
+        others = [h for h in variant.tilts if h.beta is None]
+        variant = variant.but(betas=proposal.betas, hardening=["exp", *others])
     # First, as it refuses what has no closed form.
     limits = None if population is None else population_limits(population, variant)
     tally = Tally()
@@ -229,7 +238,14 @@ def verify(
         "duplicates": duplicates,
         "null": null,
     }
-    choice = {"estimator": losses.estimator, "reason": losses.reason, "looks": [list(look) for look in looks]}
+    choice: dict[str, Any] = {
+        "estimator": losses.estimator,
+        "reason": losses.reason,
+        "looks": [list(look) for look in looks],
+    }
+    if proposal is not None:
+        ess = [{"beta": beta, "ess": value} for beta, value in proposal.ess.items()]
+        choice["betas"] = {"largest": proposal.largest, "reason": proposal.reason, "ess": ess}
     hardest = pd.DataFrame() if plan is None else hardest_anchors(losses)
     manifest = manifest_of(losses, config, measured.crossing, chosen, tally)
     run = Run(
@@ -273,6 +289,16 @@ def _check(
             "until_decided: samples anchors of embeddings by itself, received "
             "a population, another estimator or anchors as well; leave that out, or give it a budget"
         )
+
+
+def _proposal(emb: EmbeddingSet | Population, variant: Variant, execution: Execution) -> Proposal:
+    """The betas that the embeddings carry."""
+    if isinstance(emb, (Population, ShardedEmbeddings)):
+        what = "a population, which has none" if isinstance(emb, Population) else "several processes"
+        raise InputError(f"betas: auto asks what a sample on one process carries, received {what}; name betas")
+    if all(h.beta is None for h in variant.tilts):
+        raise InputError("betas: auto is about the hardening exp, received others alone; name exp among them")
+    return propose_betas(emb, variant, replace(execution, progress=None, estimator="exact", anchors=None))
 
 
 def _measured(emb: EmbeddingSet, variant: Variant, execution: Execution, plan: PairPlan) -> tuple[Measured, PairPlan]:

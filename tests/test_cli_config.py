@@ -18,6 +18,8 @@ from boundcheck.embeddings import EmbeddingSet, save_embeddings
 def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("BOUNDCHECK_DATA", str(tmp_path / "cache"))
+    monkeypatch.setattr("boundcheck.report.write_report", lambda *_: None)  # drawing takes most of a run's time
+    monkeypatch.setattr("boundcheck.sweeps.result.write_sweep_report", lambda *_: None)
     y = np.arange(45) % 3
     z = np.eye(6)[y][:, None] + 0.5 * np.random.default_rng(0).normal(size=(45, 2, 6))
     save_embeddings(EmbeddingSet(z, y), "emb.npz")

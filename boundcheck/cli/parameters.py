@@ -52,17 +52,19 @@ class Number(click.ParamType):  # type: ignore[type-arg]
 
 
 class Several(click.ParamType):  # type: ignore[type-arg]
-    """A comma-separated list of values of one type, as a tuple."""
+    """A comma-separated list of values of one type, as a tuple; or a word taken in its place, as it is."""
 
     name = "list"
 
-    def __init__(self, each: Number) -> None:
-        self.each = each
+    def __init__(self, each: Number, word: str | None = None) -> None:
+        self.each, self.word = each, word
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The values, in order."""
         if not isinstance(value, str):
             return tuple(value)
+        if value == self.word:
+            return value
         if not value:
             return ()
         return tuple(self.each.convert(part.strip(), param, ctx) for part in value.split(","))

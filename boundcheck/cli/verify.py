@@ -61,7 +61,11 @@ if TYPE_CHECKING:
 @click.option("--unlabelled", is_flag=True, help="Take the data as without labels: UCL and H-UCL alone.")
 @click.option("--no-normalize", is_flag=True, help="Take the rows of --embeddings as they are.")
 @click.option("--temperature", type=POSITIVE, help="[default: the checkpoint's, else 0.5]")
-@click.option("--betas", type=Several(NOT_NEGATIVE), help="[default: 0.5,1,2,5,10 and the checkpoint's]")
+@click.option(
+    "--betas",
+    type=Several(NOT_NEGATIVE, "auto"),
+    help="List, or auto: what the sample carries.  [default: 0.5,1,2,5,10 and the checkpoint's]",
+)
 @click.option("--hardening", cls=Listed, names=hardening_forms, default="exp", show_default=True, help="List of")
 @click.option("--q", type=Several(Q), default="1", show_default=True, help="List of Q; inf for the decoupled loss.")
 @click.option("--positives", type=OneOf(POSITIVES), default="auto", show_default=True)
@@ -97,7 +101,7 @@ def command(
     embeddings: Path | None,
     population: str | None,
     temperature: float | None,
-    betas: tuple[float, ...] | None,
+    betas: tuple[float, ...] | str | None,
     hardening: str,
     losses: str,
     claims: str,
@@ -168,6 +172,7 @@ def command(
             progress=progress,
             **options,
         )
+        said += [chosen["reason"] for chosen in [result.run.manifest["choice"].get("betas")] if chosen]
         said += [f"encoder: {note}" for note in result.losses.emb.meta.get("notes", ())]
         said += limit_lines(result.losses.emb, result.losses.variant)
         result = replace(result, run=replace(result.run, manifest={**result.run.manifest, **noted(ctx)}))
@@ -246,8 +251,8 @@ def _known(emb: EmbeddingSet) -> dict[str, Any]:
 
 
 def _with_defaults(
-    temperature: float | None, betas: tuple[float, ...] | None, known: dict[str, Any]
-) -> tuple[float, tuple[float, ...], list[str]]:
+    temperature: float | None, betas: tuple[float, ...] | str | None, known: dict[str, Any]
+) -> tuple[float, tuple[float, ...] | str, list[str]]:
     """Temperature and betas to use, and what there is to say about where they come from."""
     stored = {key: float(known[key]) for key in ("temperature", "beta") if isinstance(known.get(key), (int, float))}
     said: list[str] = []

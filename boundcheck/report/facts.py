@@ -43,6 +43,7 @@ def computation_facts(run: Run) -> Facts:
         ("Created", manifest.get("created")),
         ("Estimator", config.get("estimator")),
         ("Chosen because", _part(run, "choice").get("reason")),
+        ("Betas chosen", (_part(run, "choice").get("betas") or {}).get("reason")),
         ("Confidence", config.get("confidence")),
         ("Seed", config.get("seed")),
         ("Device", _joined([config.get("device"), config.get("precision")])),
