@@ -16,8 +16,8 @@ import pytest
 
 import boundcheck
 from boundcheck.cli import main
-from boundcheck.comparison import OTHERWISE, RANKS, compare, promised
 from boundcheck.embeddings import load_embeddings
+from boundcheck.repetition import OTHERWISE, RANKS, compare, promised
 from boundcheck.runs import Run, load_run
 
 

@@ -14,6 +14,7 @@ from boundcheck._places import reserve_folder
 from boundcheck.cli import verify
 from boundcheck.cli.config import noted, was_given
 from boundcheck.cli.progress import note, reporting, say, say_json
+from boundcheck.cli.tables import rows_of
 from boundcheck.errors import InputError
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def _document(result: Comparison, place: Path) -> dict[str, Any]:
         "out": str(place),
         "notes": list(result.notes),
         "manifest": json.loads((place / "run.json").read_text(encoding="utf-8")),
-        "comparison": verify.rows_of(result.to_frame()),
-        "classes": verify.rows_of(result.to_frame(by_class=True)),
-        "encoders": verify.rows_of(result.members),
+        "comparison": rows_of(result.to_frame()),
+        "classes": rows_of(result.to_frame(by_class=True)),
+        "encoders": rows_of(result.members),
     }

@@ -21,7 +21,7 @@ GROUPS = {
     "Computation": (
         "estimator", "anchors", "until_decided", "max_anchors", "device", "precision", "seed",
     ),
-    "Output": ("out", "overwrite", "resume", "save_every", "form", "quiet"),
+    "Output": ("config", "out", "overwrite", "resume", "save_every", "form", "quiet"),
 }  # fmt: skip
 """Names of parameters by group; what is in none stands last."""
 ARGUMENTS, REST = "Arguments", "Other options"

@@ -18,10 +18,10 @@ from boundcheck.errors import FileError, InputError
 
 if TYPE_CHECKING:
     from boundcheck.cli.verify import Given
-    from boundcheck.comparison import Comparison, Moved
     from boundcheck.embeddings import EmbeddingSet
     from boundcheck.estimators import Population
     from boundcheck.ranks import Ranks
+    from boundcheck.repetition import Comparison, Moved
 
 _SHOWN = 20  # rows of a table for people; --json has all
 _NUMBERS = ("temperature", "betas", "q", "confidence")
@@ -45,9 +45,9 @@ def command(run: Path, embeddings: Path | None, as_json: bool, quiet: bool) -> i
     machine, with the same threads and versions, and else within a tolerance. The exit code is 1 when a promise is
     broken.
     """
-    from boundcheck.comparison import compare
     from boundcheck.embeddings import EmbeddingSet
     from boundcheck.pairwise.ring.shards import shard
+    from boundcheck.repetition import compare
     from boundcheck.runs import load_run
     from boundcheck.verification import verify
 
