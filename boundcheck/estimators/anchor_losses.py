@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -38,7 +39,7 @@ class AnchorLosses:
     weight: PerAnchorAndLoss
     positive_influence: PerInstanceAndLoss
 
-    @property
+    @cached_property
     def mean(self) -> Tensor:
         """(f,) weighted averages over anchors, nats: the plug-in estimates."""
         return weighted_mean(self.value, self.weight)
@@ -49,6 +50,7 @@ def design_shift(emb: EmbeddingSet, variant: Variant, table: CumulantTable, keys
 
     Leaving out the anchor's own instance leaves n_c - 1 of its class, so that a pool of several classes holds too
     little of it: n_c / (n_c - 1) restores its share. Of labels drawn with the instances the n_c - 1 are right.
+    docs/theory.md, eq. (81).
     """
     mixed = [f for f, key in enumerate(keys) if SAME.relations < key.loss.pool.relations]
     shift = torch.zeros(len(keys), dtype=torch.float64)

@@ -3,7 +3,7 @@
 With the labels of the candidates permuted, the pool of other classes is a random part of the pool of all, so that the
 population's gap is exactly zero whatever the encoder. The corrected gap of a permuted sample is zero on average unless
 the correction fails, on near-duplicates or heavy tails. Positives keep their labels. Per anchor, to second order in the
-shares of instances, the few heavy ones exactly, as leaving one out does.
+shares of instances, the few heavy ones exactly, as leaving one out does. docs/theory.md, eq. (54) and eq. (80).
 """
 
 from __future__ import annotations
@@ -82,20 +82,20 @@ def _null(
 ) -> Null:
     """At one hardening, over the anchors `some`, of instances `own`, with logits t (a, n, v)."""
     x, y = _weights(h, t, own, weight, losses.variant.temperature)
-    products = torch.stack([x, y, x * x, x * y, y * y])
+    products = torch.stack([x, y, x * x, x * y, y * y], 1)  # (a, 5, n)
     row, column = (x > HEAVY * x.sum(1, keepdim=True)).nonzero().unbind(1)
     f = losses.keys.index(pair[0])
     slope, curvature, anchor_weight = (
         values[some, f].nan_to_num(0.0)
         for values in (losses.losses.slope, losses.losses.curvature, losses.losses.weight)
     )
-    whole = products.sum(2)
+    whole = products.sum(2).T
     every = torch.ones(len(row), dtype=torch.bool)
     rho_all, correction_all = _corrected(whole, x, y, row, column, every, slope, curvature)
     gaps = []
     for label in labels:
-        by_class = products.new_zeros(5, len(own), int(label.max()) + 1).index_add_(2, label, products)
-        diff = whole - by_class.gather(2, label[own][None, :, None].expand(5, -1, 1))[:, :, 0]
+        same = (label == label[own][:, None]).to(products.dtype)
+        diff = whole - torch.einsum("apn,an->pa", products, same)
         outside = label[column] != label[own[row]]
         rho, correction = _corrected(diff, x, y, row, column, outside, slope, curvature)
         gap = loss_effect(slope, curvature, rho_all - rho) + correction_all - correction

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -179,7 +180,14 @@ class LossTable:
 
     def doubt(self, keys: tuple[LossKey, ...]) -> Doubt | None:
         """What stands against relying on a loss, or on the second less the first."""
-        return doubt(self, keys)
+        if keys not in self._doubts:
+            self._doubts[keys] = doubt(self, keys)
+        return self._doubts[keys]
+
+    @cached_property
+    def _doubts(self) -> dict[tuple[LossKey, ...], Doubt | None]:
+        """What was found already: claims, tables and remedies ask for the same."""
+        return {}
 
     def combine(self, weights: Mapping[LossKey, float]) -> Estimate:
         """A linear combination of losses with its standard error."""
