@@ -5,7 +5,7 @@ import pytest
 
 import boundcheck as bc
 from boundcheck.estimators import parse_population
-from tests.studies.validity.limits import CROSSING, finite_limits, with_crossing
+from tests.studies.validity.limits import CROSSING, crossing, finite_crossing, finite_limits, with_crossing
 from tests.studies.validity.populations import BETAS, Closed, Finite, _sizes
 
 
@@ -72,16 +72,22 @@ def test_the_critical_beta_is_where_the_interpolated_losses_meet():
     )
     limits.loc[limits.quantity == "hscl-ucl", "truth"] = 0.7
     limits.loc[limits.quantity == "ucl-scl", "truth"] = 0.3
-    found = with_crossing(limits, lambda beta: beta - 0.3)
+    found = with_crossing(limits, crossing(limits, lambda beta: beta - 0.3))
     assert found[found.quantity == CROSSING].truth.item() == pytest.approx(0.3, abs=1e-3)
 
 
-def test_permuted_labels_have_no_gap_and_one_loss():
+def test_the_critical_beta_of_a_finite_set_is_that_of_its_losses():
+    z, y = Finite("digits").sample(400, "iid", 0)
+    at = finite_crossing(finite_limits(z, y, 0.5, [0.5, 1.0, 2.0, 10.0]))
+    fine = finite_limits(z, y, 0.5, [0.5, 1.0]).query("quantity == 'hscl-ucl'").truth
+    assert fine.iloc[0] < 0 < fine.iloc[1]
+    assert at == pytest.approx(finite_crossing(finite_limits(z, y, 0.5, np.arange(0.5, 4, 0.5))), abs=0.01)
+
+
+def test_permuted_labels_have_no_gap():
     found = Finite("digits", permuted=True).limits(0.5, "empirical").set_index(["quantity", "beta"]).truth
-    for beta in BETAS:
-        assert found["hucl-hscl", beta] == 0
-        assert found["hucl", beta] == found["hscl", beta]
-    assert found["ucl-scl", 0.0] == 0
+    assert set(found) == {0.0}
+    assert set(found.index) == {("ucl-scl", 0.0), *(("hucl-hscl", beta) for beta in BETAS)}
 
 
 def test_sizes_add_up_in_proportion():

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from tests.studies.validity.summary import CELL, judged, overview, summarise
+from tests.studies.validity.table import by_kind, permuted
 
 TRUTH = pd.DataFrame(
     [("hucl-hscl", 1.0, 0.1, 0.001), ("hscl-ucl", 1.0, -0.2, 0.001), ("hucl", 1.0, 0.7, 0.001)],
@@ -60,6 +61,23 @@ def test_intervals_that_the_engine_relies_on_are_counted_apart():
     )
     assert summarise(found).coverage_reliable.item() == 1.0
     assert summarise(found).coverage_given.item() == 0.5
+
+
+def test_a_verdict_by_a_softer_tilt_says_nothing_of_the_interval():
+    rows = [("hscl-ucl", -0.3, -0.1, "occurs"), ("hscl-ucl", -0.1, 0.1, "occurs")]
+    found = judged(samples(*rows).assign(reliable=[True, False]), TRUTH)
+    row = summarise(found).iloc[0]
+    assert (row.decided, row.softer, row.coverage_given, row.coverage) == (1.0, 0.5, 1.0, 0.5)
+    table = by_kind(found).iloc[0]
+    assert (table.kind, table.samples, table.coverage, table.softer) == ("gap", 1, 1.0, 0.5)
+
+
+def test_a_run_with_permuted_labels_counts_once_however_many_gaps_it_decides():
+    rows = [("hucl-hscl", 0.1, 0.2, "holds"), ("ucl-scl", 0.1, 0.2, "holds"), ("hucl-hscl", -0.1, 0.2, "undecided")]
+    found = judged(samples(*rows).assign(population="a, permuted", sample=[0, 0, 1]), TRUTH)
+    row = permuted(found).iloc[-1]
+    assert (row.set, row.runs, row.decided) == ("all", 2, 0.5)
+    assert row.each_gap == pytest.approx(2 / 3)
 
 
 def test_a_quantity_without_a_truth_is_neither_covered_nor_missed():

@@ -4,8 +4,9 @@
 
 NAME is a part of a population's name, or `tune` or `report`: guards may be tuned on the former, the latter are for the
 report alone. Writes cells.csv (coverage of every quantity, where a verdict is given and where it is withheld),
-overview.csv and run.json; one row per sample goes to OUT/samples/*.parquet, truths to runs/validity/truth, and neither
-is computed again. The sets of pictures and text are made on first use, see `sets`.
+overview.csv, coverage_by_set.md with its picture and run.json; one row per sample goes to OUT/samples/*.parquet,
+truths to runs/validity/truth, and neither is computed again. The sets of pictures and text are made on first use, see
+`sets`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import json
 import time
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 import boundcheck as bc
@@ -25,6 +25,9 @@ from tests.studies.validity.measure import SEED, measure
 from tests.studies.validity.populations import POPULATIONS
 from tests.studies.validity.sets import CACHE
 from tests.studies.validity.summary import CELL, judged, overview, summarise
+from tests.studies.validity.table import picture, written
+
+ROUND = 10  # samples
 
 
 def truth(cell: Cell) -> pd.DataFrame:
@@ -37,19 +40,27 @@ def truth(cell: Cell) -> pd.DataFrame:
     return pd.read_csv(path)
 
 
-def samples(cell: Cell, times: int, folder: Path) -> pd.DataFrame:
-    """The cell's first samples, judged against the truth; those there already are not drawn again; 0: all of them."""
-    path = folder / f"{cell.name}.parquet"
-    done = pd.read_parquet(path) if path.exists() else pd.DataFrame({"sample": []})
+def draw(cell: Cell, times: int, folder: Path) -> None:
+    """The cell's first samples, to a file; those there already are not drawn again."""
+    done = drawn(cell, folder)
     missing = sorted(set(range(times)) - set(done["sample"]))
     if missing:
-        done = pd.concat([done, *(measure(cell, seed) for seed in missing)], ignore_index=True)
         folder.mkdir(parents=True, exist_ok=True)
-        done.to_parquet(path.with_suffix(".part"))
-        path.with_suffix(".part").rename(path)
+        part = folder / f"{cell.name}.part"
+        pd.concat([done, *(measure(cell, seed) for seed in missing)], ignore_index=True).to_parquet(part)
+        part.rename(folder / f"{cell.name}.parquet")
+
+
+def drawn(cell: Cell, folder: Path) -> pd.DataFrame:
+    """What was drawn of a cell: without rows before the first sample."""
+    path = folder / f"{cell.name}.parquet"
+    return pd.read_parquet(path) if path.exists() else pd.DataFrame({"sample": []})
+
+
+def judge(cell: Cell, folder: Path) -> pd.DataFrame:
+    """All samples of a cell against the truth."""
     # The engine repeats the temperature in a table of its own.
-    done = done[done["sample"] < (times or np.inf)].assign(**{name: getattr(cell, name) for name in CELL})
-    return judged(done, truth(cell))
+    return judged(drawn(cell, folder).assign(**{name: getattr(cell, name) for name in CELL}), truth(cell))
 
 
 def main() -> None:
@@ -61,23 +72,26 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="small samples alone")
     parser.add_argument("--done", action="store_true", help="draw nothing: judge the samples that are there")
     options = parser.parse_args()
-    began, found = time.perf_counter(), []
-    folder = options.out / "samples"
-    for cell in cells(options.only, options.quick):
-        if cell.n > options.largest or (options.done and not (folder / f"{cell.name}.parquet").exists()):
-            continue
-        start = time.perf_counter()
-        found.append(samples(cell, 0 if options.done else options.samples, folder))
-        print(f"{cell.name}: {time.perf_counter() - start:.0f} s", flush=True)
+    began, folder = time.perf_counter(), options.out / "samples"
+    chosen = [cell for cell in cells(options.only, options.quick) if cell.n <= options.largest]
+    # In rounds, so that a study that is stopped has samples of every cell.
+    for times in () if options.done else (*range(ROUND, options.samples, ROUND), options.samples):
+        for cell in chosen:
+            start = time.perf_counter()
+            draw(cell, times, folder)
+            print(f"{cell.name}, {times} samples: {time.perf_counter() - start:.0f} s", flush=True)
+    chosen = [cell for cell in chosen if len(drawn(cell, folder))]
+    found = [judge(cell, folder) for cell in chosen]
     every = pd.concat(found, ignore_index=True)
     options.out.mkdir(parents=True, exist_ok=True)
     summarise(every).to_csv(options.out / "cells.csv", index=False, float_format="%.6g")
-    table = overview(every)
-    table.to_csv(options.out / "overview.csv", index=False, float_format="%.4g")
+    overview(every).to_csv(options.out / "overview.csv", index=False, float_format="%.4g")
     record = dict(seed=SEED, samples=options.samples, boundcheck=bc.__version__, hardware=hardware())
     record |= dict(cells=len(found), seconds=round(time.perf_counter() - began), arguments=vars(options))
     (options.out / "run.json").write_text(json.dumps(record, indent=1, default=str) + "\n", encoding="utf-8")
-    print(table.to_string(index=False, float_format="%.3f"))
+    (options.out / "coverage_by_set.md").write_text(written(every), encoding="utf-8")
+    picture(every, options.out / "coverage_by_set.png")
+    print(written(every))
 
 
 if __name__ == "__main__":

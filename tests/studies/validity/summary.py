@@ -13,7 +13,10 @@ GAP_NAMES = tuple(GAPS.values())
 
 
 def judged(samples: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
-    """The samples with truth, covered, decided (the verdict that rests on the quantity was given), wrong."""
+    """The samples with truth, covered, decided (the verdict that rests on the quantity was given), softer, wrong.
+
+    `softer`: the verdict is that of a softer tilt, and the quantity's own interval is said not to be relied on.
+    """
     found = samples.merge(truth, "left", ["quantity", "beta"])
     known = found.truth.notna() & found.ci_low.notna()
     covered = (found.ci_low <= found.truth) & (found.truth <= found.ci_high)
@@ -21,11 +24,13 @@ def judged(samples: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
     contradicts = np.where(found.truth < 0, found.verdict.isin(["holds", "occurs"]), False) | np.where(
         found.truth > 0, found.verdict.isin(["violated", "does not occur"]), False
     )
+    unreliable = found.reliable.eq(False) if "reliable" in found else False
     return found.assign(
         # Where the engine does not say which intervals may be relied on, none is counted.
         reliable=found.reliable.eq(True) if "reliable" in found else False,
         covered=covered.where(known).astype(float),
         decided=found.verdict.isin(DECIDED),
+        softer=found.verdict.isin(DECIDED) & found.quantity.isin(GAP_NAMES) & unreliable,
         wrong=contradicts & clear & found.quantity.isin(GAP_NAMES),
     )
 
@@ -33,14 +38,14 @@ def judged(samples: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
 def summarise(found: pd.DataFrame) -> pd.DataFrame:
     """One row per cell, quantity and beta.
 
-    Coverage is over the samples whose verdict was given (`coverage_given`) or withheld, or whose interval the engine
-    calls reliable; `wrong` are decided verdicts
+    Coverage is over the samples whose verdict was given on this interval (`coverage_given`) or withheld, or whose
+    interval the engine calls reliable; `softer` is the share decided by a softer tilt, `wrong` are decided verdicts
     that contradict the truth, as a share of all samples; bias, sd and mean_se in the quantity's units. Every numeric
     column of the engine's own (effective sample sizes and the like) comes with its median.
     """
     own = [name for name in found.select_dtypes("number") if name not in {*BY, *_KNOWN, "sample"}]
     split = found.assign(
-        given=found.covered.where(found.decided),
+        given=found.covered.where(found.decided & ~found.softer),
         withheld=found.covered.where(~found.decided),
         relied=found.covered.where(found.reliable),
         bias=found.estimate - found.truth,
@@ -52,6 +57,7 @@ def summarise(found: pd.DataFrame) -> pd.DataFrame:
         truth_se=("truth_se", "first"),
         samples=("sample", "nunique"),
         decided=("decided", "mean"),
+        softer=("softer", "mean"),
         wrong=("wrong", "mean"),
         coverage=("covered", "mean"),
         coverage_given=("given", "mean"),
@@ -69,12 +75,13 @@ def summarise(found: pd.DataFrame) -> pd.DataFrame:
 def overview(found: pd.DataFrame) -> pd.DataFrame:
     """One row per population and kind of quantity: what a reader of verdicts may expect.
 
-    `coverage_given` pools all samples with a verdict; `worst` is the least over cells with 20 of them or more.
+    `coverage_given` pools all samples with a verdict of their own; `worst` is the least over cells with 20 or more.
     """
     rows = []
     known = found[found.covered.notna()]
     for (split, population, quantity), some in known.groupby(["split", "population", "quantity"], sort=False):
-        given = some[some.decided]
+        decided = some[some.decided]
+        given = decided[~decided.softer]
         cells = given.groupby([*CELL, "beta"], dropna=False).covered.agg(["mean", "size"])
         worst = cells["mean"][cells["size"] >= 20].min()
         rows.append(
@@ -84,7 +91,8 @@ def overview(found: pd.DataFrame) -> pd.DataFrame:
                 quantity=quantity,
                 judged=len(some),
                 decided=some.decided.mean(),
-                wrong_of_decided=given.wrong.mean(),
+                softer=some.softer.mean(),
+                wrong_of_decided=decided.wrong.mean(),
                 coverage=some.covered.mean(),
                 coverage_given=given.covered.mean(),
                 coverage_withheld=some[~some.decided].covered.mean(),
@@ -96,6 +104,6 @@ def overview(found: pd.DataFrame) -> pd.DataFrame:
 
 
 _KNOWN = {
-    "estimate", "plugin", "se", "ci_low", "ci_high", "truth", "truth_se", "covered", "decided", "wrong", "lhs", "rhs",
-    "p_value", "p_holm", "k", "q", "share_holding", "share_low", "share_high",
+    "estimate", "plugin", "se", "ci_low", "ci_high", "truth", "truth_se", "covered", "decided", "softer", "wrong",
+    "lhs", "rhs", "p_value", "p_holm", "k", "q", "share_holding", "share_low", "share_high",
 }  # fmt: skip
