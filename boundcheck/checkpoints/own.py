@@ -47,6 +47,7 @@ def read(file: CheckpointFile) -> Checkpoint:
         std=config.std,
         hidden_dim=config.hidden_dim,
         embedding_dim=config.embedding_dim,
+        unit_ball=config.unit_ball,
     )
     fit(encoder, file.state, config.arch)
     config = replace(config, feature_dim=encoder.backbone.feature_dim)

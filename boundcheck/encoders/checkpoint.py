@@ -48,6 +48,7 @@ class EncoderConfig:
         version: of boundcheck.
         format: the code base that wrote the file, a name in `checkpoints.FORMATS`.
         assumed: names of values that the file does not hold and that are its code base's defaults.
+        unit_ball: whether the projection head scales its output into the unit ball.
     """
 
     arch: str
@@ -72,6 +73,7 @@ class EncoderConfig:
     version: str | None = None
     format: str = "boundcheck"
     assumed: tuple[str, ...] = ()
+    unit_ball: bool = False
 
     def __post_init__(self) -> None:
         for name in ("in_channels", "image_size", "feature_dim", "hidden_dim", "embedding_dim"):

@@ -40,11 +40,21 @@ ENCODERS: dict[str, Architecture] = {
 }
 
 
+class UnitBall(nn.Module):
+    """Scales rows of norm above 1 to norm 1 and leaves the others, as the code of Jiang 2024 (arXiv 2311.05139)."""
+
+    def forward(self, x: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
+        """Rows in the unit ball, of float32 at least."""
+        x = x.to(torch.promote_types(x.dtype, torch.float32))
+        inside: Tensor = x / x.norm(dim=1, keepdim=True).clamp(min=1)
+        return inside
+
+
 class Encoder(nn.Module):
     """A backbone and a projection head.
 
-    Both outputs are raw; whoever uses them normalises them and records that. The pixel statistics belong to
-    the configuration, not to the state dict.
+    Both outputs are raw, but for a head that ends in the unit ball; whoever uses them normalises them and records
+    that. The pixel statistics belong to the configuration, not to the state dict.
 
     Args:
         backbone: maps standardised images to features (b, features).
@@ -85,10 +95,11 @@ def build_encoder(
     std: Sequence[float],
     hidden_dim: int | None = None,
     embedding_dim: int | None = None,
+    unit_ball: bool = False,
 ) -> Encoder:
     """A freshly initialised encoder (from torch's global generator), with the authors' projection head.
 
-    The head is Linear (no bias), batch normalisation, ReLU, Linear.
+    The head is Linear (no bias), batch normalisation, ReLU, Linear and, where asked for, `UnitBall`.
 
     Args:
         arch: a name in `ENCODERS`.
@@ -98,6 +109,7 @@ def build_encoder(
         std: per channel, of pixels in [0, 1].
         hidden_dim: width of the head's hidden layer; None for the architecture's own.
         embedding_dim: width of the embedding; None for the architecture's own.
+        unit_ball: whether the head ends by scaling its output into the unit ball.
 
     Returns:
         The encoder.
@@ -119,5 +131,6 @@ def build_encoder(
         nn.BatchNorm1d(hidden_dim),
         nn.ReLU(inplace=True),
         nn.Linear(hidden_dim, embedding_dim or spec.embedding_dim),
+        *([UnitBall()] if unit_ball else []),
     )
     return Encoder(backbone, head, mean, std)

@@ -160,6 +160,61 @@ def looped_schane(
     return (1 - contrast_weight) * mean(errors) + contrast_weight * mean(per_anchor)
 
 
+def looped_options(
+    z: Tensor,
+    y: Tensor,
+    *,
+    supervised_negatives: bool,
+    positives: str,
+    temperature: float,
+    q: float,
+    beta: float = 0.0,
+    average: str = "anchors",
+    keep_anchor: bool = False,
+    drawn: int = 0,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """The options of the code of Jiang 2022 and 2024: all pairs alike, the anchor in its own pools, drawn negatives.
+
+    Draws are one call of torch.multinomial for all anchors, `drawn` in a row for each of an anchor's positives.
+    """
+    b, v, _ = z.shape
+    views = [(i, u) for i in range(b) for u in range(v)]
+    rows = []  # per anchor: logits of all views, who is a negative, who is a positive
+    for i, u in views:
+        logits = [z[i, u] @ z[j, w] / temperature for j, w in views]
+        negative = [y[i] != y[j] if supervised_negatives else (keep_anchor or i != j) for j, _ in views]
+        positive = [
+            (i == j if positives == "augmentation" else bool(y[i] == y[j])) and (keep_anchor or (i, u) != (j, w))
+            for j, w in views
+        ]
+        if any(negative) and any(positive):
+            rows.append((logits, negative, positive))
+    weights = [[torch.exp(beta * t) if n else 0 * t for t, n in zip(ts, ns, strict=True)] for ts, ns, _ in rows]
+    if drawn:
+        most = max(sum(positive) for *_, positive in rows)
+        chances = torch.stack([torch.stack(row) / sum(row) for row in weights]).detach()
+        seed = torch.randint(2**62, (), generator=generator)
+        own = torch.Generator().manual_seed(int(seed))
+        index = torch.multinomial(chances, most * drawn, replacement=True, generator=own)
+    per_anchor = []
+    for a, (logits, negative, positive) in enumerate(rows):
+        terms = []
+        for p in (place for place, is_one in enumerate(positive) if is_one):
+            if drawn:
+                mine = index[a, len(terms) * drawn : (len(terms) + 1) * drawn]
+                g = mean([torch.exp(logits[int(k)]) for k in mine])
+                assert all(negative[int(k)] for k in mine)
+            else:
+                fixed = [float(weight.detach()) for weight in weights[a]]
+                g = sum(w * torch.exp(t) for w, t in zip(fixed, logits, strict=True)) / sum(fixed)
+            terms.append(torch.log(1 + q * g / torch.exp(logits[p])))
+        per_anchor.append(terms)
+    if average == "pairs":
+        return mean([term for terms in per_anchor for term in terms])
+    return mean([mean(terms) for terms in per_anchor])
+
+
 def authors_hscl(out_1: Tensor, out_2: Tensor, label: Tensor, beta: float, temperature: float) -> Tensor:
     """H-SCL as the authors of Jiang 2022 compute it: a mean over all (anchor, positive) pairs, Q = 2 b - 2."""
     out = torch.cat([out_1, out_2])

@@ -18,6 +18,7 @@ default. Two are filled in by the training loop, batch by batch: `generator`, a 
 
 from __future__ import annotations
 
+from ._rules import check_positives
 from .dcl import dcl
 from .hcl import hcl
 from .hscl import hscl
@@ -51,6 +52,7 @@ __all__ = [
     "Limit",
     "Objective",
     "batch_inputs",
+    "check_positives",
     "dcl",
     "hcl",
     "hscl",

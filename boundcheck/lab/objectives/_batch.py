@@ -11,14 +11,14 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from ._rules import check, check_positives
+from ._rules import check, check_average, check_drawn, check_positives
 
 Negatives = Literal["all", "other_class"]
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """Logits of anchors against every view of the batch; an anchor is neither its own positive nor negative.
+    """Logits of anchors against every view of the batch.
 
     Attributes:
         views: every view of the batch; the first m of the b candidates.
@@ -50,10 +50,12 @@ class Pairs:
             torch.cat([self.positive, ~more], dim=1),
         )
 
-    def average(self, terms: Float[Tensor, "a b"]) -> Float[Tensor, ""]:
-        """Mean over anchors of the mean over their positives; zero, with a gradient, without anchors."""
+    def average(self, terms: Float[Tensor, "a b"], over: str = "anchors") -> Float[Tensor, ""]:
+        """Mean over anchors of the mean over their positives, or over all pairs; zero, with a gradient, without any."""
         if not len(terms):
             return 0 * self.views.sum()
+        if over == "pairs":
+            return terms[self.positive].mean()
         return (terms.masked_fill(~self.positive, 0).sum(dim=1) / self.positive.sum(dim=1)).mean()
 
 
@@ -64,17 +66,20 @@ def form_pairs(
     negatives: Negatives,
     positives: str,
     temperature: float,
+    keep_anchor: bool = False,
 ) -> Pairs:
     """All pairs of views of a batch, for the anchors that have a positive.
 
     Args:
-        z: L2-normalised embeddings of b instances in v views.
+        z: embeddings of b instances in v views.
         y: labels.
         negatives: views of `all` other instances, or of those of `other_class` only.
         positives: the anchor's other views (`augmentation`) or every other view of its class (`class`).
         temperature: logits are t = <z_a, z_b> / temperature.
+        keep_anchor: whether the anchor is its own positive, and with negatives `all` every view of the batch, the
+            anchor included, a negative.
     """
-    check_positives(positives, z.shape[1])
+    check_positives(positives, z.shape[1] + keep_anchor)
     check(temperature=temperature)
     b, v, _ = z.shape
     views = z.flatten(0, 1)  # (b v, d)
@@ -83,8 +88,11 @@ def form_pairs(
     same_instance = instance[:, None] == instance
     same_class = label[:, None] == label
     negative = ~(same_instance if negatives == "all" else same_class)
-    positive = same_instance if positives == "augmentation" else same_class.clone()
-    positive.fill_diagonal_(False)
+    positive = (same_instance if positives == "augmentation" else same_class).clone()
+    if not keep_anchor:
+        positive.fill_diagonal_(False)
+    elif negatives == "all":
+        negative = torch.ones_like(negative)
     pairs = Pairs(views, views, views @ views.T / temperature, negative, positive)
     return pairs.keep(positive.any(dim=1))
 
@@ -108,6 +116,26 @@ def tilted_mean(
     return torch.logsumexp(logits + log_weights(logits, among, beta, gradient), dim=1, keepdim=True)
 
 
+def drawn_mean(pairs: Pairs, beta: float, number: int, generator: torch.Generator | None) -> Float[Tensor, "a b"]:
+    """log of the mean of e^t over `number` negatives drawn anew for each positive; of no meaning elsewhere.
+
+    Negatives are drawn with replacement, in proportion to e^{beta t}; no gradient goes through the draw.
+    """
+    most = int(pairs.positive.sum(dim=1).max()) if len(pairs.anchors) else 0
+    if not most:
+        return torch.zeros_like(pairs.logits)
+    chances = log_weights(pairs.logits, pairs.negative, beta, gradient=False).exp()
+    own = None
+    if generator is not None:  # one on the device of the logits, which follows from the one given
+        seed = torch.randint(2**62, (), generator=generator, device=generator.device)
+        own = torch.Generator(pairs.logits.device).manual_seed(int(seed))
+    index = torch.multinomial(chances, most * number, replacement=True, generator=own)  # (a, most * number)
+    drawn = pairs.logits.gather(1, index).view(-1, most, number)
+    means = drawn.logsumexp(dim=2) - math.log(number)
+    place: Tensor = (pairs.positive.cumsum(dim=1) - 1).clamp(0, most - 1)  # of each positive among its anchor's
+    return means.gather(1, place)
+
+
 def debiased(
     rho: Float[Tensor, "a 1"], rho_positive: Float[Tensor, "a 1"], tau_plus: float, floor: float
 ) -> Float[Tensor, "a 1"]:
@@ -125,7 +153,16 @@ def softplus(x: Float[Tensor, "a b"]) -> Float[Tensor, "a b"]:
 
 
 def contrast(
-    pairs: Pairs, *, temperature: float, beta: float, q: float, weight_gradient: bool, tau_plus: float = 0.0
+    pairs: Pairs,
+    *,
+    temperature: float,
+    beta: float,
+    q: float,
+    weight_gradient: bool,
+    tau_plus: float = 0.0,
+    average: str = "anchors",
+    drawn: int = 0,
+    generator: torch.Generator | None = None,
 ) -> Float[Tensor, ""]:
     """Mean over anchors of the mean over positives p of log(1 + Q g e^{-t_ap}), g = e^rho or its debiased form.
 
@@ -141,18 +178,26 @@ def contrast(
         q: Q.
         weight_gradient: whether gradients go through the weights w_b.
         tau_plus: prior of the anchor's class.
+        average: over positives and then over `anchors`, or over all `pairs` of an anchor and a positive at once.
+        drawn: negatives drawn for each positive, whose plain mean then takes the place of the weighted one; 0 for none.
+        generator: of the draws; None for torch's own.
 
     Returns:
         The loss, nats. An anchor without a negative is left out; with none left, zero.
     """
-    check(beta=beta, tau_plus=tau_plus)
+    check(beta=beta, tau_plus=tau_plus, drawn=drawn)
+    check_average(average)
+    check_drawn(drawn, weight_gradient)
     pairs = pairs.keep(pairs.negative.any(dim=1))
-    log_g = tilted_mean(pairs.logits, pairs.negative, beta, weight_gradient)
+    if drawn:
+        log_g = drawn_mean(pairs, beta, drawn, generator)
+    else:
+        log_g = tilted_mean(pairs.logits, pairs.negative, beta, weight_gradient)
     if tau_plus:
         rho_positive = tilted_mean(pairs.logits, pairs.positive, beta, weight_gradient)
         log_g = debiased(log_g, rho_positive, tau_plus, floor=-1 / temperature)
     log_q = math.log(q) if q else -math.inf  # zero in a batch of one instance, which has no anchors left
-    return pairs.average(softplus(log_q + log_g - pairs.logits))
+    return pairs.average(softplus(log_q + log_g - pairs.logits), average)
 
 
 def batch_loss(
@@ -166,6 +211,10 @@ def batch_loss(
     q: float | None,
     weight_gradient: bool,
     tau_plus: float = 0.0,
+    average: str = "anchors",
+    keep_anchor: bool = False,
+    drawn: int = 0,
+    generator: torch.Generator | None = None,
 ) -> Float[Tensor, ""]:
     """The formula of `contrast` on the pairs of `form_pairs`, whose arguments these are.
 
@@ -174,10 +223,13 @@ def batch_loss(
     check(q=q)
     b, v, _ = z.shape
     return contrast(
-        form_pairs(z, y, negatives=negatives, positives=positives, temperature=temperature),
+        form_pairs(z, y, negatives=negatives, positives=positives, temperature=temperature, keep_anchor=keep_anchor),
         temperature=temperature,
         beta=beta,
         q=v * (b - 1) if q is None else q,
         weight_gradient=weight_gradient,
         tau_plus=tau_plus,
+        average=average,
+        drawn=drawn,
+        generator=generator,
     )

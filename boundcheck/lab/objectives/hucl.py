@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -17,6 +18,10 @@ def hucl(
     positives: str = "augmentation",
     q: float | None = None,
     weight_gradient: bool = True,
+    average: str = "anchors",
+    keep_anchor: bool = False,
+    drawn: int = 0,
+    generator: torch.Generator | None = None,
 ) -> Float[Tensor, ""]:
     """Hard unsupervised contrastive loss: `ucl` with its negatives importance-weighted by e^{beta t}.
 
@@ -34,6 +39,14 @@ def hucl(
         positives: `augmentation` (other views of the instance) or `class` (every other view of the class).
         q: Q; None for M.
         weight_gradient: whether gradients go through the weights w_b.
+        average: over positives and then over `anchors`, or over all `pairs` of an anchor and a positive at once, as
+            in the authors' code.
+        keep_anchor: whether every view of the batch, the anchor included, is a negative, and the anchor its own
+            positive, as in the code of Jiang 2024 (arXiv 2311.05139).
+        drawn: negatives drawn anew for each positive, with replacement and in proportion to e^{beta t}; their plain
+            mean takes the place of the weighted one, without gradients through the draw (256 in the code of
+            Jiang 2024). 0 for none. The limit then asks for this number to grow, too.
+        generator: of the draws; None for torch's own. Same state, same loss.
 
     Returns:
         The loss, nats. An anchor without a positive or a negative is left out; with none left, zero.
@@ -50,4 +63,8 @@ def hucl(
         beta=beta,
         q=q,
         weight_gradient=weight_gradient,
+        average=average,
+        keep_anchor=keep_anchor,
+        drawn=drawn,
+        generator=generator,
     )

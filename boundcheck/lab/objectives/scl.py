@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -15,6 +16,10 @@ def scl(
     temperature: float,
     positives: str = "class",
     q: float | None = None,
+    average: str = "anchors",
+    keep_anchor: bool = False,
+    drawn: int = 0,
+    generator: torch.Generator | None = None,
 ) -> Float[Tensor, ""]:
     """Supervised contrastive loss of Jiang 2022 (arXiv 2209.00078): negatives of other classes only.
 
@@ -22,8 +27,8 @@ def scl(
     t_ap}), where b runs over the M_a views of other classes and the other positives are not in the sum
     (unlike SupCon, Khosla et al. 2020). The anchor itself is neither positive nor negative. The default Q is
     v (b - 1), the number of views of all other instances, for every anchor, as `(batch - 2)` in
-    `nce_supervised_easy` of the authors' code; they average over all (anchor, positive) pairs at once, here
-    every anchor counts the same.
+    `nce_supervised_easy` of the authors' code; they average over all (anchor, positive) pairs at once (`average`),
+    here every anchor counts the same.
 
     Args:
         z: L2-normalised embeddings of b instances in v views.
@@ -31,6 +36,12 @@ def scl(
         temperature: logits are t = <z_a, z_b> / temperature.
         positives: `class` (every other view of the class) or `augmentation` (other views of the instance).
         q: Q; None for v (b - 1).
+        average: over positives and then over `anchors`, or over all `pairs` of an anchor and a positive at once, as
+            in the authors' code.
+        keep_anchor: whether the anchor is its own positive, as in the code of Jiang 2024 (arXiv 2311.05139).
+        drawn: negatives drawn anew for each positive, with replacement; their mean takes the place of that over all
+            (256 in the code of Jiang 2024). 0 for none. The limit then asks for this number to grow, too.
+        generator: of the draws; None for torch's own. Same state, same loss.
 
     Returns:
         The loss, nats. An anchor without a positive or a negative is left out; with none left, zero.
@@ -47,4 +58,8 @@ def scl(
         beta=0.0,
         q=q,
         weight_gradient=False,
+        average=average,
+        keep_anchor=keep_anchor,
+        drawn=drawn,
+        generator=generator,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -15,6 +16,10 @@ def ucl(
     temperature: float,
     positives: str = "augmentation",
     q: float | None = None,
+    average: str = "anchors",
+    keep_anchor: bool = False,
+    drawn: int = 0,
+    generator: torch.Generator | None = None,
 ) -> Float[Tensor, ""]:
     """Unsupervised contrastive loss (SimCLR's, Chen et al. 2020, with the anchor's own views out of the sum).
 
@@ -29,6 +34,13 @@ def ucl(
         temperature: logits are t = <z_a, z_b> / temperature.
         positives: `augmentation` (other views of the instance) or `class` (every other view of the class).
         q: Q; None for M.
+        average: over positives and then over `anchors`, or over all `pairs` of an anchor and a positive at once, as
+            in the authors' code.
+        keep_anchor: whether every view of the batch, the anchor included, is a negative, and the anchor its own
+            positive, as in the code of Jiang 2024 (arXiv 2311.05139).
+        drawn: negatives drawn anew for each positive, with replacement; their mean takes the place of that over all
+            (256 in the code of Jiang 2024). 0 for none. The limit then asks for this number to grow, too.
+        generator: of the draws; None for torch's own. Same state, same loss.
 
     Returns:
         The loss, nats. An anchor without a positive or a negative is left out; with none left, zero.
@@ -45,4 +57,8 @@ def ucl(
         beta=0.0,
         q=q,
         weight_gradient=False,
+        average=average,
+        keep_anchor=keep_anchor,
+        drawn=drawn,
+        generator=generator,
     )

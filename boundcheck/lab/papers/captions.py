@@ -44,8 +44,16 @@ TABLES = {
     ),
     "collapse": (
         "Distances from neural collapse at the end of training",
-        "Of normalised embeddings, in units of the sphere's radius; all are zero where the classes are the points of "
-        f"an equiangular tight frame. {_SEEDS}.",
+        "Of the class means of the embeddings, in units of the sphere's or ball's radius; the distances are zero where "
+        "the classes are the points of an equiangular tight frame (equal cosine is the authors' form of equal inner "
+        "product: of means scaled to norm 1). Dimensions: how many directions the class means vary in, C − 1 for a "
+        f"frame. {_SEEDS}.",
+    ),
+    "comparisons_embedding": (
+        "Differences between objectives on embeddings, paired by seed",
+        "Top-1 on embeddings, percentage points, with 95 % t intervals over seeds; a positive difference is in favour "
+        "of the loss in the second column. Holm-adjusted over the comparisons of one data set and probe. The mean "
+        "classifier is the authors' nearest class mean.",
     ),
 }
 
@@ -56,7 +64,8 @@ FIGURES = {
     ),
     "accuracy_over_epochs": (
         "Accuracy over epochs",
-        "Weighted 200-NN on backbone features, as in the authors' code: means over seeds and their range.",
+        "Weighted 200-NN on backbone features of the held-out images, as in the authors' code: means over seeds and "
+        "their range.",
     ),
     "accuracy_by_beta": (
         "Accuracy against the hardness in training",
@@ -67,6 +76,17 @@ FIGURES = {
         "Assumption 1 by training objective and hardness of the losses",
         "Left, the share of held-out anchors that satisfy it; right, its margin: the median and, dotted, the 5 % "
         f"quantile, which lies below zero where more than one anchor in twenty fails. {_BANDS}",
+    ),
+    "batch_losses": (
+        "The four losses while training with H-UCL",
+        "Left, what the authors' figures show: means over the batches of an epoch, in training mode, while the weights "
+        "move. Right, the losses in the limit of infinitely many negatives, with the same Q, on held-out images in "
+        f"evaluation mode. {_BANDS}",
+    ),
+    "mean_over_epochs": (
+        "Nearest class mean over epochs",
+        "The mean classifier on embeddings of the held-out images, as in the authors' code: means over seeds and their "
+        "range.",
     ),
     "losses_over_epochs": (
         "The four losses over epochs",
@@ -81,12 +101,14 @@ FIGURES = {
     ),
     "collapse": (
         "Distances from neural collapse over epochs",
-        "On the training images, not augmented, in units of the sphere's radius; zero on an equiangular tight frame. "
+        "On the training images, not augmented; zero on an equiangular tight frame. Inner products are those of class "
+        "means scaled to norm 1, as in the authors' notebook. "
         "Lines are means over seeds, bands their range.",
     ),
     "spectrum": (
-        "Singular values of the class means over epochs",
-        "Sorted and divided by the largest. An equiangular tight frame of C classes has C − 1 ones and a zero; few "
-        "large values mean dimensional collapse. Lines are means over seeds, bands their range.",
+        "Spectrum of the class means over epochs",
+        "Eigenvalues of the covariance of the class means, sorted and divided by the largest (the authors' spectrum). "
+        "An equiangular tight frame of C classes has C − 1 ones; few large values mean dimensional collapse. Lines "
+        "are means over seeds, bands their range.",
     ),
 }

@@ -20,6 +20,7 @@ from boundcheck.data import Progress
 from boundcheck.errors import InputError
 from boundcheck.manifest import hardware
 
+from .departures import departures
 from .page import write_page
 from .presets import Trial
 from .queue import Said, failure, work_through
@@ -100,7 +101,7 @@ def _manifest(
         "preset": preset_name,
         "command": command,
         "config": asdict(preset),
-        "deviations": list(preset.deviations),
+        "deviations": departures(preset, recipe.presets.get("paper", preset), runs),
         "trials": len(trials),
         "trials_finished": len(finished),
         "trials_failed": sum(failure(folder / trial.key) is not None for trial in trials),

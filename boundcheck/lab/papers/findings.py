@@ -11,8 +11,11 @@ from boundcheck.report.format import percent
 from boundcheck.runs import records
 
 from .results import Results
-from .summary import PLAIN, comparisons, encoders_of, final_epoch, over_seeds, rows_of
+from .summary import comparisons, encoders_of, final_epoch, over_seeds, rows_of
+from .variants import PLAIN
 from .wording import dataset_name, encoder_name, points
+
+_PROBES = {"linear": "linear probe on features", "mean": "nearest class mean on embeddings"}
 
 
 def jiang2022_findings(results: Results) -> Iterator[str]:
@@ -29,22 +32,26 @@ def jiang2024_findings(results: Results) -> Iterator[str]:
     """How near to neural collapse and to dimensional collapse the encoders end."""
     for dataset in dict.fromkeys(results.geometry["dataset"]):
         frame = final_epoch(_of(results.geometry, dataset))
+        frame = frame[frame["split"] == "train"]
         yield _by_encoder(
-            f"**{dataset_name(dataset)}, distance of the class means' inner products from those of a frame**, training "
+            f"**{dataset_name(dataset)}, distance of the class means' cosines from those of a frame**, training "
             "images, at the end",
-            over_seeds(frame[frame["split"] == "train"], "equal_inner_product"),
+            over_seeds(frame, "equal_cosine"),
         )
-        spectrum = final_epoch(_of(results.spectrum, dataset))
         yield _by_encoder(
-            f"**{dataset_name(dataset)}, second singular value of the class means over the largest** (1 for a frame, "
-            "near 0 where all classes lie in one direction), training images, at the end",
-            over_seeds(spectrum[(spectrum["split"] == "train") & (spectrum["index"] == 2)], "value"),
+            f"**{dataset_name(dataset)}, directions that the class means vary in** (C − 1 for a frame), training "
+            "images, at the end",
+            over_seeds(frame, "dimensions"),
         )
+        for tilted in PLAIN:
+            yield from _against_plain(_of(results.accuracy, dataset), tilted, "mean", "embedding")
 
 
-def _against_plain(accuracy: pd.DataFrame, tilted: str) -> Iterator[str]:
+def _against_plain(
+    accuracy: pd.DataFrame, tilted: str, probe: str = "linear", features: str = "backbone"
+) -> Iterator[str]:
     """One sentence: differences at each hardness, with the seeds in favour."""
-    linear = accuracy[(accuracy["probe"] == "linear") & (accuracy["features"] == "backbone")]
+    linear = accuracy[(accuracy["probe"] == probe) & (accuracy["features"] == features)]
     tests = comparisons(linear)
     tests = tests[(tests["first"] == tilted) & (tests["second"] == PLAIN[tilted])]
     if tests.empty:
@@ -58,8 +65,8 @@ def _against_plain(accuracy: pd.DataFrame, tilted: str) -> Iterator[str]:
         parts.append(f"β = {r.first_beta:g}: {difference} points, ahead in {ahead} of {r.seeds} seeds")
     names = f"{encoder_name(tilted, None)} against {encoder_name(PLAIN[tilted], None)}"
     yield (
-        f"**{dataset_name(tests['dataset'].iloc[0])}, {names}**, linear probe on features, paired by seed, 95 % t "
-        f"intervals: {'; '.join(parts)}."
+        f"**{dataset_name(tests['dataset'].iloc[0])}, {names}**, {_PROBES[probe]}, paired by seed, 95 % t intervals: "
+        f"{'; '.join(parts)}."
     )
 
 

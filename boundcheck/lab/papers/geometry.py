@@ -22,15 +22,23 @@ class Geometry:
         zero_sum: norm of the mean of the class means.
         unit_norm: mean over classes of | |mu_c| - 1 |.
         equal_inner_product: mean over pairs of classes of | <mu_c, mu_c'> + 1/(C-1) |.
+        equal_cosine: the same of the cosines of the class means, as in the authors' notebook.
         within_class: mean over classes of the mean distance of an instance to its class mean.
+        dimensions: how many directions the class means vary in, (sum lambda)^2 / sum lambda^2 over the eigenvalues
+            lambda of their covariance; C - 1 for a frame.
         singular_values: of the matrix of class means, descending, divided by the largest; a frame has C - 1 ones.
+        covariance_values: eigenvalues of the covariance of the class means, likewise (the authors' spectrum): what is
+            common to all classes is out of it.
     """
 
     zero_sum: float
     unit_norm: float
     equal_inner_product: float
+    equal_cosine: float
     within_class: float
+    dimensions: float
     singular_values: Float[np.ndarray, " k"]
+    covariance_values: Float[np.ndarray, " k"]
 
 
 def class_means(z: Float[np.ndarray, "n d"], y: Int[np.ndarray, " n"]) -> Float[np.ndarray, "c d"]:
@@ -66,14 +74,21 @@ def geometry(z: Float[np.ndarray, "n d"], y: Int[np.ndarray, " n"]) -> Geometry:
     """
     means = class_means(z, y)
     c = len(means)
-    products = means @ means.T
-    pairs = products[~np.eye(c, dtype=bool)]
+    apart = ~np.eye(c, dtype=bool)
+    pairs = (means @ means.T)[apart]
+    norms = np.linalg.norm(means, axis=1).clip(np.finfo(float).tiny)
+    cosines = pairs / np.outer(norms, norms)[apart]
     distance = np.linalg.norm(z - means[y], axis=1)
     values = np.linalg.svd(means, compute_uv=False)
+    spread = np.linalg.svd(means - means.mean(axis=0), compute_uv=False) ** 2
+    tiny = np.finfo(float).tiny
     return Geometry(
         zero_sum=float(np.linalg.norm(means.mean(axis=0))),
         unit_norm=float(np.abs(np.linalg.norm(means, axis=1) - 1).mean()),
         equal_inner_product=float(np.abs(pairs + 1 / (c - 1)).mean()),
+        equal_cosine=float(np.abs(cosines + 1 / (c - 1)).mean()),
         within_class=float((np.bincount(y, distance) / np.bincount(y)).mean()),
-        singular_values=values / max(values[0], np.finfo(float).tiny),
+        dimensions=float(spread.sum() ** 2 / max(np.square(spread).sum(), tiny)),
+        singular_values=values / max(values[0], tiny),
+        covariance_values=spread / max(spread[0], tiny),
     )

@@ -25,6 +25,7 @@ RECIPE = Recipe(
         "accuracy_over_epochs": figures.draw_accuracy_over_epochs,
         "accuracy_by_beta": figures.draw_accuracy_by_beta,
         "assumption": figures.draw_assumption,
+        "batch_losses": figures.draw_batch_losses,
         "losses_over_epochs": figures.draw_losses_over_epochs,
         "crossing": figures.draw_crossing,
     },

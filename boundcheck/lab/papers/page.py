@@ -48,4 +48,4 @@ def _facts(manifest: Mapping[str, Any]) -> Iterator[str]:
         f"{platform['gpu'] or platform['cpu']}, {platform['cores']} cores, {platform['ram_gb']:g} GB; torch "
         f"{versions['torch']}, boundcheck {versions['boundcheck']}. Seeds 0 to {manifest['config']['seeds'] - 1}."
     )
-    yield "Departures from the paper:\n\n" + "\n".join(f"- {line}" for line in manifest["deviations"])
+    yield "Departures from the authors' code:\n\n" + "\n".join(f"- {line}" for line in manifest["deviations"])

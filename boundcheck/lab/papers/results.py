@@ -41,8 +41,10 @@ class Results:
         assumption: shares and margins at the end: assumption.csv of a verification, its beta renamed loss_beta.
         margins: quantiles of the anchors' margins at the end: loss_beta, quantile, margin (nats).
         crossing: crossing_beta, the hardness at which H-SCL meets UCL at the end; NaN where they never meet.
+        batch_losses: of the training batches over epochs, see `BatchLosses`: epoch, loss, loss_beta, mean (nats).
         geometry: distances from neural collapse over epochs, see `Geometry`: epoch, split, one column each.
-        spectrum: singular values of the class means over epochs: epoch, split, index from 1, value.
+        spectrum: singular values of the class means over epochs: epoch, split, index from 1, value, and covariance, the
+            eigenvalues of their covariance.
         failed: the trials that cannot be finished, and in no other table: reason.
     """
 
@@ -54,6 +56,7 @@ class Results:
     assumption: pd.DataFrame
     margins: pd.DataFrame
     crossing: pd.DataFrame
+    batch_losses: pd.DataFrame
     geometry: pd.DataFrame
     spectrum: pd.DataFrame
     failed: pd.DataFrame
@@ -149,6 +152,7 @@ _READERS: dict[str, Callable[[Trial, Path], pd.DataFrame]] = {
     "assumption": _verified("assumption"),
     "margins": _margins,
     "crossing": _crossing,
+    "batch_losses": _plain("batch_losses"),
     "geometry": _plain("geometry"),
     "spectrum": _plain("spectrum"),
 }

@@ -12,10 +12,9 @@ from boundcheck.inference.multiplicity import holm
 from boundcheck.lab.training.probes import paired_test
 from boundcheck.runs import records
 
+from .variants import OBJECTIVES, PLAIN
+
 ENCODER = ["dataset", "objective", "beta"]
-PLAIN = {"hucl": "ucl", "hscl": "scl"}  # the objective a tilted one is without its tilt
-FAMILIES = {"unsupervised": ("ucl", "hucl"), "supervised": ("scl", "hscl")}
-OBJECTIVES = ("ucl", "hucl", "scl", "hscl")
 
 
 def over_seeds(
@@ -112,6 +111,7 @@ def _tests(encoders: dict[tuple[str, float | None], pd.Series]) -> Iterator[dict
     pairs: list[tuple[tuple[str, float | None], tuple[str, float | None]]] = [
         *((key, (PLAIN[key[0]], None)) for key in encoders if key[0] in PLAIN),
         *((("hscl", beta), ("hucl", beta)) for name, beta in encoders if name == "hscl"),
+        *((("hscl", beta), ("hscl_detached", beta)) for name, beta in encoders if name == "hscl"),
         (("scl", None), ("ucl", None)),
     ]
     for first, second in pairs:

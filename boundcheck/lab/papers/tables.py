@@ -20,7 +20,9 @@ _MEASURES = {
     "zero_sum": "Zero sum",
     "unit_norm": "Unit norm",
     "equal_inner_product": "Equal inner product",
+    "equal_cosine": "Equal cosine",
     "within_class": "Within-class variation",
+    "dimensions": "Dimensions",
 }
 
 
@@ -36,8 +38,17 @@ def embedding_accuracy_table(results: Results) -> pd.DataFrame:
 
 def comparisons_table(results: Results) -> pd.DataFrame:
     """Paired t-tests over seeds on top-1 accuracy on backbone features, of the linear probe and of 200-NN."""
+    return _comparisons_table(results, "backbone", ("linear", "knn"))
+
+
+def embedding_comparisons_table(results: Results) -> pd.DataFrame:
+    """The same on embeddings, of the linear probe and of the mean classifier."""
+    return _comparisons_table(results, "embedding", ("linear", "mean"))
+
+
+def _comparisons_table(results: Results, features: str, probes: tuple[str, str]) -> pd.DataFrame:
     rows = comparisons(results.accuracy)
-    rows = rows[rows["features"] == "backbone"]
+    rows = rows[rows["features"] == features]
     first = rows[rows["probe"] == "linear"]
     table = {
         "Data set": first["dataset"].map(dataset_name),
@@ -45,7 +56,7 @@ def comparisons_table(results: Results) -> pd.DataFrame:
         "Against": [encoder_name(r.second, r.second_beta) for r in records(first)],
         "Seeds": first["seeds"].map(str),
     }
-    for probe in ("linear", "knn"):
+    for probe in probes:
         at = rows[rows["probe"] == probe]
         table[f"{_PROBES[probe]} (points)"] = [points(r.difference, r.ci_low, r.ci_high) for r in records(at)]
         table[f"p, {_PROBES[probe]}"] = [p_value(p) for p in at["p_value"]]

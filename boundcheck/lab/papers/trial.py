@@ -17,11 +17,11 @@ from boundcheck.encoders import Encoder
 from boundcheck.lab.training import train
 from boundcheck.lab.training.encode import encode
 from boundcheck.lab.training.probes import PROBES, probe
-from boundcheck.lab.training.tracker import held_out_views
 from boundcheck.runs import save_run
 from boundcheck.verification import verify
 
-from .epochs import epoch_callbacks
+from .batch_losses import BatchLosses
+from .epochs import epoch_callbacks, measured_views
 from .images import TrialData, load_trial_data, represent
 from .presets import Trial
 
@@ -40,7 +40,7 @@ def run_trial(
     Args:
         trial: what to train.
         folder: of this trial; gets `train/`, `tracking.csv`, `gaps.csv`, `geometry.csv`, `spectrum.csv`,
-            `epochs.csv`, `verification/` and, last, `accuracy.csv`.
+            `epochs.csv`, `batch_losses.csv`, `verification/` and, last, `accuracy.csv`.
         data_dir: folder of data sets to look in first.
         device: one of `auto`, `cpu`, `cuda`, `mps`.
         command: the command line to record.
@@ -51,11 +51,24 @@ def run_trial(
     encoder = load_encoder(checkpoint).encoder.to(resolve_device(device))
     if not (folder / "verification").exists():
         training = trial.training
-        inputs, labels = held_out_views(data.held_out)
-        emb = EmbeddingSet(encode(encoder, inputs), labels, ids=data.held_out.ids, classes=data.held_out.classes)
-        verification = verify(emb, temperature=training.temperature, betas=training.tracked_betas, device=device)
+        inputs, labels = measured_views(training, data)
+        emb = EmbeddingSet(
+            encode(encoder, inputs),
+            labels,
+            ids=data.held_out.ids,
+            classes=data.held_out.classes,
+            normalize=not training.unit_ball,
+        )
+        verification = verify(
+            emb,
+            temperature=training.temperature,
+            betas=training.tracked_betas,
+            q=(training.measured_q,),
+            device=device,
+        )
         save_run(verification.run, folder / "verification")
-    rows = [trial.facts | {"epochs": trial.training.epochs} | row for row in _accuracies(encoder, data)]
+    facts = trial.facts | {"epochs": trial.training.epochs}
+    rows = [facts | row for row in _accuracies(encoder, data, trial.training.unit_ball)]
     with atomic_path(folder / "accuracy.csv") as temporary:
         pd.DataFrame(rows).to_csv(temporary, index=False)
 
@@ -70,32 +83,44 @@ def _train(
 ) -> Path:
     """Trains the encoder and measures it over epochs."""
     training = trial.training
+    statistic = BatchLosses(trial, folder)
     return train(
         data.train,
-        objective=trial.objective,
+        objective=trial.loss,
         out=folder / "train",
         arch=training.arch,
         epochs=training.epochs,
         batch_size=training.batch_size,
         temperature=training.temperature,
         beta=0.0 if trial.beta is None else trial.beta,
+        positives=training.positives,
+        weight_gradient=trial.weight_gradient,
+        options=training.options,
+        n_views=training.n_views,
+        augment=training.augment,
+        views_apart=training.views_apart,
+        embedding_dim=training.embedding_dim,
+        unit_ball=training.unit_ball,
         learning_rate=training.learning_rate,
         weight_decay=training.weight_decay,
         seed=trial.seed,
         device=device,
         resume=True,
-        callbacks=epoch_callbacks(trial, data, folder),
+        callbacks=[statistic.at_epoch_end, *epoch_callbacks(trial, data, folder)],
+        watch=statistic.watch,
         command=command,
         progress=progress,
     )
 
 
-def _accuracies(encoder: Encoder, data: TrialData) -> Iterator[dict[str, Any]]:
-    """Every probe on backbone features and on embeddings."""
+def _accuracies(encoder: Encoder, data: TrialData, unit_ball: bool) -> Iterator[dict[str, Any]]:
+    """Every probe on backbone features and on embeddings, whose norms count where they lie in the unit ball."""
     train_outputs, test_outputs = represent(encoder, data.train), represent(encoder, data.test)
     for kind, x, x_test in zip(("backbone", "embedding"), train_outputs, test_outputs, strict=True):
         for name in PROBES:
-            result = probe(name, x, data.train.labels, x_test, data.test.labels)
+            as_they_are = name == "mean" and kind == "embedding" and unit_ball
+            options = {"normalise": False} if as_they_are else {}
+            result = probe(name, x, data.train.labels, x_test, data.test.labels, **options)
             yield {
                 "probe": name,
                 "features": kind,

@@ -6,6 +6,8 @@ import math
 
 from boundcheck.report.style import LOSS_NAME
 
+from .variants import is_detached, loss_of
+
 _DATASETS = {
     "fashion_mnist": "Fashion-MNIST", "digits": "digits", "cifar10": "CIFAR-10", "cifar100": "CIFAR-100",
     "stl10": "STL-10", "tiny_imagenet": "Tiny ImageNet",
@@ -19,7 +21,12 @@ def dataset_name(dataset: str) -> str:
 
 def encoder_name(objective: str, beta: float | None) -> str:
     """What an encoder was trained with: `SCL`, `H-SCL, β = 5`."""
-    return LOSS_NAME[objective] + ("" if beta is None or math.isnan(beta) else f", β = {beta:g}")
+    return objective_name(objective) + ("" if beta is None or math.isnan(beta) else f", β = {beta:g}")
+
+
+def objective_name(objective: str) -> str:
+    """What an encoder was trained with, but for its hardness: `H-SCL`, `H-SCL detached`."""
+    return LOSS_NAME[loss_of(objective)] + (" detached" if is_detached(objective) else "")
 
 
 def points(difference: float, low: float, high: float) -> str:

@@ -29,13 +29,17 @@ def check_images(image_set: ImageSet, by_class: bool) -> None:
         )
 
 
-def new_encoder(image_set: ImageSet, arch: str, seed: int) -> tuple[Encoder, EncoderConfig]:
+def new_encoder(
+    image_set: ImageSet, arch: str, seed: int, embedding_dim: int | None = None, unit_ball: bool = False
+) -> tuple[Encoder, EncoderConfig]:
     """An encoder with initial weights from the seed, standardising by the images' own statistics.
 
     Args:
         image_set: square images.
         arch: a name in `ENCODERS`.
         seed: of the weights; torch's own generator is left as it was.
+        embedding_dim: width of the embedding; None for the architecture's own.
+        unit_ball: whether embeddings are scaled into the unit ball, and then not meant to be normalised.
 
     Returns:
         The encoder, on the CPU, and its description.
@@ -51,18 +55,28 @@ def new_encoder(image_set: ImageSet, arch: str, seed: int) -> tuple[Encoder, Enc
     std = np.sqrt(np.maximum(square - mean**2, 255.0**-2))  # a constant channel has no spread of its own
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        encoder = build_encoder(arch, in_channels=channels, image_size=size, mean=mean.tolist(), std=std.tolist())
+        encoder = build_encoder(
+            arch,
+            in_channels=channels,
+            image_size=size,
+            mean=mean.tolist(),
+            std=std.tolist(),
+            embedding_dim=embedding_dim,
+            unit_ball=unit_ball,
+        )
     config = EncoderConfig(
         arch=arch,
         in_channels=channels,
         image_size=size,
         feature_dim=encoder.backbone.feature_dim,
         hidden_dim=ENCODERS[arch].hidden_dim,
-        embedding_dim=ENCODERS[arch].embedding_dim,
+        embedding_dim=embedding_dim or ENCODERS[arch].embedding_dim,
         mean=tuple(mean.tolist()),
         std=tuple(std.tolist()),
         dataset=image_set.name,
         split=image_set.split,
+        normalize=not unit_ball,
+        unit_ball=unit_ball,
     )
     return encoder, config
 

@@ -153,15 +153,22 @@ def knn_probe(x: Features, y: Labels, x_test: TestFeatures, *, k: int = 200, tem
     return scores.numpy()
 
 
-def mean_probe(x: Features, y: Labels, x_test: TestFeatures) -> Scores:
+def mean_probe(x: Features, y: Labels, x_test: TestFeatures, *, normalise: bool = True) -> Scores:
     """The mean classifier (Arora et al. 2019, arXiv 1902.09229): inner products with the classes' mean features.
 
-    Rows are L2-normalised first; the means are not.
+    It is the "nearest class mean" of the code of Jiang 2024 (arXiv 2311.05139).
+
+    Args:
+        x: training features.
+        y: training labels, class codes.
+        x_test: test features.
+        normalise: whether rows are L2-normalised first; the means are not.
 
     Returns:
         (m, c) inner products; -inf for a class code that no training instance has.
     """
-    bank, queries, labels = _unit(x), _unit(x_test), torch.from_numpy(y)
+    unit = _unit if normalise else _rows
+    bank, queries, labels = unit(x), unit(x_test), torch.from_numpy(y)
     counts = torch.bincount(labels)
     sums = bank.new_zeros(len(counts), bank.shape[1]).index_add_(0, labels, bank)
     scores = queries @ (sums / counts.clamp(min=1)[:, None]).T
@@ -257,4 +264,9 @@ def paired_test(first: Sequence[float], second: Sequence[float], confidence: flo
 
 def _unit(x: Features) -> torch.Tensor:
     """Rows of norm one."""
-    return F.normalize(torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32)), dim=1)
+    return F.normalize(_rows(x), dim=1)
+
+
+def _rows(x: Features) -> torch.Tensor:
+    """Rows as they are."""
+    return torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32))

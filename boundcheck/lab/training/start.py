@@ -10,17 +10,18 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import boundcheck
 from boundcheck._device import resolve_device
 from boundcheck._places import Place, occupied
-from boundcheck.augment import recipe_for
+from boundcheck.augment import IDENTITY, recipe_for
 from boundcheck.data import ImageSet, Progress
 from boundcheck.errors import InputError
-from boundcheck.lab.objectives import OBJECTIVES, batch_inputs
+from boundcheck.lab.objectives import OBJECTIVES, batch_inputs, check_positives
 from boundcheck.ranks import join_ranks
 
+from .apart import ViewByView
 from .classifier import WithClassifier
 from .distributed import TIME_OUT, spread
 from .loop import Loop
@@ -45,6 +46,11 @@ def train(
     positives: str = "auto",
     weight_gradient: bool = True,
     options: Mapping[str, OptionValue] = {},
+    n_views: int = 2,
+    augment: bool = True,
+    views_apart: bool = False,
+    embedding_dim: int | None = None,
+    unit_ball: bool = False,
     learning_rate: float = 1e-3,
     weight_decay: float = 1e-6,
     schedule: str = "constant",
@@ -58,13 +64,14 @@ def train(
     overwrite: bool = False,
     progress: Progress | None = None,
     callbacks: Sequence[Callable[[EpochEnd], object]] = (),
+    watch: Callable[[Tensor, Tensor], object] | None = None,
     command: str | None = None,
 ) -> Path:
     """Trains an encoder with one of the batch losses, as in the code of Jiang 2022 (arXiv 2209.00078).
 
     Adam on two random views of every image (`recipe_for` the images), L2-normalised embeddings, fresh views
-    in every epoch. Both views pass through the encoder together, so batch normalisation sees them as one
-    batch. The last, smaller batch of an epoch is left out, because Q and the statistics follow the batch
+    in every epoch; where their code and that of Jiang 2024 (arXiv 2311.05139) do otherwise, an argument says
+    so. The last, smaller batch of an epoch is left out, because Q and the statistics follow the batch
     size. An objective that takes `class_logits` gets a linear classifier on the backbone features, trained
     beside the encoder and not kept. With the same seed on the same machine and thread count the CPU gives the
     same weights, also when the run was killed and resumed.
@@ -87,6 +94,12 @@ def train(
         positives: `augmentation`, `class`, or `auto` for the objective's own.
         weight_gradient: whether gradients go through the tilt's weights.
         options: values for hyperparameters of the objective alone, such as `tau_plus` or `q`.
+        n_views: v, views of every image in a batch; with one, positives are by class.
+        augment: whether views are augmented; otherwise every view is the image itself.
+        views_apart: whether views pass through the encoder one after the other, so that batch normalisation
+            sees each alone (the authors' code), or together, as one batch.
+        embedding_dim: width of the embedding; None for the architecture's own. Jiang 2024 takes C - 1.
+        unit_ball: whether embeddings are scaled into the unit ball (Jiang 2024) and not onto the sphere.
         learning_rate: Adam's, after warm-up.
         weight_decay: Adam's L2 penalty.
         schedule: a name in `SCHEDULES`: `constant`, or `cosine` down to zero.
@@ -106,6 +119,7 @@ def train(
         progress: called after each step with (done, total, "images").
         callbacks: each is called after every epoch, once its files are written. After a kill an epoch may
             end, and be told, a second time.
+        watch: called after every batch with its embeddings (b, v, d) as the loss took them and its labels (b,).
         command: the command line to record.
 
     Returns:
@@ -121,6 +135,7 @@ def train(
     }  # fmt: skip
     keywords = loss_keywords(objective, common, options)
     check_images(image_set, by_class=keywords.get("positives") == "class")
+    _check_views(n_views, keywords.get("positives"), embedding_dim)
     if resume and overwrite:
         raise InputError("resume: cannot go with overwrite, received both; choose one")
     plan = Plan(
@@ -137,7 +152,8 @@ def train(
         seed=seed,
     )
     recipe = recipe_for(image_set.images.shape[1], image_set.images.shape[2], image_set.name)
-    encoder, config = new_encoder(image_set, arch, seed)
+    recipe = recipe if augment else IDENTITY
+    encoder, config = new_encoder(image_set, arch, seed, embedding_dim, unit_ball)
     shared = {name: value for name, value in keywords.items() if name in common}
     config = replace(config, objective=objective, seed=seed, command=command, version=boundcheck.__version__, **shared)
     ranks = join_ranks(resolve_device(device), TIME_OUT)
@@ -151,6 +167,7 @@ def train(
         "options": {name: value for name, value in keywords.items() if name not in common},
         "data": data_facts(image_set),
         "recipe": asdict(recipe),
+        "views": {"number": n_views, "apart": views_apart},
         "optimizer": {"name": "Adam", "learning_rate": learning_rate, "weight_decay": weight_decay},
         "schedule": {"name": schedule, "warmup_epochs": warmup_epochs},
         "epochs": epochs,
@@ -169,6 +186,8 @@ def train(
         if "class_logits" in inputs:
             model = joint = WithClassifier(encoder, len(image_set.classes), seed).to(ranks.device)
             classifier = joint.classifier
+        if views_apart:
+            model = ViewByView(model, n_views)
         optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, weight_decay=weight_decay)
         position = load_state(out, trained_modules(encoder, classifier), optimizer, settings) if resume else Position()
         step = Step(
@@ -184,8 +203,21 @@ def train(
             accumulate=accumulate,
             bf16=bf16,
             ranks=ranks,
+            n_views=n_views,
+            normalise=config.normalize,
+            watch=watch,
         )
         return Loop(plan, step, encoder, classifier, config, settings, out, progress, callbacks).run(position)
+
+
+def _check_views(n_views: int, positives: object, embedding_dim: int | None) -> None:
+    """Views enough for the positives."""
+    if n_views < 1:
+        raise InputError(f"n_views: must be at least 1, received {n_views}")
+    if embedding_dim is not None and embedding_dim < 1:
+        raise InputError(f"embedding_dim: must be at least 1, received {embedding_dim}")
+    if isinstance(positives, str):
+        check_positives(positives, n_views)
 
 
 def _open(

@@ -17,7 +17,6 @@ from torch.nn.parallel import DistributedDataParallel
 from boundcheck.augment import ViewRecipe, views
 from boundcheck.ranks import Ranks
 
-_VIEWS = 2
 PRECISIONS = ("float32", "bf16")
 
 
@@ -34,10 +33,13 @@ class Step:
         draws: whether the loss draws random numbers: it then takes a `generator`.
         classifies: whether the model has a classifier: the loss then takes its `class_logits` (b, v, c).
         recipe: how views are made.
+        n_views: v, views of every image.
+        normalise: whether embeddings are L2-normalised before the loss.
         seed: of the views and of the loss's draws.
         accumulate: micro-batches whose gradients are averaged.
         bf16: whether the encoder computes in bfloat16 where that is safe; on GPUs only.
         ranks: the processes that share each batch.
+        watch: called with the embeddings (b, v, d) and labels (b,) of every batch, without gradients.
     """
 
     images: Tensor
@@ -52,12 +54,15 @@ class Step:
     accumulate: int
     bf16: bool
     ranks: Ranks
+    n_views: int = 2
+    normalise: bool = True
+    watch: Callable[[Tensor, Tensor], object] | None = None
 
     def __call__(self, epoch: int, number: int, index: Int[np.ndarray, " b"], rate: float) -> float:
         """Takes one step, unless the loss is not finite.
 
         Args:
-            epoch: from 0; the views are the data set's views number 2 epoch and 2 epoch + 1.
+            epoch: from 0; the views are the data set's views number v epoch to v epoch + v - 1.
             number: of the step in the epoch, from 0.
             index: the images of all micro-batches and of all processes.
             rate: learning rate.
@@ -78,6 +83,8 @@ class Step:
                 # DistributedDataParallel averages over the processes; their sum is the gradient
                 torch.autograd.backward(loss * (self.ranks.size / self.accumulate))
             losses.append(loss.item())
+            if self.watch is not None and self.ranks.is_first:
+                self.watch(z.detach(), self.labels[batch])
         mean = float(np.mean(losses))
         if math.isfinite(mean):
             self.optimizer.step()
@@ -86,22 +93,23 @@ class Step:
     def embed(
         self, epoch: int, batch: Int[np.ndarray, " b"]
     ) -> tuple[Float[Tensor, "b v d"], Float[Tensor, "b v c"] | None]:
-        """L2-normalised embeddings of two views of the images, those of the other processes included.
+        """Embeddings of the views of the images as the loss takes them, those of the other processes included.
 
         Returns:
             The embeddings, and the classifier's outputs where there is one.
         """
         own = self.ranks.share(batch)
         images = self.images[own]
-        both = [views(images, own, _VIEWS * epoch + k, self.seed, self.recipe) for k in range(_VIEWS)]
+        v = self.n_views
+        made = [views(images, own, v * epoch + k, self.seed, self.recipe) for k in range(v)]
         with torch.autocast(images.device.type, torch.bfloat16, enabled=self.bf16):
-            first, raw = self.model(torch.cat(both).contiguous(memory_format=torch.channels_last))
-        z = self._gathered(F.normalize(_wide(raw), dim=1))
+            first, raw = self.model(torch.cat(made).contiguous(memory_format=torch.channels_last))
+        z = self._gathered(F.normalize(_wide(raw), dim=1) if self.normalise else _wide(raw))
         return z, self._gathered(_wide(first)) if self.classifies else None
 
     def _gathered(self, rows: Float[Tensor, "rows k"]) -> Float[Tensor, "b v k"]:
         """Rows of this process, view after view, as those of the global batch."""
-        return self.ranks.gather(rows.view(_VIEWS, len(rows) // _VIEWS, -1).transpose(0, 1))
+        return self.ranks.gather(rows.view(self.n_views, len(rows) // self.n_views, -1).transpose(0, 1))
 
     def _generator(self, *place: int) -> torch.Generator:
         """What the loss draws depends on the seed and the place in the run alone, as a resumed run needs it."""

@@ -80,6 +80,7 @@ class Tracker:
         betas: hardnesses of H-UCL and H-SCL.
         q: Q of the losses; inf for the decoupled ones.
         positives: `augmentation`, `class`, or `auto` for augmentation where there are several views.
+        normalize: whether the encoder's outputs are L2-normalised before the losses.
         every: measure after epochs that are multiples of this (and the last one, where the end is known).
         confidence: of the intervals.
         batch_size: rows encoded at a time.
@@ -107,6 +108,7 @@ class Tracker:
         betas: Sequence[float] = (1.0, 5.0),
         q: float = 1.0,
         positives: str = "auto",
+        normalize: bool = True,
         every: int = 1,
         confidence: float = 0.95,
         batch_size: int = 512,
@@ -124,7 +126,7 @@ class Tracker:
         rows = EmbeddingSet(np.ones((*self.inputs.shape[:2], 1), np.float32), labels)  # checks the labels, now
         self.variant = Variant(temperature, betas, q=(q,), positives=positives).with_views(rows.v)
         self.variant.on(rows)
-        self.confidence = confidence
+        self.normalize, self.confidence = normalize, confidence
         self.every, self.batch_size, self.embed = every, batch_size, embed
         self.log = log
         destination(log)  # refuses what takes no values, now
@@ -165,7 +167,7 @@ class Tracker:
         Raises:
             InputError: the embeddings are not finite, or zero.
         """
-        table = estimate(EmbeddingSet(z, self.labels), self.variant)
+        table = estimate(EmbeddingSet(z, self.labels, normalize=self.normalize), self.variant)
         losses, gaps = list(loss_rows(table, self.confidence)), list(gap_rows(table, self.confidence))
         self._losses.put(epoch, losses)
         self._gaps.put(epoch, gaps)

@@ -55,7 +55,8 @@ def test_every_default_survives_its_text(name):
 def test_inputs_of_each_batch_are_not_options():
     assert batch_inputs(OBJECTIVES["schane"]) == ("class_logits",)
     assert batch_inputs(OBJECTIVES["sscl"]) == ("generator",)
-    assert batch_inputs(OBJECTIVES["hscl"]) == ()
+    assert batch_inputs(OBJECTIVES["hscl"]) == ("generator",)
+    assert batch_inputs(OBJECTIVES["supcon"]) == ()
     assert "generator" not in hyperparameters(OBJECTIVES["sscl"])
 
 

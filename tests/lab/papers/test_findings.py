@@ -45,7 +45,12 @@ def results() -> Results:
         ]
     ).assign(gap="hucl-hscl", loss_beta=5.0)
     return Results(
-        accuracy=rows(lambda o, b, seed: {"top1": TOP1[o, b][seed]}, probe="linear", features="backbone"),
+        accuracy=pd.concat(
+            [
+                rows(lambda o, b, seed: {"top1": TOP1[o, b][seed]}, probe=probe, features=features)
+                for probe, features in (("linear", "backbone"), ("mean", "embedding"))
+            ]
+        ),
         gaps=gaps,
         assumption=pd.concat(
             [
@@ -55,9 +60,13 @@ def results() -> Results:
             ]
         ),
         crossing=rows(lambda o, b, seed: {"crossing_beta": math.nan if b == 5 else 0.5 + 0.1 * seed}),
-        geometry=rows(lambda o, b, seed: {"equal_inner_product": 0.25 if b else 0.5}, split="train", epoch=2),
+        geometry=rows(
+            lambda o, b, seed: {"equal_cosine": 0.25 if b else 0.5, "dimensions": 9.0 if b else 4.0},
+            split="train",
+            epoch=2,
+        ),
         spectrum=rows(lambda o, b, seed: {"value": 0.75}, split="train", epoch=2, index=2),
-        **dict.fromkeys(("epochs", "tracking", "losses", "margins", "failed"), empty),
+        **dict.fromkeys(("epochs", "tracking", "losses", "margins", "batch_losses", "failed"), empty),
     )
 
 
@@ -74,9 +83,10 @@ def test_jiang2022_in_sentences(results):
 
 
 def test_jiang2024_in_sentences(results):
-    product, spectrum = jiang2024_findings(results)
-    assert product.endswith("SCL 0.5; H-SCL, β = 1 0.25; H-SCL, β = 5 0.25.")
-    assert spectrum.endswith("SCL 0.75; H-SCL, β = 1 0.75; H-SCL, β = 5 0.75.")
+    cosine, dimensions, mean = jiang2024_findings(results)
+    assert cosine.endswith("SCL 0.5; H-SCL, β = 1 0.25; H-SCL, β = 5 0.25.")
+    assert dimensions.endswith("SCL 4; H-SCL, β = 1 9; H-SCL, β = 5 9.")
+    assert "nearest class mean on embeddings" in mean and "β = 1: +2.00 [" in mean
 
 
 def test_a_path_has_its_least_gap_and_counts(results):

@@ -20,6 +20,8 @@ def test_everything_is_zero_at_neural_collapse(c):
     measures = [found.zero_sum, found.unit_norm, found.equal_inner_product, found.within_class]
     np.testing.assert_allclose(measures, 0, atol=1e-7)
     np.testing.assert_allclose(found.singular_values, [1] * (c - 1) + [0], atol=1e-7)
+    assert found.equal_cosine == pytest.approx(0, abs=1e-7) and found.dimensions == pytest.approx(c - 1)
+    np.testing.assert_allclose(found.covariance_values, [1] * (c - 1) + [0], atol=1e-7)
 
 
 def test_one_point_for_all_is_dimensional_collapse():
@@ -40,6 +42,12 @@ def test_the_measures_are_those_of_a_literal_loop():
     spread = [np.mean([np.linalg.norm(z[i] - means[c]) for i in range(9) if y[i] == c]) for c in range(3)]
     found = geometry(z, y)
     assert found.zero_sum == pytest.approx(np.linalg.norm(sum(means)) / 3)
+    norms = [np.linalg.norm(mean) for mean in means]
+    cosines = [abs(means[a] @ means[b] / norms[a] / norms[b] + 0.5) for a in range(3) for b in range(3) if a != b]
+    assert found.equal_cosine == pytest.approx(np.mean(cosines))
+    spectrum = np.linalg.eigvalsh(np.cov(np.array(means).T))[::-1]  # (4,), of which two are not zero
+    np.testing.assert_allclose(found.covariance_values, spectrum[:3] / spectrum[0], atol=1e-12)
+    assert found.dimensions == pytest.approx(spectrum.sum() ** 2 / np.square(spectrum).sum())
     assert found.unit_norm == pytest.approx(np.mean([abs(np.linalg.norm(mean) - 1) for mean in means]))
     assert found.equal_inner_product == pytest.approx(np.mean(pairs))
     assert found.within_class == pytest.approx(np.mean(spread))

@@ -26,7 +26,16 @@ def test_the_quick_preset_works_from_nothing(tmp_path, monkeypatch, capsys):
     short = replace(
         quick,
         trainings=tuple(
-            replace(training, images=150, epochs=2, batch_size=50, held_out=50, track_every=1)
+            replace(
+                training,
+                images=150,
+                epochs=2,
+                batch_size=50,
+                held_out=50,
+                track_every=1,
+                tracked_betas=(1.0,),
+                objectives=("ucl", "scl", "hucl", "hscl"),
+            )
             for training in quick.trainings
         ),
         seeds=1,

@@ -19,11 +19,15 @@ TRACKING = [
     "share_holding",
 ]  # fmt: skip
 TINY = Preset(
-    (Training("digits", "convnet", epochs=2, images=200, batch_size=50, held_out=60, tracked_betas=(1.0, 5.0)),),
+    (
+        Training(
+            "digits", "convnet", epochs=2, images=200, batch_size=50, held_out=60, tracked_betas=(1.0, 5.0),
+            objectives=("ucl", "scl", "hucl", "hscl"),
+        ),
+    ),
     betas=(5.0,),
     seeds=1,
-    deviations=("All of it.",),
-)
+)  # fmt: skip
 
 
 class Killed(Exception):
@@ -34,7 +38,10 @@ class Killed(Exception):
 def tiny():
     """Both recipes at a size of seconds."""
     with pytest.MonkeyPatch.context() as patch:
-        small = {name: replace(recipe, presets={"tiny": TINY}) for name, recipe in RECIPES.items()}
+        small = {
+            name: replace(recipe, presets={"tiny": TINY, "paper": recipe.presets["paper"]})
+            for name, recipe in RECIPES.items()
+        }
         patch.setattr(package, "RECIPES", small)
         yield
 
@@ -72,7 +79,7 @@ def test_finished_trials_are_not_trained_again(made):
 def test_a_resumed_trial_is_an_unbroken_one(made, tmp_path):
     third = list(TINY.trials())[2]
     run_trial(third, tmp_path, device="cpu")
-    for name in ("accuracy", "tracking", "gaps", "geometry", "spectrum", "epochs"):
+    for name in ("accuracy", "tracking", "gaps", "batch_losses", "geometry", "spectrum", "epochs"):
         unbroken, resumed = (
             pd.read_csv(folder / f"{name}.csv") for folder in (tmp_path, made[0] / "trials" / third.key)
         )
@@ -104,7 +111,9 @@ def test_the_last_epoch_tracked_is_the_encoder_that_was_verified(made):
 def test_the_manifest_says_what_was_run_and_how_it_departs(made):
     manifest = json.loads((made[0] / "out" / "run.json").read_text())
     assert (manifest["preset"], manifest["trials"], manifest["trials_finished"]) == ("tiny", 4, 4)
-    assert manifest["deviations"] == ["All of it."]
+    assert "digits, epochs: 2; the authors have 200." in manifest["deviations"]
+    assert "digits, encoder: convnet; the authors have resnet50." in manifest["deviations"]
+    assert any(line.startswith("digits, augmentation, with the authors'") for line in manifest["deviations"])
     assert manifest["trials_failed"] == 0
     assert manifest["training"]["seconds"] > 0 and manifest["training"]["devices"] == ["cpu"]
     assert manifest["platform"]["cpu"]
@@ -124,7 +133,7 @@ def test_every_figure_and_table_is_written_with_its_data(made):
 def test_the_page_shows_every_table_and_figure_and_says_what_made_them(made):
     out = made[0] / "out"
     page = (out / "summary.md").read_text()
-    assert "4 of 4 encoders; " in page and "- All of it." in page
+    assert "4 of 4 encoders; " in page and "- digits, epochs: 2; the authors have 200." in page
     for name in RECIPES["jiang2022"].tables:
         assert (out / "tables" / f"{name}.md").read_text().strip() in page
     for name in RECIPES["jiang2022"].figures:
@@ -135,9 +144,11 @@ def test_the_other_paper_reuses_the_encoders(made, monkeypatch):
     folder = made[0]
     monkeypatch.setattr(queue, "run_trial", None)  # nothing is left to train
     out = reproduce("jiang2024", preset="tiny", out=folder / "sequel", trials=folder / "trials")
-    assert {path.stem for path in (out / "figures").glob("*.png")} == {"collapse", "spectrum", "losses_over_epochs"}
+    assert {path.stem for path in (out / "figures").glob("*.png")} == {
+        "collapse", "spectrum", "mean_over_epochs", "losses_over_epochs",
+    }  # fmt: skip
     spectrum = pd.read_csv(out / "figures" / "spectrum.csv")
-    assert (spectrum[spectrum["index"] == 1]["mean"] == 1).all()
+    assert (spectrum[spectrum["index"] == 1]["mean"] == 1).all() and spectrum["index"].max() == 9
     assert spectrum["mean"].between(0, 1).all()
 
 

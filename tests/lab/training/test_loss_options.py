@@ -16,9 +16,12 @@ def own_objective(monkeypatch):
     monkeypatch.setitem(OBJECTIVES, "mine", mine)
 
 
+OWN = {"average": "anchors", "keep_anchor": False, "drawn": 0}
+
+
 def test_common_parameters_reach_the_objectives_that_take_them():
-    assert loss_keywords("ucl", COMMON, {}) == {"temperature": 0.5, "positives": "augmentation", "q": None}
-    assert loss_keywords("hscl", COMMON, {"q": 7}) == {**COMMON, "positives": "class", "q": 7}
+    assert loss_keywords("ucl", COMMON, {}) == {"temperature": 0.5, "positives": "augmentation", "q": None, **OWN}
+    assert loss_keywords("hscl", COMMON, {"q": 7}) == {**COMMON, "positives": "class", "q": 7, **OWN}
 
 
 def test_an_objective_of_ones_own_gets_its_options_and_defaults():

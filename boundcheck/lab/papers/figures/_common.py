@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from boundcheck.report.style import COLUMN, LOSS_COLOUR, PAGE
 
-from ..summary import FAMILIES
+from ..variants import FAMILIES, is_detached, loss_of
 
 _LINE = 5  # names in a legend of one line
 _MARKERS = ("s", "D", "^", "v", "P", "X")
@@ -24,17 +24,18 @@ def encoder_style(objective: str, beta: float, betas: Sequence[float]) -> dict[s
     """Colour by objective, darker and with another marker for a higher hardness; plain objectives are dashed.
 
     Args:
-        objective: trained with.
+        objective: trained with; markers are open where its weights are detached.
         beta: trained with, NaN for plain objectives.
         betas: all the hardnesses of the figure, ascending.
     """
     if np.isnan(beta):
         return {"color": LOSS_COLOUR[objective], "marker": "o", "linestyle": "--"}
+    open_marker = {"markerfacecolor": "white"} if is_detached(objective) else {}
     rank = list(betas).index(beta)
     depth = 1.15 - 0.75 * rank / max(len(betas) - 1, 1)  # above 1 lighter than the objective's colour, below darker
-    rgb = np.array(to_rgb(LOSS_COLOUR[objective]))
+    rgb = np.array(to_rgb(LOSS_COLOUR[loss_of(objective)]))
     colour = rgb + (1 - rgb) * (depth - 1) * 2 if depth > 1 else rgb * depth
-    return {"color": tuple(colour), "marker": _MARKERS[rank % len(_MARKERS)], "linestyle": "-"}
+    return {"color": tuple(colour), "marker": _MARKERS[rank % len(_MARKERS)], "linestyle": "-", **open_marker}
 
 
 def betas_of(frame: pd.DataFrame) -> list[float]:
@@ -44,13 +45,28 @@ def betas_of(frame: pd.DataFrame) -> list[float]:
 
 def family_rows(frame: pd.DataFrame) -> list[tuple[str, str]]:
     """(data set, family of objectives) for one row of panels each."""
-    trained = set(zip(frame["dataset"], frame["objective"], strict=True))
     return [
         (dataset, family)
         for dataset in dict.fromkeys(frame["dataset"])
-        for family, members in FAMILIES.items()
-        if any((dataset, member) in trained for member in members)
+        for family in families(frame[frame["dataset"] == dataset])
     ]
+
+
+def families(frame: pd.DataFrame) -> list[str]:
+    """The families of objectives that were trained; one whose tilted member was not is left out if another has it."""
+    trained = set(frame["objective"])
+    found = {family: trained & set(members) for family, members in FAMILIES.items()}
+    return [
+        family
+        for family, members in found.items()
+        if members and not any(members < others for others in found.values())
+    ]
+
+
+def few(values: Sequence[float], most: int = 3) -> list[float]:
+    """The least, the greatest and some between, evenly spaced in rank."""
+    places = np.unique(np.linspace(0, len(values) - 1, min(most, len(values))).round().astype(int))
+    return [values[place] for place in places]
 
 
 def of_family(frame: pd.DataFrame, dataset: str, family: str) -> pd.DataFrame:

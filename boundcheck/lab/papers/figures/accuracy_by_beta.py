@@ -5,11 +5,12 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from boundcheck.report.style import LOSS_COLOUR, LOSS_MARKER, LOSS_NAME, paper
+from boundcheck.report.style import LOSS_COLOUR, LOSS_MARKER, paper
 
 from ..results import Results
-from ..summary import PLAIN, over_seeds
-from ..wording import dataset_name
+from ..summary import over_seeds
+from ..variants import PLAIN, is_detached, loss_of
+from ..wording import dataset_name, objective_name
 from ._common import betas_of, grid, hardness_axis, legend, percent_axis
 
 
@@ -31,8 +32,12 @@ def draw_accuracy_by_beta(results: Results) -> tuple[Figure, pd.DataFrame] | Non
         at = data[data["dataset"] == dataset]
         for tilted, plain in PLAIN.items():
             curve = at[at["objective"].isin([tilted, plain])].fillna({"beta": 0.0}).sort_values("beta")
-            name = f"{LOSS_NAME[tilted]} ({LOSS_NAME[plain]} at 0)"
-            style = {"color": LOSS_COLOUR[tilted], "marker": LOSS_MARKER[tilted], "linestyle": "-", "capsize": 2}
+            if not (curve["objective"] == tilted).any():
+                continue
+            loss, detached = loss_of(tilted), is_detached(tilted)
+            name = f"{objective_name(tilted)} ({objective_name(plain)} at 0)"
+            style = {"color": LOSS_COLOUR[loss], "marker": LOSS_MARKER[loss], "linestyle": "-", "capsize": 2}
+            style |= {"markerfacecolor": "white", "linestyle": ":"} if detached else {}
             ends = [curve["mean"] - curve["low"], curve["high"] - curve["mean"]]
             ax.errorbar(curve["beta"], curve["mean"], yerr=ends, label=name, clip_on=False, **style)
         hardness_axis(ax, betas, "β in training (square-root scale)")

@@ -8,25 +8,40 @@ from matplotlib.figure import Figure
 from boundcheck.report.style import paper
 
 from ..results import Results
-from ..summary import FAMILIES, encoders_of, over_seeds, rows_of
+from ..summary import encoders_of, over_seeds, rows_of
 from ..wording import dataset_name, encoder_name
-from ._common import band, betas_of, encoder_style, epoch_axis, grid, legend, of_family, percent_axis
+from ._common import band, betas_of, encoder_style, epoch_axis, families, grid, legend, of_family, percent_axis
 
 
-@paper()
 def draw_accuracy_over_epochs(results: Results) -> tuple[Figure, pd.DataFrame] | None:
     """Top-1 of the weighted 200-NN on backbone features: means over seeds; a row per data set, a column per family.
 
     Args:
         results: the results.
     """
-    data = over_seeds(results.epochs, "top1", ["probe", "features", "epoch"])
+    return _draw(results, "knn", "200-NN accuracy")
+
+
+def draw_mean_over_epochs(results: Results) -> tuple[Figure, pd.DataFrame] | None:
+    """The same of the mean classifier on embeddings (Jiang 2024: nearest class mean).
+
+    Args:
+        results: the results.
+    """
+    return _draw(results, "mean", "nearest-class-mean\naccuracy")
+
+
+@paper()
+def _draw(results: Results, probe: str, label: str) -> tuple[Figure, pd.DataFrame] | None:
+    rows = results.epochs[results.epochs["probe"] == probe]
+    data = over_seeds(rows, "top1", ["probe", "features", "epoch"])
     if data["epoch"].nunique() < 2:
         return None
+    columns = families(data)
     datasets, betas = list(dict.fromkeys(data["dataset"])), betas_of(data)
-    figure, panels = grid(len(datasets), len(FAMILIES), 2.0, sharey="row", sharex="row")
+    figure, panels = grid(len(datasets), len(columns), 2.0, sharey="row", sharex="row")
     for line, dataset in zip(panels, datasets, strict=True):
-        for ax, family in zip(line, FAMILIES, strict=True):
+        for ax, family in zip(line, columns, strict=True):
             rows = of_family(data, dataset, family)
             for encoder in encoders_of(rows):
                 curve = rows_of(rows, *encoder)
@@ -34,6 +49,6 @@ def draw_accuracy_over_epochs(results: Results) -> tuple[Figure, pd.DataFrame] |
             ax.set_title(f"{dataset_name(dataset)}, {family}")
             epoch_axis(ax)
         percent_axis(line[0])  # shared by the row
-        line[0].set_ylabel("200-NN accuracy")
+        line[0].set_ylabel(label)
     legend(figure, panels.flat)
     return figure, data

@@ -15,14 +15,14 @@ from ._common import band, betas_of, encoder_style, epoch_axis, family_rows, gri
 _MEASURES = {
     "zero_sum": "zero sum",
     "unit_norm": "unit norm",
-    "equal_inner_product": "equal inner product",
+    "equal_cosine": "equal inner product",
     "within_class": "within-class variation",
 }
 
 
 @paper()
 def draw_collapse(results: Results) -> tuple[Figure, pd.DataFrame] | None:
-    """The four measures on the training images, not augmented; a row per data set and family.
+    """The four measures on the training images, not augmented; inner products are cosines, as in the authors' notebook.
 
     Args:
         results: the results.

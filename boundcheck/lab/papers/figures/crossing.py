@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 from boundcheck.report.style import NEUTRAL, paper
 
 from ..results import Results
-from ..summary import FAMILIES, encoders_of, final_epoch, over_seeds, rows_of
+from ..summary import encoders_of, final_epoch, over_seeds, rows_of
 from ..wording import dataset_name, encoder_name
-from ._common import band, betas_of, encoder_style, grid, hardness_axis, legend, of_family
+from ._common import band, betas_of, encoder_style, families, grid, hardness_axis, legend, of_family
 
 
 @paper()
@@ -28,10 +28,11 @@ def draw_crossing(results: Results) -> tuple[Figure, pd.DataFrame] | None:
     flipped = {"estimate": -plain["estimate"], "ci_low": -plain["ci_high"], "ci_high": -plain["ci_low"]}
     rows = pd.concat([plain.assign(loss_beta=0.0, **flipped), hard])
     data = over_seeds(rows, "estimate", ["loss_beta"], ("ci_low", "ci_high"))
+    columns = families(data)
     datasets, betas = list(dict.fromkeys(data["dataset"])), betas_of(data)
-    figure, panels = grid(len(datasets), len(FAMILIES), 2.0, sharey="row", sharex=False)
+    figure, panels = grid(len(datasets), len(columns), 2.0, sharey="row", sharex=False)
     for line, dataset in zip(panels, datasets, strict=True):
-        for ax, family in zip(line, FAMILIES, strict=True):
+        for ax, family in zip(line, columns, strict=True):
             part = of_family(data, dataset, family)
             for encoder in encoders_of(part):
                 curve = rows_of(part, *encoder).sort_values("loss_beta")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from boundcheck.report.style import LOSS_COLOUR, LOSS_DASH, LOSS_MARKER, LOSS_NAME, paper
 
 from ..results import Results
-from ..summary import OBJECTIVES, PLAIN, over_seeds, rows_of
-from ..wording import dataset_name
-from ._common import band, betas_of, epoch_axis, grid, legend
+from ..summary import over_seeds, rows_of
+from ..variants import LOSSES, OBJECTIVES, PLAIN
+from ..wording import dataset_name, encoder_name
+from ._common import band, betas_of, epoch_axis, few, grid, legend
 
 
 @paper()
@@ -34,13 +36,8 @@ def draw_losses_over_epochs(results: Results) -> tuple[Figure, pd.DataFrame] | N
         for ax, objective in zip(line, columns, strict=True):
             rows = data[data["dataset"] == dataset]
             rows = rows_of(rows, objective, beta if objective in PLAIN else np.nan)
-            for loss in OBJECTIVES:
-                tilt = rows["loss_beta"].isna() if loss not in PLAIN else rows["loss_beta"] == beta
-                curve = rows[(rows["loss"] == loss) & tilt].sort_values("epoch")
-                style = {"color": LOSS_COLOUR[loss], "marker": LOSS_MARKER[loss], "linestyle": LOSS_DASH[loss]}
-                band(ax, curve["epoch"], curve, label=LOSS_NAME[loss], markersize=2.5, **style)
-            trained = LOSS_NAME[objective] + (f", β = {beta:g}" if objective in PLAIN else "")
-            ax.set_title(f"trained with {trained}")
+            draw_four(ax, rows, beta)
+            ax.set_title(f"trained with\n{encoder_name(objective, beta if objective in PLAIN else None)}")
             epoch_axis(ax)
         line[0].set_ylabel(f"{dataset_name(dataset)}\nlosses at β = {beta:g} (nats)")
     for ax in panels[:-1].flat:
@@ -49,7 +46,22 @@ def draw_losses_over_epochs(results: Results) -> tuple[Figure, pd.DataFrame] | N
     return figure, data
 
 
+def draw_four(ax: Axes, rows: pd.DataFrame, beta: float) -> None:
+    """The four losses over epochs, those with a tilt at the given hardness.
+
+    Args:
+        ax: the panel.
+        rows: of `over_seeds`, of one encoder: loss, loss_beta, epoch, mean, least, most.
+        beta: of H-UCL and H-SCL.
+    """
+    for loss in LOSSES:
+        tilt = rows["loss_beta"].isna() if loss not in PLAIN else rows["loss_beta"] == beta
+        curve = rows[(rows["loss"] == loss) & tilt].sort_values("epoch")
+        style = {"color": LOSS_COLOUR[loss], "marker": LOSS_MARKER[loss], "linestyle": LOSS_DASH[loss]}
+        band(ax, curve["epoch"], curve, label=LOSS_NAME[loss], markersize=2.5, **style)
+
+
 def _shared(data: pd.DataFrame) -> list[float]:
-    """Hardnesses that encoders were trained with and losses measured at."""
+    """Hardnesses that encoders were trained with and losses measured at, at most three of them."""
     measured = set(data["loss_beta"].dropna())
-    return [beta for beta in betas_of(data) if beta in measured]
+    return few([beta for beta in betas_of(data) if beta in measured])

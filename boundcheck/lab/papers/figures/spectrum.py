@@ -18,13 +18,15 @@ from ._common import band, betas_of, encoder_style, family_rows, grid, legend, o
 def draw_spectrum(results: Results) -> tuple[Figure, pd.DataFrame] | None:
     """At the first, a middle and the last measured epoch, on the training images; a row per data set and family.
 
-    An equiangular tight frame of C classes has C - 1 ones and a zero.
+    Eigenvalues of the covariance of the class means, as in the authors' notebook: an equiangular tight frame of C
+    classes has C - 1 ones.
 
     Args:
         results: the results.
     """
     on_train = results.spectrum[results.spectrum["split"] == "train"]
-    data = over_seeds(on_train, "value", ["epoch", "index"])
+    on_train = on_train[on_train["index"] < on_train.groupby("dataset")["index"].transform("max")]  # the last is zero
+    data = over_seeds(on_train, "covariance", ["epoch", "index"])
     lines, betas = family_rows(data), betas_of(data)
     figure, panels = grid(len(lines), 3, 1.6, sharey=True, sharex="row")
     for line, (dataset, family) in zip(panels, lines, strict=True):
@@ -36,10 +38,11 @@ def draw_spectrum(results: Results) -> tuple[Figure, pd.DataFrame] | None:
                 style = encoder_style(*encoder, betas) | {"markersize": 2.5}
                 band(ax, curve["index"], curve, label=encoder_name(*encoder), **style)
             ax.set_title(f"epoch {epoch:g}")
+            ax.set_yscale("log")
             ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         line[0].set_ylabel(f"{dataset_name(dataset)}\n{family}")
-    figure.supylabel("singular value / largest", fontsize=8)
+    figure.supylabel("eigenvalue / largest (log scale)", fontsize=8)
     for ax in panels[-1]:
-        ax.set_xlabel("index of the singular value")
+        ax.set_xlabel("index of the eigenvalue")
     legend(figure, panels.flat)
     return figure, data
