@@ -51,7 +51,7 @@ class Training:
     held_out: int | None = 2000
     track_every: int = 1
     tracked_betas: tuple[float, ...] = (0.25, 0.5, 1.0, 2.0, 5.0)
-    objectives: tuple[str, ...] = ("ucl", "scl", "hucl", "hscl", "hscl_detached")
+    objectives: tuple[str, ...] = ("scl", "hscl", "hscl_detached", "ucl", "hucl")
 
     @property
     def key(self) -> str:

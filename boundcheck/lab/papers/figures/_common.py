@@ -16,7 +16,10 @@ from boundcheck.report.style import COLUMN, LOSS_COLOUR, PAGE
 
 from ..variants import FAMILIES, is_detached, loss_of
 
-_LINE = 5  # names in a legend of one line
+_LINE = 0.16  # inches
+_LETTERS = 20  # of a legend, to the inch
+_HANDLE = 7  # letters that a line's sample and its space take
+_CROWD = 5  # ticks that narrow panels have room for
 _MARKERS = ("s", "D", "^", "v", "P", "X")
 
 
@@ -99,7 +102,7 @@ def hardness_axis(ax: Axes, betas: Iterable[float], label: str = "hardness β (s
     ticks = sorted({0.0, *betas})
     ax.set_xscale("function", functions=(lambda x: np.sqrt(np.maximum(x, 0)), np.square))
     ax.set_xlim(0, ticks[-1] * 1.04)
-    ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks], fontsize=6 if len(ticks) > _CROWD else None)
     ax.grid(False, axis="x")
     ax.set_xlabel(label)
 
@@ -111,12 +114,17 @@ def epoch_axis(ax: Axes) -> None:
 
 
 def legend(figure: Figure, panels: Iterable[Axes]) -> None:
-    """One legend above all panels, each name once: in one line, or in two of the same length."""
+    """One legend above all panels, each name once, in as many lines as the figure's width asks for."""
     entries: dict[str, Any] = {}
     for ax in panels:
         handles, labels = ax.get_legend_handles_labels()
         entries |= {label: handle for handle, label in zip(handles, labels, strict=True) if label not in entries}
-    columns = len(entries) if len(entries) <= _LINE else -(-len(entries) // 2)
+    if not entries:
+        return
+    widest = max(map(len, entries)) + _HANDLE
+    lines = -(-len(entries) // max(1, int(figure.get_figwidth() * _LETTERS / widest)))
+    columns = -(-len(entries) // lines)
+    figure.set_figheight(figure.get_figheight() + _LINE * (lines - 1))
     # matplotlib fills column by column; this order reads line by line
     names = [name for start in range(columns) for name in list(entries)[start::columns]]
     figure.legend([entries[name] for name in names], names, loc="outside upper center", ncols=columns)

@@ -39,7 +39,7 @@ def draw_accuracy_by_objective(results: Results) -> tuple[Figure, pd.DataFrame] 
                     mean["mean"], [place] * len(mean), xerr=[mean["mean"] - mean["low"], mean["high"] - mean["mean"]],
                     capsize=2, **style,
                 )  # fmt: skip
-            ax.set_title(f"{dataset_name(dataset)}, {title}")
+            ax.set_title(f"{dataset_name(dataset)}\n{title}")
             ax.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.4g}")
             ax.xaxis.set_major_locator(MaxNLocator(5))
         line[0].set_yticks(range(len(encoders)), [encoder_name(*encoder) for encoder in encoders])

@@ -46,7 +46,7 @@ def _draw(results: Results, probe: str, label: str) -> tuple[Figure, pd.DataFram
             for encoder in encoders_of(rows):
                 curve = rows_of(rows, *encoder)
                 band(ax, curve["epoch"], curve, label=encoder_name(*encoder), **encoder_style(*encoder, betas))
-            ax.set_title(f"{dataset_name(dataset)}, {family}")
+            ax.set_title(f"{dataset_name(dataset)}\n{family}")
             epoch_axis(ax)
         percent_axis(line[0])  # shared by the row
         line[0].set_ylabel(label)

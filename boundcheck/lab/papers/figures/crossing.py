@@ -39,7 +39,7 @@ def draw_crossing(results: Results) -> tuple[Figure, pd.DataFrame] | None:
                 band(ax, curve["loss_beta"], curve, label=encoder_name(*encoder), **encoder_style(*encoder, betas))
             ax.axhline(0, color=NEUTRAL, linewidth=0.8)
             hardness_axis(ax, data["loss_beta"].unique(), "β of the loss (square-root scale)")
-            ax.set_title(f"{dataset_name(dataset)}, {family}")
+            ax.set_title(f"{dataset_name(dataset)}\n{family}")
         line[0].set_ylabel("H-SCL − UCL (nats)")
     legend(figure, panels.flat)
     return figure, data

@@ -37,7 +37,7 @@ def draw_losses_over_epochs(results: Results) -> tuple[Figure, pd.DataFrame] | N
             rows = data[data["dataset"] == dataset]
             rows = rows_of(rows, objective, beta if objective in PLAIN else np.nan)
             draw_four(ax, rows, beta)
-            ax.set_title(f"trained with\n{encoder_name(objective, beta if objective in PLAIN else None)}")
+            ax.set_title(f"trained with\n{encoder_name(objective, beta if objective in PLAIN else None)}", fontsize=6.5)
             epoch_axis(ax)
         line[0].set_ylabel(f"{dataset_name(dataset)}\nlosses at β = {beta:g} (nats)")
     for ax in panels[:-1].flat:
