@@ -56,14 +56,14 @@ def family_rows(frame: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def families(frame: pd.DataFrame) -> list[str]:
-    """The families of objectives that were trained; one whose tilted member was not is left out if another has it."""
+    """The families of objectives that were trained; one is left out if another, or an earlier one, shows all of it."""
     trained = set(frame["objective"])
-    found = {family: trained & set(members) for family, members in FAMILIES.items()}
-    return [
-        family
-        for family, members in found.items()
-        if members and not any(members < others for others in found.values())
-    ]
+    found: dict[str, set[str]] = {}
+    for family, members in FAMILIES.items():
+        shown = trained & set(members)
+        if shown and shown not in found.values():
+            found[family] = shown
+    return [family for family, shown in found.items() if not any(shown < others for others in found.values())]
 
 
 def few(values: Sequence[float], most: int = 3) -> list[float]:
