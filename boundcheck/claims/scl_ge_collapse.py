@@ -5,20 +5,16 @@ docs/theory.md, eq. (33).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
-from boundcheck.claims.base import Evidence, Finding, claim, less_constant
+from boundcheck.claims.base import Evidence, Finding, claim
+from boundcheck.claims.floors import floors, loss_at
 from boundcheck.claims.requirements import BALANCED, EVERY_ANCHOR, LABELS, UNIT_NORM
 
 
 def collapse_loss(classes: int, temperature: float, q: float) -> float:
     """SCL and H-SCL at neural collapse, nats: log(1 + Q exp(-C / ((C - 1) tau))); Q = inf is the decoupled loss."""
-    exponent = -classes / ((classes - 1) * temperature)
-    if math.isinf(q):
-        return exponent
-    x = math.log(q) + exponent
-    return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
+    return loss_at(-classes / ((classes - 1) * temperature), q)
 
 
 @claim(
@@ -30,11 +26,5 @@ def collapse_loss(classes: int, temperature: float, q: float) -> float:
 )
 def scl_ge_collapse(evidence: Evidence) -> Iterator[Finding]:
     """Jensen twice, so for any k, then |sum of class means|^2 >= 0; equality when each class is a simplex vertex."""
-    variant = evidence.losses.variant
-    for q in evidence.q:
-        bound = collapse_loss(evidence.losses.emb.c, variant.temperature, q)
-        for h in variant.hardenings:
-            key = evidence.key("hscl", h, q)
-            estimate = evidence.losses.loss(key)
-            gap = less_constant(estimate, bound)
-            yield Finding(h.family, h.beta, q, bound, estimate.value, gap, between=(key,))
+    classes, temperature = evidence.losses.emb.c, evidence.losses.variant.temperature
+    yield from floors(evidence, "hscl", lambda q: collapse_loss(classes, temperature, q))

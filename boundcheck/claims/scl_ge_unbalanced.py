@@ -5,12 +5,12 @@ docs/theory.md, eq. (71).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
 
-from boundcheck.claims.base import Evidence, Finding, claim, less_constant
+from boundcheck.claims.base import Evidence, Finding, claim
+from boundcheck.claims.floors import floors, loss_at
 from boundcheck.claims.requirements import EVERY_ANCHOR, UNIT_NORM
 from boundcheck.estimators.mean_classifier import class_prior
 
@@ -44,11 +44,5 @@ def scl_ge_unbalanced(evidence: Evidence) -> Iterator[Finding]:
 
     With D = diag(pi), |mu_c| <= 1, it is at least the least eigenvalue of the symmetric part between D^(-1/2), less 1.
     """
-    variant = evidence.losses.variant
-    exponent = least_exponent(class_prior(evidence.losses).numpy()) / variant.temperature
-    for q in evidence.q:
-        bound = exponent if math.isinf(q) else float(np.logaddexp(0.0, math.log(q) + exponent))
-        for h in variant.hardenings:
-            key = evidence.key("hscl", h, q)
-            estimate = evidence.losses.loss(key)
-            yield Finding(h.family, h.beta, q, bound, estimate.value, less_constant(estimate, bound), between=(key,))
+    exponent = least_exponent(class_prior(evidence.losses).numpy()) / evidence.losses.variant.temperature
+    yield from floors(evidence, "hscl", lambda q: loss_at(exponent, q))

@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from boundcheck.claims.base import Evidence, Finding, claim, less_constant
+from boundcheck.claims.base import Evidence, Finding, claim
+from boundcheck.claims.floors import floors, loss_at
 from boundcheck.claims.requirements import (
     BALANCED,
     CLASS_POSITIVES,
@@ -23,7 +24,7 @@ from boundcheck.claims.requirements import (
 def floor(classes: int, temperature: float, q: float) -> float:
     """UCL at neural collapse, nats: log(1 + Q (1/C + (C-1)/C e^(-C / ((C-1) tau)))); Q = inf is the decoupled loss."""
     share = 1 / classes + (classes - 1) / classes * math.exp(-classes / ((classes - 1) * temperature))
-    return math.log(share) if math.isinf(q) else math.log1p(q * share)
+    return loss_at(math.log(share), q)
 
 
 @claim(
@@ -40,10 +41,5 @@ def ucl_ge_collapse(evidence: Evidence) -> Iterator[Finding]:
     That leaves log(1/C + (C-1)/C e^u) with u the mean of (<mu_y, mu_c> - |mu_y|^2) / tau over y and c != y, which
     |sum mu_c|^2 >= 0 and |mu_c| <= 1 keep above -C / ((C-1) tau). Equality at the collapsed simplex.
     """
-    variant = evidence.losses.variant
-    for q in evidence.q:
-        bound = floor(evidence.losses.emb.c, variant.temperature, q)
-        for h in variant.hardenings:
-            key = evidence.key("hucl", h, q)
-            estimate = evidence.losses.loss(key)
-            yield Finding(h.family, h.beta, q, bound, estimate.value, less_constant(estimate, bound), between=(key,))
+    classes, temperature = evidence.losses.emb.c, evidence.losses.variant.temperature
+    yield from floors(evidence, "hucl", lambda q: floor(classes, temperature, q))

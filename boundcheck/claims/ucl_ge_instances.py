@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from boundcheck.claims.base import Evidence, Finding, claim, less_constant
+from boundcheck.claims.base import Evidence, Finding, claim
+from boundcheck.claims.floors import floors
 from boundcheck.claims.requirements import (
     AUGMENTATION,
     EMPIRICAL_PRIOR,
@@ -35,10 +36,5 @@ def floor(instances: int, temperature: float, q: float) -> float:
 )
 def ucl_ge_instances(evidence: Evidence) -> Iterator[Finding]:
     """Equality where all views of an instance agree and the n instances are a simplex, which needs d >= n - 1."""
-    variant = evidence.losses.variant
-    for q in evidence.q:
-        bound = floor(evidence.losses.emb.n, variant.temperature, q)
-        for h in variant.hardenings:
-            key = evidence.key("hucl", h, q)
-            estimate = evidence.losses.loss(key)
-            yield Finding(h.family, h.beta, q, bound, estimate.value, less_constant(estimate, bound), between=(key,))
+    instances, temperature = evidence.losses.emb.n, evidence.losses.variant.temperature
+    yield from floors(evidence, "hucl", lambda q: floor(instances, temperature, q))

@@ -8,17 +8,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-import numpy as np
 from scipy.special import expit
 
 from boundcheck.claims.base import Evidence, Finding, claim
+from boundcheck.claims.floors import loss_at
 from boundcheck.claims.requirements import EMPIRICAL_PRIOR, EVERY_ANCHOR, LIMIT, SAMPLE, SELF_EXCLUDED
 
 
 def least(gap: float, temperature: float, q: float) -> float:
     """log(1 + Q e^(gap / tau)), nats, gap = E s_- - E s_+; Q = inf is the decoupled loss."""
-    x = gap / temperature
-    return x if math.isinf(q) else float(np.logaddexp(0.0, x + math.log(q)))
+    return loss_at(gap / temperature, q)
 
 
 def _slope(gap: float, temperature: float, q: float) -> float:
