@@ -43,13 +43,15 @@ def _claim_row(judgement: Judgement, losses: LossTable, confidence: float) -> di
             share_low, share_high = finding.share.interval(confidence)
             row |= {"share_holding": finding.share.value, "share_low": share_low, "share_high": share_high}
         slack = finding.slack
-        row["n_anchors"] = len(losses.table.anchors) if slack is None else int((~torch.isnan(slack)).sum())
+        table = losses if judgement.evidence is None else judgement.evidence.losses
+        row["n_anchors"] = len(table.table.anchors) if slack is None else int((~torch.isnan(slack)).sum())
     return row | {
         "p_value": judgement.p_value,
         "p_holm": judgement.p_holm,
         "verdict": judgement.verdict,
         "reason": " ".join(part for part in (finding.vacuous if finding else "", judgement.reason) if part),
         "remedy": judgement.remedy,
+        "configuration": judgement.configuration,
     }
 
 

@@ -28,7 +28,7 @@ LOSS_COLUMNS = [
 CLAIM_COLUMNS = [
     "claim", "kind", "hardening", "beta", "q", "lhs", "rhs", "gap", "se", "ci_low", "ci_high", "p_value",
     "p_holm", "share_holding", "share_low", "share_high", "n_anchors", "premise_share", "premise_low",
-    "premise_high", "vacuous", "reliable", "verdict", "reason", "remedy",
+    "premise_high", "vacuous", "reliable", "verdict", "reason", "remedy", "configuration",
 ]  # fmt: skip
 ASSUMPTION_COLUMNS = [
     "hardening", "beta", "share_holding", "share_low", "share_high", "share_in_parts", "reliable",
@@ -65,8 +65,8 @@ OPTIONAL_COLUMNS = {
 OTHERS = {"sweep": "sweep.csv", "compare": "comparison.csv", "falsify": "counterexample.npz"}
 # Identifiers and labels stay text, so that a class called "NA" or "007" survives the round trip.
 TEXT_COLUMNS = frozenset([
-    "loss", "hardening", "positives", "estimator", "claim", "kind", "verdict", "reason", "remedy", "design", "id",
-    "label", "same_id", "same_label", "diff_id", "diff_label", "quantity", "encoder",
+    "loss", "hardening", "positives", "estimator", "claim", "kind", "verdict", "reason", "remedy", "configuration",
+    "design", "id", "label", "same_id", "same_label", "diff_id", "diff_label", "quantity", "encoder",
 ])  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import pandas as pd
 
 from boundcheck.claims import Claim, choose_claims, judge_all
+from boundcheck.claims.configurations import CONFIGURATIONS, elsewhere
 from boundcheck.claims.evidence import gather
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.embeddings.duplicates import near_duplicates
@@ -157,6 +158,7 @@ def verify(
     population: Population | None = None,
     duplicates: str = "keep",
     null: bool = True,
+    configurations: str = "cheap",
     **options: Unpack[Options],
 ) -> Verification:
     """Estimate the losses, check Assumption 1 and the claims, with intervals.
@@ -175,6 +177,8 @@ def verify(
         duplicates: what becomes of near-duplicates (cosine above 0.98): "keep", and say what they do; "group": a
             cluster is one draw for standard errors; "drop" all but one of each cluster.
         null: whether gaps are looked at with labels permuted, up to some 250,000 anchors.
+        configurations: claims that are about another configuration (self pairs, positives, prior, one view) are run
+            there: "cheap", where that takes no second estimate with intervals; "all" of them; "own": none.
         **options: fields of `Variant` and `Execution`, in their place or to change them. `betas` may be "auto": those
             that the sample carries, see `estimators.hardness`.
 
@@ -192,6 +196,7 @@ def verify(
     variant, execution = understood(variant, execution, given)
     _check(emb, execution, ks, until_decided, confidence)
     one_of("duplicates", duplicates, DUPLICATES)
+    one_of("configurations", configurations, CONFIGURATIONS)
     if isinstance(emb, EmbeddingSet) and duplicates == "drop" and (found := near_duplicates(emb)) is not None:
         emb = emb.subset(found.first)
     variant = variant.on(emb) if isinstance(emb, EmbeddingSet) else variant.with_views(emb.v)
@@ -229,7 +234,8 @@ def verify(
         whole = plan.of(finite_anchors(emb, execution))
         finite = finite_losses(emb, variant, ks, execution, plan=whole)
     evidence = gather(measured, execution, plan)
-    judgements = judge_all(chosen, evidence, confidence)
+    there = elsewhere(losses, execution, tally, configurations)
+    judgements = judge_all(chosen, evidence, confidence, there)
     config = _config(losses, execution) | {
         "claims": [claim.id for claim in chosen],
         "negatives": list(ks),
@@ -237,6 +243,7 @@ def verify(
         "confidence": confidence,
         "duplicates": duplicates,
         "null": null,
+        "configurations": configurations,
     }
     choice: dict[str, Any] = {
         "estimator": losses.estimator,

@@ -31,7 +31,7 @@ LOSSES = (
 )
 CLAIM = (
     "claim kind hardening beta q lhs rhs gap se ci_low ci_high p_value p_holm share_holding share_low share_high "
-    "n_anchors premise_share premise_low premise_high vacuous reliable verdict reason remedy"
+    "n_anchors premise_share premise_low premise_high vacuous reliable verdict reason remedy configuration"
 )
 ASSUMPTION = (
     "hardening beta share_holding share_low share_high share_in_parts reliable median_margin min_margin median_ess "

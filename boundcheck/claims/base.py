@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
 import numpy as np
@@ -211,10 +211,17 @@ class Finding:
 
 @dataclass(frozen=True)
 class Requirement:
-    """Something the input must be; `unmet` returns the reason it is not, or None."""
+    """Something the input must be.
+
+    Attributes:
+        name: what, in a few words.
+        unmet: the reason it is not, or None.
+        change: what would make it so, see `claims.configurations`; empty where only other data would.
+    """
 
     name: str
     unmet: Callable[[LossTable], str | None]
+    change: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
@@ -229,7 +236,8 @@ class Claim:
         kind: "exact" holds on every finite data set, anchor by anchor; "theorem" about averages over the population;
             "conjecture" likewise, believed and not proved; "scenario" may or may not be the case.
         premise: what is measured and shown beside the verdict; empty without one.
-        requirements: what the input must be for the statement to make sense.
+        requirements: what the input must be for the statement to make sense; with what would make it so, they are the
+            configuration that the claim declares.
         evaluate: evidence -> findings.
         unit: of both sides and their gap.
     """
@@ -289,6 +297,11 @@ def weaker(findings: Mapping[str, Finding]) -> Finding:
     slack = torch.where(torch.isnan(slacks).all(0), math.nan, slack)
     note = f"lhs and rhs are those of {name}, the smaller step; slack counts both losses."
     return replace(findings[name], slack=slack, note=" ".join(part for part in (note, findings[name].note) if part))
+
+
+def above_one(bound: float, price: float = 1.0) -> str:
+    """Why a bound on a share says nothing, its price in nats; empty where it does."""
+    return "The bound is 1 or more: no share exceeds it." if bound >= price else ""
 
 
 def without_uncertainty(value: float) -> Estimate:

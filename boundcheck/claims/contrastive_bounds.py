@@ -35,20 +35,18 @@ def upper_bounds(evidence: Evidence, line: Callable[[int], tuple[float, float] |
         line: K -> (factor, offset), or None where the bound is infinite.
     """
     supervised, contrastive = mean_classifier_loss(evidence), evidence.summed(KS)
-    most = _largest_loss(evidence)
     for j, k in enumerate(KS):
         if (pair := line(k)) is not None:
             bound = pair[0] * contrastive[:, j] + pair[1]
-            vacuous = (
-                "" if float(bound.mean()) < most else f"The bound is above {most:.3g} nats, which no encoder exceeds."
-            )
+            vacuous = above_any_loss(evidence, float(bound.mean()))
             yield _finding(evidence, k, supervised, bound, pair[0] * QUADRATURE, vacuous)
 
 
-def _largest_loss(evidence: Evidence) -> float:
-    """What no encoder's mean classifier exceeds, nats: class means are no longer than embeddings."""
+def above_any_loss(evidence: Evidence, bound: float) -> str:
+    """Why a bound on the mean classifier's loss says nothing: its class means are no longer than embeddings."""
     losses = evidence.losses
-    return math.log(losses.emb.c) + 2 * losses.emb.largest_norm**2 / losses.variant.temperature
+    most = math.log(losses.emb.c) + 2 * losses.emb.largest_norm**2 / losses.variant.temperature
+    return "" if bound < most else f"The bound is above {most:.3g} nats, which no encoder exceeds."
 
 
 def lower_bounds(evidence: Evidence, offset: Callable[[int], float]) -> Iterator[Finding]:

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import torch
 
-from boundcheck.claims.base import Evidence, Finding, claim
-from boundcheck.claims.requirements import CLASS_POSITIVES, LIMIT, ONE_VIEW, SAMPLE, SELF_EXCLUDED
+from boundcheck.claims.base import Evidence, Finding, above_one, claim
+from boundcheck.claims.requirements import CLASS_POSITIVES, FINITE_Q, LIMIT, ONE_VIEW, SAMPLE, SELF_EXCLUDED
 
 
 def price(q: float) -> float:
@@ -26,7 +26,7 @@ def price(q: float) -> float:
     r" \leq L_{\mathrm{HSCL}} / \log(1 + Q)",
     source="derived here; Assumption 1 is that of Jiang, Nguyen, Ishwar, Aeron 2022 (arXiv 2209.00078)",
     kind="exact",
-    requirements=(SAMPLE, LIMIT, CLASS_POSITIVES, ONE_VIEW, SELF_EXCLUDED),
+    requirements=(SAMPLE, LIMIT, CLASS_POSITIVES, ONE_VIEW, SELF_EXCLUDED, FINITE_Q),
 )
 def hscl_bounds_kernel_rule(evidence: Evidence) -> Iterator[Finding]:
     """Jensen over positives: a loss of at least log(1 + Q e^(rho_diff - mean t)), and mean t <= rho_same (Harris)."""
@@ -38,7 +38,8 @@ def hscl_bounds_kernel_rule(evidence: Evidence) -> Iterator[Finding]:
             slack = loss - fails
             low = evidence.mean(torch.where(torch.isnan(slack), torch.nan, fails)).value
             margin_of = evidence.mean(slack)
+            bound = low + margin_of.value
             yield Finding(
-                h.family, h.beta, q, low, low + margin_of.value, margin_of, slack, evidence.share(slack),
-                note="lhs is the share times log(1 + Q).",
+                h.family, h.beta, q, low, bound, margin_of, slack, evidence.share(slack),
+                note="lhs is the share times log(1 + Q).", vacuous=above_one(bound, price(q)),
             )  # fmt: skip

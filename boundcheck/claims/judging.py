@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 
 from boundcheck.claims.base import Claim, Evidence, Finding, without_uncertainty
+from boundcheck.claims.configurations import Elsewhere
 from boundcheck.claims.remedies import to_decide
 from boundcheck.errors import InputError
 from boundcheck.estimators.records import LossNotComputed, LossTable
@@ -37,6 +38,8 @@ class Judgement:
         p_holm: of a gap of zero, two-sided, adjusted for all that were tested together.
         remedy: what would decide what is undecided.
         reliable: whether the gap's interval is to be relied on.
+        configuration: in which one it was run, where that is not the run's own; empty there.
+        evidence: what it was judged on.
     """
 
     claim: Claim
@@ -47,22 +50,34 @@ class Judgement:
     p_holm: float = math.nan
     remedy: str = ""
     reliable: bool = True
+    configuration: str = ""
+    evidence: Evidence | None = field(default=None, repr=False, compare=False)
 
 
-def judge_all(claims: Sequence[Claim], evidence: Evidence, confidence: float) -> list[Judgement]:
+def judge_all(
+    claims: Sequence[Claim], evidence: Evidence, confidence: float, elsewhere: Elsewhere | None = None
+) -> list[Judgement]:
     """Verdicts of several claims as one family: the chance that any decided one is wrong is at most 1 - confidence.
 
     Args:
         claims: the statements.
         evidence: what they may read.
         confidence: of the intervals and of the family.
+        elsewhere: claim -> in which other configuration it is run, and the evidence there; None for all as they are.
 
     Raises:
         InputError: a claim of kind "exact" has a finding without per-anchor slack.
     """
-    alone = [judgement for claim in claims for judgement in judge(claim, evidence, confidence)]
+    alone = []
+    for claim in claims:
+        where, there = (None if elsewhere is None else elsewhere(claim)) or ("", evidence)
+        said = f"In another configuration: {where}." if where else ""
+        alone += [
+            replace(j, configuration=where, evidence=there, reason=_words(j.reason, said))
+            for j in judge(claim, there, confidence)
+        ]
     adjusted = holm(two_sided(np.array([judgement.p_value for judgement in alone])))
-    return [_in_family(j, float(p), evidence, confidence) for j, p in zip(alone, adjusted, strict=True)]
+    return [_in_family(j, float(p), j.evidence or evidence, confidence) for j, p in zip(alone, adjusted, strict=True)]
 
 
 def judge(claim: Claim, evidence: Evidence, confidence: float) -> list[Judgement]:

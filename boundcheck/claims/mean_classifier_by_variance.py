@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from boundcheck.claims.base import Evidence, Finding, claim
-from boundcheck.claims.contrastive_bounds import mean_classifier_loss
-from boundcheck.claims.requirements import BALANCED, EVERY_ANCHOR, LIMIT, SAMPLE, SELF_INCLUDED, UNIT_NORM
+from boundcheck.claims.contrastive_bounds import above_any_loss, mean_classifier_loss
+from boundcheck.claims.requirements import BALANCED, EVERY_ANCHOR, LABELS, LIMIT, SAMPLE, SELF_INCLUDED, UNIT_NORM
 from boundcheck.hardening import CONSTANT
 from boundcheck.pools import ALL
 
-NEEDS = (SAMPLE, LIMIT, SELF_INCLUDED, BALANCED, UNIT_NORM, EVERY_ANCHOR)
+NEEDS = (SAMPLE, LIMIT, LABELS, SELF_INCLUDED, BALANCED, UNIT_NORM, EVERY_ANCHOR)
 SOURCE = (
     "Wang, Zhang, Wang, Yang, Lin 2022 (arXiv 2203.13457), with their sqrt(Var) sharpened to Var; derived here, for any"
     " positives of the anchor's class and a population of negatives"
@@ -56,7 +56,8 @@ def wang_upper(evidence: Evidence) -> Iterator[Finding]:
     lhs = mean_classifier_loss(evidence)
     rhs = decoupled(evidence) + evidence.variance_within() / losses.variant.temperature + math.log(losses.emb.c)
     low, high = losses.average(lhs).value, losses.average(rhs).value
-    yield Finding(None, None, None, low, high, losses.average(rhs - lhs), rhs - lhs)
+    vacuous = above_any_loss(evidence, high)
+    yield Finding(None, None, None, low, high, losses.average(rhs - lhs), rhs - lhs, vacuous=vacuous)
 
 
 @claim(
@@ -76,4 +77,5 @@ def wang_lower(evidence: Evidence) -> Iterator[Finding]:
     rhs = mean_classifier_loss(evidence)
     lhs = decoupled(evidence) + math.log(losses.emb.c) - spread / tau - spread_cost(largest, tau)
     low, high = losses.average(lhs).value, losses.average(rhs).value
-    yield Finding(None, None, None, low, high, losses.average(rhs - lhs), rhs - lhs)
+    vacuous = "" if low > 0 else "The bound is not above 0, which a cross-entropy never falls below."
+    yield Finding(None, None, None, low, high, losses.average(rhs - lhs), rhs - lhs, vacuous=vacuous)

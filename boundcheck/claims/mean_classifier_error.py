@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import torch
 
-from boundcheck.claims.base import Evidence, Finding, claim
+from boundcheck.claims.base import Evidence, Finding, above_one, claim
 from boundcheck.claims.contrastive_bounds import mean_classifier_loss
-from boundcheck.claims.requirements import LABELLED, SAMPLE
+from boundcheck.claims.requirements import LABELS, SAMPLE
 from boundcheck.estimators.mean_classifier import anchor_labels, class_logits
 
 
@@ -27,7 +27,7 @@ def price() -> float:
     statement=r"\operatorname{err}_{\mu} \leq L_{\mu} / \log 2",
     source="folklore: where another class has at least the logit of the own, softmax gives the own at most 1/2",
     kind="exact",
-    requirements=(SAMPLE, LABELLED),
+    requirements=(SAMPLE, LABELS),
 )
 def mean_classifier_error(evidence: Evidence) -> Iterator[Finding]:
     """Times log 2. Ties count as errors; the class means are those of the data, the anchor's own part in them too."""
@@ -46,4 +46,5 @@ def mean_classifier_error(evidence: Evidence) -> Iterator[Finding]:
         slack,
         evidence.share(slack),
         note="lhs is error x log 2.",
+        vacuous=above_one(low + margin.value, price()),
     )

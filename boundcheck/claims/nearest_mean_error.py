@@ -13,7 +13,7 @@ from torch import Tensor
 
 from boundcheck.bounds import BOUNDS, FewShotBound, class_moments
 from boundcheck.claims.base import Evidence, Finding, claim
-from boundcheck.claims.requirements import LABELLED, SAMPLE
+from boundcheck.claims.requirements import LABELS, SAMPLE
 
 
 def nearest_mean_error(z: Tensor, y: np.ndarray) -> float:
@@ -46,7 +46,7 @@ def _finding(evidence: Evidence, bound: FewShotBound) -> Finding:
     title="Directional variance bounds the error of the nearest class mean",
     statement=r"\operatorname{err}_{\mathrm{NCM}} \leq \frac1C \sum_i \sum_{j \neq i} 4 \tilde V_{ij}",
     source="arXiv 2603.03530, Theorem 4.1 as m -> infinity; derived again (`boundcheck.bounds.directional`)",
-    requirements=(SAMPLE, LABELLED),
+    requirements=(SAMPLE, LABELS),
     unit="share",
 )
 def ncm_directional(evidence: Evidence) -> Iterator[Finding]:
@@ -60,7 +60,7 @@ def ncm_directional(evidence: Evidence) -> Iterator[Finding]:
     statement=r"\operatorname{err}_{\mathrm{NCM}} \leq \frac1C \sum_i \sum_{j \neq i}"
     r" \frac{4\tilde V_{ij}}{1 + 4\tilde V_{ij}}",
     source="derived here (`boundcheck.bounds.second_moments`), as m -> infinity",
-    requirements=(SAMPLE, LABELLED),
+    requirements=(SAMPLE, LABELS),
     unit="share",
 )
 def ncm_second_moments(evidence: Evidence) -> Iterator[Finding]:

@@ -1,9 +1,13 @@
-"""Requirements on the input that several claims share."""
+"""Requirements on the input that several claims share, each with what would meet it."""
 
 from __future__ import annotations
 
+import math
+
 from boundcheck.claims.base import Requirement
 from boundcheck.estimators.records import LossTable
+
+FEW_INSTANCES = 256
 
 
 def _norm(losses: LossTable) -> str | None:
@@ -51,10 +55,6 @@ def _every_anchor(losses: LossTable) -> str | None:
     return None
 
 
-def _labelled(losses: LossTable) -> str | None:
-    return None if losses.emb.labelled and losses.emb.c > 1 else "is about classes: the data have no labels"
-
-
 def _sample(losses: LossTable) -> str | None:
     if losses.estimator != "closed":
         return None
@@ -62,7 +62,9 @@ def _sample(losses: LossTable) -> str | None:
 
 
 def _labels(losses: LossTable) -> str | None:
-    return None if losses.emb.labelled else "is about classes, and the data have no labels: add y"
+    if not losses.emb.labelled:
+        return "is about classes, and the data have no labels: add y"
+    return None if losses.emb.c > 1 else "is about several classes: the data have one"
 
 
 def _limit(losses: LossTable) -> str | None:
@@ -73,22 +75,40 @@ def _one_view(losses: LossTable) -> str | None:
     return None if losses.emb.v == 1 else f"is about one view of each instance, received {losses.emb.v}; keep one"
 
 
+def _finite_q(losses: LossTable) -> str | None:
+    return "is about a finite Q: add q=1" if all(math.isinf(q) for q in losses.variant.q) else None
+
+
+def _non_negative(losses: LossTable) -> str | None:
+    least = float(losses.emb.z.min())
+    return (
+        None if least >= -1e-6 else f"is about non-negative embeddings, as after a ReLU: the least entry is {least:.3g}"
+    )
+
+
+def _few(losses: LossTable) -> str | None:
+    return None if losses.emb.n <= FEW_INSTANCES else f"compares all pairs of pairs: at most {FEW_INSTANCES} instances"
+
+
 def _augmentation(losses: LossTable) -> str | None:
     if losses.variant.positives == "augmentation":
         return None
     return "is about views of the same instance: needs two or more views and positives='augmentation'"
 
 
-LABELLED = Requirement("labels of two or more classes", _labelled)
+LABELS = Requirement("labels of two or more classes", _labels)
 UNIT_NORM = Requirement("unit-norm embeddings", _norm)
-BALANCED = Requirement("balanced classes, or the balanced class prior", _balance)
-EMPIRICAL_PRIOR = Requirement("the empirical class prior", _empirical)
-SELF_EXCLUDED = Requirement("pools without the anchor's own instance", _leave_self_out)
-SELF_INCLUDED = Requirement("self pairs included", _self_included)
-CLASS_POSITIVES = Requirement("class positives", _class_positives)
+BALANCED = Requirement("balanced classes, or the balanced class prior", _balance, {"class_prior": "balanced"})
+EMPIRICAL_PRIOR = Requirement("the empirical class prior", _empirical, {"class_prior": "empirical"})
+SELF_EXCLUDED = Requirement("pools without the anchor's own instance", _leave_self_out, {"self_pairs": "exclude"})
+# Of a population classes are as likely as each other, unless the run itself takes the data for one.
+SELF_INCLUDED = Requirement("self pairs included", _self_included, {"self_pairs": "include", "class_prior": "balanced"})
+CLASS_POSITIVES = Requirement("class positives", _class_positives, {"positives": "class"})
 EVERY_ANCHOR = Requirement("all anchors, each with a positive", _every_anchor)
 SAMPLE = Requirement("embeddings, not closed forms", _sample)
-LABELS = Requirement("labels", _labels)
 LIMIT = Requirement("the large-negative limit", _limit)
-ONE_VIEW = Requirement("one view of each instance", _one_view)
-AUGMENTATION = Requirement("augmentation positives", _augmentation)
+ONE_VIEW = Requirement("one view of each instance", _one_view, {"views": 1})
+AUGMENTATION = Requirement("augmentation positives", _augmentation, {"positives": "augmentation"})
+NON_NEGATIVE = Requirement("non-negative embeddings", _non_negative)
+FEW = Requirement("few instances", _few, {"instances": FEW_INSTANCES})
+FINITE_Q = Requirement("a finite Q", _finite_q, {"q": (1.0,)})

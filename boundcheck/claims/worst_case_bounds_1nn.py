@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import torch
 
-from boundcheck.claims.base import Evidence, Finding, claim
-from boundcheck.claims.requirements import CLASS_POSITIVES, LIMIT, ONE_VIEW, SAMPLE, SELF_EXCLUDED
+from boundcheck.claims.base import Evidence, Finding, above_one, claim
+from boundcheck.claims.requirements import CLASS_POSITIVES, FINITE_Q, LIMIT, ONE_VIEW, SAMPLE, SELF_EXCLUDED
 from boundcheck.hardening import CONSTANT
 from boundcheck.pools import DIFF, SAME
 
@@ -27,7 +27,7 @@ def price(q: float) -> float:
     statement=r"\operatorname{err}_{1\mathrm{NN}} \leq L_{\mathrm{HSCL}}(\infty) / \log(1 + Q)",
     source="after Robinson, Chuang, Sra, Jegelka 2021 (arXiv 2010.04592), worst-case negatives; derived here",
     kind="exact",
-    requirements=(SAMPLE, LIMIT, CLASS_POSITIVES, ONE_VIEW, SELF_EXCLUDED),
+    requirements=(SAMPLE, LIMIT, CLASS_POSITIVES, ONE_VIEW, SELF_EXCLUDED, FINITE_Q),
 )
 def worst_case_bounds_1nn(evidence: Evidence) -> Iterator[Finding]:
     """Where another class is nearer than all positives, each of them costs at least log(1 + Q)."""
@@ -42,5 +42,6 @@ def worst_case_bounds_1nn(evidence: Evidence) -> Iterator[Finding]:
         low, high = evidence.mean(torch.where(torch.isnan(slack), torch.nan, price(q) * wrong)), evidence.mean(worst)
         note = "lhs is the error times log(1 + Q)."
         yield Finding(
-            "exp", math.inf, q, low.value, high.value, evidence.mean(slack), slack, evidence.share(slack), note=note
-        )
+            "exp", math.inf, q, low.value, high.value, evidence.mean(slack), slack, evidence.share(slack), note=note,
+            vacuous=above_one(high.value, price(q)),
+        )  # fmt: skip

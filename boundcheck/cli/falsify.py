@@ -31,14 +31,14 @@ from boundcheck.cli.samples import FILE, run_options
 @click.option("--classes", type=COUNT, default="3", show_default=True, help="C, kept while shrinking.")
 @click.option("--points", type=COUNT, help="Instances at the start.  [default: 8 for each class]")
 @click.option("--dim", type=COUNT, default="8", show_default=True, help="Dimension of the embeddings.")
-@click.option("--views", type=COUNT, default="1", show_default=True, help="Views of each instance.")
+@click.option("--views", type=COUNT, help="Views of each instance.  [default: what the claim needs, else 1]")
 @click.option("--temperature", type=POSITIVE, default="0.5", show_default=True)
 @click.option("--beta", type=Several(NOT_NEGATIVE), default="1", show_default=True, help="A tilt, or a list of them.")
 @click.option("--hardening", cls=Listed, names=hardening_forms, default="exp", show_default=True, help="List of")
 @click.option("--q", type=Several(Q), default="1", show_default=True, help="List of Q; inf for the decoupled loss.")
-@click.option("--positives", type=OneOf(["auto", "augmentation", "class"]), default="auto", show_default=True)
-@click.option("--self-pairs", type=OneOf(["exclude", "include"]), default="exclude", show_default=True)
-@click.option("--class-prior", type=OneOf(["empirical", "balanced"]), default="empirical", show_default=True)
+@click.option("--positives", type=OneOf(["auto", "augmentation", "class"]), help="[default: the claim's, else auto]")
+@click.option("--self-pairs", type=OneOf(["exclude", "include"]), help="[default: the claim's, else exclude]")
+@click.option("--class-prior", type=OneOf(["empirical", "balanced"]), help="[default: the claim's, else empirical]")
 @click.option(
     "--premise",
     type=OneOf(["free", "hold", "fail"]),
@@ -72,6 +72,7 @@ def command(
     with reserve_folder(out or _usual(claim), overwrite=overwrite, numbered=out is None) as place:
         from boundcheck.falsification import search
 
+        options = {name: value for name, value in options.items() if value is not None}
         with reporting(quiet) as progress:
             names = tuple(name.strip() for name in hardening.split(","))
             result = search(claim, beta=beta, hardening=names, progress=progress, **options)

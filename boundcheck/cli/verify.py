@@ -77,6 +77,13 @@ if TYPE_CHECKING:
 )
 @click.option("--null/--no-null", default=True, show_default=True, help="Look at gaps with labels permuted.")
 @click.option(
+    "--configurations",
+    type=OneOf(["own", "cheap", "all"]),
+    default="cheap",
+    show_default=True,
+    help="Run claims about another configuration there; all: also where it takes as long as the run.",
+)
+@click.option(
     "--losses", cls=Listed, names=lambda: LOSSES, default="ucl,hucl,scl,hscl", show_default=True, help="List of"
 )
 @click.option("--claims", default="all", show_default=True, help="List of ids from `boundcheck claims`.")

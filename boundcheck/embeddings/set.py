@@ -167,6 +167,16 @@ class EmbeddingSet:
             None if self.groups is None else np.array(self.group_names)[self.groups[chosen]],
         )
 
+    def first_views(self, views: int) -> EmbeddingSet:
+        """The first views of every instance alone."""
+        if views >= self.v:
+            return self
+        out = copy(self)
+        for name in ("unit_norm", "largest_norm", "mean_cosine"):
+            out.__dict__.pop(name, None)
+        object.__setattr__(out, "z", np.ascontiguousarray(self.z[:, :views]))
+        return out
+
     def without_labels(self) -> EmbeddingSet:
         """The same embeddings as data without labels."""
         return EmbeddingSet(self.z, None, self.ids, self.meta, self.normalize)

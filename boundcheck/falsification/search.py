@@ -6,12 +6,13 @@ import math
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Unpack
 
 import numpy as np
 
 from boundcheck.claims import Claim, choose_claims
+from boundcheck.claims.configurations import declared
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
 from boundcheck.falsification.certificate import certify
@@ -75,9 +76,10 @@ def falsify(
     """Search for points on the sphere that violate a claim, by gradient descent on its margin.
 
     What is searched is the inequality between the *plug-in* losses of finitely many points taken as the whole
-    population, in the variant that the options state: by default as `verify` has it, pools without the anchor's own
-    instance. A violation is one of this finite-sample functional. With self_pairs="include" and class positives the
-    points are a discrete population in every respect. A violation counts beyond the claims' own rounding tolerance.
+    population, in the variant that the options state; where they leave it open, in the one that the claim declares,
+    else as `verify` has it: pools without the anchor's own instance. A violation is one of that functional. With
+    self_pairs="include" and class positives the points are a discrete population in every respect. A violation counts
+    beyond the claims' own rounding tolerance.
 
     The gradient is that of per-anchor slack where the slack averages to the claim's margin (as `evidence.compare` has
     it), else that of the averaged losses the margin depends on; a claim that uses neither is searched along random
@@ -120,6 +122,7 @@ def search(
         given["betas"] = (beta,) if isinstance(beta, (int, float)) else tuple(beta)
     variant, execution = understood(variant or Variant(betas=(1.0,)), None, given)
     _check(shape, premise, seconds)
+    variant, shape = _as_declared(chosen, variant, shape, set(options))
     variant = variant.on(shape.start(0, np.random.default_rng(execution.seed), equal=True))
     problem = Problem(chosen, variant, premise)
     config = asdict(shape) | {
@@ -139,6 +142,19 @@ def search(
         # claims make floats of tensors that carry gradients, which torch warns of
         warnings.filterwarnings("ignore", "Converting a tensor with requires_grad", UserWarning)
         return _search(problem, shape, seconds, execution.seed, config, execution.progress)
+
+
+def _as_declared(claim: Claim, variant: Variant, shape: Shape, asked: set[str]) -> tuple[Variant, Shape]:
+    """The variant and the points in the configuration that the claim declares; what is asked for by name stays."""
+    emb = shape.start(0, np.random.default_rng(0), equal=True)
+    configuration = declared(claim, dense_evidence(emb, variant.on(emb)).losses)
+    if configuration is None:
+        return variant, shape
+    changes = {name: value for name, value in configuration.changes if name not in asked | {"instances"}}
+    views = changes.pop("views", shape.views)
+    if changes.get("positives") == "augmentation" and "views" not in asked:
+        views = max(2, views)
+    return variant.but(**changes), replace(shape, views=views)
 
 
 def _search(

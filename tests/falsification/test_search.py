@@ -194,7 +194,7 @@ def test_a_claim_about_balanced_classes_stays_balanced() -> None:
     result = found(balanced)
     assert set(result.embeddings.class_counts) == {2}
     with pytest.raises(InputError, match="'balanced' does not apply to these options: needs balanced classes"):
-        bc.falsify(balanced, classes=2, points=7)
+        bc.falsify(balanced, classes=2, points=7, class_prior="empirical")
 
 
 def test_a_violated_exact_claim_is_an_error_of_the_program(monkeypatch: pytest.MonkeyPatch) -> None:

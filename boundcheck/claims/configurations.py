@@ -1,0 +1,127 @@
+"""In which configuration a claim is run: the run's own where that meets its requirements, else the one it declares.
+
+A requirement that only other data would meet leaves the claim untested. One that another variant, a single view or
+another Q would meet carries that change, and the changes of all that are unmet are the claim's configuration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from boundcheck.claims.base import Claim, Evidence
+from boundcheck.claims.evidence import FINITE_INSTANCES, gather, typical
+from boundcheck.embeddings import EmbeddingSet
+from boundcheck.errors import InputError
+from boundcheck.estimators.convergence import with_parts
+from boundcheck.estimators.critical_beta import worst_case_losses
+from boundcheck.estimators.exact import exact, pair_plan
+from boundcheck.estimators.measured import Measured, measure
+from boundcheck.estimators.records import LossTable
+from boundcheck.pairwise.passes import run_one
+from boundcheck.pairwise.plan import Tally
+from boundcheck.pairwise.ring.shards import ShardedEmbeddings
+from boundcheck.spec import Execution, Variant
+
+CONFIGURATIONS = ("own", "cheap", "all")
+DATA = ("views", "instances")
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Changes to a run, by name: arguments of `Variant`, and how many `views` and `instances` are kept."""
+
+    changes: tuple[tuple[str, Any], ...]
+
+    def variant(self, variant: Variant) -> Variant:
+        """The variant with the changes."""
+        return variant.but(**{name: value for name, value in self.changes if name not in DATA})
+
+    def embeddings(self, emb: EmbeddingSet) -> EmbeddingSet:
+        """The embeddings with the views and instances that are kept."""
+        kept = dict(self.changes)
+        return typical(emb.first_views(kept.get("views", emb.v)), kept.get("instances", emb.n))
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name}={_plain(value)}" for name, value in self.changes if name != "instances")
+
+
+def _plain(value: Any) -> str:
+    return ",".join(f"{part:g}" for part in value) if isinstance(value, tuple) else str(value)
+
+
+def declared(claim: Claim, losses: LossTable) -> Configuration | None:
+    """The configuration in which a claim is run instead of that of `losses`.
+
+    Returns:
+        None where the claim is run as it is: all requirements are met, or one of them only other data would meet.
+    """
+    unmet = [need for need in claim.requirements if need.unmet(losses) is not None]
+    if not unmet or not all(need.change for need in unmet):
+        return None
+    changes = {name: value for need in unmet for name, value in need.change.items()}
+    return Configuration(tuple(sorted(changes.items())))
+
+
+Elsewhere = Callable[[Claim], "tuple[str, Evidence] | None"]
+
+
+def elsewhere(losses: LossTable, execution: Execution, tally: Tally, which: str) -> Elsewhere:
+    """Where claims are run that the run's own configuration does not suit, one table for each configuration.
+
+    Args:
+        losses: the table of the run itself.
+        execution: of the further passes.
+        tally: where they are counted.
+        which: "own": none; "cheap": claims about data taken as the population (over a sample of them where they are
+            many: it is one population as well as another) and exact ones, which need no interval; "all": theorems
+            that take another estimate with intervals, about as long as the run itself, as well.
+
+    Returns:
+        claim -> its configuration in words and its evidence; None where it is run as the others are.
+    """
+    if which == "own" or losses.estimator == "closed" or losses.k is not None:
+        return lambda claim: None
+    if isinstance(losses.emb, ShardedEmbeddings):
+        return lambda claim: None
+    whole = len(losses.table.anchors) == losses.emb.n * losses.emb.v
+    found: dict[tuple[Configuration, bool], tuple[str, Evidence] | None] = {}
+
+    def of(claim: Claim) -> tuple[str, Evidence] | None:
+        configuration = declared(claim, losses)
+        if configuration is None:
+            return None
+        population = configuration.variant(losses.variant).self_pairs == "include"
+        intervals = not population and claim.kind != "exact"
+        if intervals and which != "all":
+            return None
+        key = configuration, intervals
+        if key not in found:
+            found[key] = _evidence(configuration, losses, execution, tally, intervals, whole and not population)
+        return found[key]
+
+    return of
+
+
+def _evidence(
+    configuration: Configuration, losses: LossTable, execution: Execution, tally: Tally, intervals: bool, whole: bool
+) -> tuple[str, Evidence] | None:
+    """What claims may read there; None where the data do not allow it."""
+    execution = replace(execution, progress=None)
+    words, emb = str(configuration), configuration.embeddings(losses.emb)
+    if not (whole or intervals) and emb.n > FINITE_INSTANCES:
+        emb = typical(emb)
+    if emb.n < losses.emb.n:
+        words += ("; " if words else "") + f"on a sample of {emb.n} instances of {emb.c} classes"
+    try:
+        variant = configuration.variant(losses.variant).on(emb)
+    except InputError:
+        return None
+    plan = pair_plan(emb, variant, execution, tally)
+    if intervals:
+        measured = run_one(plan, measure(emb, variant, plan, critical=False))
+        return words, gather(replace(measured, losses=with_parts(measured.losses, execution, tally)), execution, plan)
+    table = exact(emb, variant, execution, intervals=variant.self_pairs == "include", plan=plan)
+    worst = run_one(plan, worst_case_losses(emb, variant, table.table))
+    return words, gather(Measured(table, worst, {}, table.weight.new_empty(0)), execution, plan)
