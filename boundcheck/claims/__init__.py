@@ -23,6 +23,7 @@ from boundcheck.claims.bao_lower import bao_lower
 from boundcheck.claims.bao_upper import bao_upper
 from boundcheck.claims.base import Claim, Evidence, Finding, Requirement
 from boundcheck.claims.debiased_identity import debiased_identity
+from boundcheck.claims.energy_of_pairs import energy_of_pairs
 from boundcheck.claims.finite_k_below_limit import finite_k_below_limit
 from boundcheck.claims.finite_k_rate import finite_k_rate
 from boundcheck.claims.hscl_bounds_kernel_rule import hscl_bounds_kernel_rule
@@ -37,10 +38,16 @@ from boundcheck.claims.mean_classifier_error import mean_classifier_error
 from boundcheck.claims.monotone_in_beta import monotone_in_beta
 from boundcheck.claims.nearest_mean_error import ncm_directional, ncm_second_moments
 from boundcheck.claims.nozawa_sato_upper import nozawa_sato_upper
+from boundcheck.claims.orthogonal_frame import scl_ge_orthogonal, ucl_ge_orthogonal
 from boundcheck.claims.positives_exceed_negatives import positives_exceed_negatives
+from boundcheck.claims.scl_bounds_ranking import scl_bounds_ranking
 from boundcheck.claims.scl_ge_collapse import scl_ge_collapse
+from boundcheck.claims.scl_ge_similarity_gap import scl_ge_similarity_gap
 from boundcheck.claims.scl_ge_unbalanced import scl_ge_unbalanced
 from boundcheck.claims.scl_le_ucl import scl_le_ucl
+from boundcheck.claims.simclr_upper import simclr_upper
+from boundcheck.claims.spectral import spectral_error, spectral_rank
+from boundcheck.claims.summed_ge_collapse import summed_ge_collapse
 from boundcheck.claims.ucl_ge_collapse import ucl_ge_collapse
 from boundcheck.claims.ucl_ge_instances import ucl_ge_instances
 from boundcheck.claims.ucl_ge_similarity_gap import ucl_ge_similarity_gap
@@ -83,6 +90,15 @@ CLAIMS: dict[str, Claim] = {
         worst_case_bounds_1nn,
         ncm_directional,
         ncm_second_moments,
+        summed_ge_collapse,
+        scl_ge_orthogonal,
+        ucl_ge_orthogonal,
+        energy_of_pairs,
+        scl_ge_similarity_gap,
+        scl_bounds_ranking,
+        spectral_rank,
+        spectral_error,
+        simclr_upper,
     )
 }
 

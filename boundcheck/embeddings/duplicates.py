@@ -2,7 +2,7 @@
 
 Two texts that differ in a signature, two frames of a video: they are not two draws from the population, and a steep
 tilt reads little else. Where most instances have such a neighbour it is the encoder that tells nothing apart.
-How standard errors take a cluster for one draw: docs/theory.md, eq. (82).
+How standard errors take a cluster for one draw: docs/theory.md, eq. (91).
 """
 
 from __future__ import annotations

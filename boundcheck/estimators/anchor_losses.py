@@ -50,7 +50,7 @@ def design_shift(emb: EmbeddingSet, variant: Variant, table: CumulantTable, keys
 
     Leaving out the anchor's own instance leaves n_c - 1 of its class, so that a pool of several classes holds too
     little of it: n_c / (n_c - 1) restores its share. Of labels drawn with the instances the n_c - 1 are right.
-    docs/theory.md, eq. (81).
+    docs/theory.md, eq. (90).
     """
     mixed = [f for f, key in enumerate(keys) if SAME.relations < key.loss.pool.relations]
     shift = torch.zeros(len(keys), dtype=torch.float64)

@@ -5,7 +5,7 @@ A second correction of the bias, from disjoint parts of the instances: do the tw
 Plug-in means from g parts of n / g instances, averaged, differ from those of all n by their bias alone, as the parts
 make up the sample and first-order errors cancel. Were the bias b / n, P_n + (P_n - P_{n/g}) / (g - 1) would be free of
 it (Richardson), as the jackknife's correction is. Where the two differ, terms beyond 1 / n are left in both.
-docs/theory.md, eq. (79).
+docs/theory.md, eq. (88).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 With the labels of the candidates permuted, the pool of other classes is a random part of the pool of all, so that the
 population's gap is exactly zero whatever the encoder. The corrected gap of a permuted sample is zero on average unless
 the correction fails, on near-duplicates or heavy tails. Positives keep their labels. Per anchor, to second order in the
-shares of instances, the few heavy ones exactly, as leaving one out does. docs/theory.md, eq. (54) and eq. (80).
+shares of instances, the few heavy ones exactly, as leaving one out does. docs/theory.md, eq. (54) and eq. (89).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The delete-a-group jackknife: an interval for any statistic of the instances, whatever its form.
 
 Instances are dealt into G groups, class by class, and the statistic is taken G times without one of them. With theta_g
-those values, theta that of all instances and bar theta the mean of theta_g (docs/theory.md, eq. (83)),
+those values, theta that of all instances and bar theta the mean of theta_g (docs/theory.md, eq. (92)),
 
     corrected = G theta - (G - 1) bar theta,    se^2 = (G - 1) / G sum_g (theta_g - bar theta)^2.
 

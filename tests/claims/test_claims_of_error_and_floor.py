@@ -16,11 +16,15 @@ import boundcheck as bc
 from boundcheck.bounds import BOUNDS
 from boundcheck.claims import CLAIMS, Evidence, Finding, judge
 from boundcheck.claims.finite_k_rate import gap_bound
+from boundcheck.claims.floors import loss_at
 from boundcheck.claims.infonce_information import least_loss
 from boundcheck.claims.mean_classifier_by_variance import spread_cost
+from boundcheck.claims.scl_bounds_ranking import misranked
 from boundcheck.claims.scl_ge_collapse import collapse_loss
 from boundcheck.claims.scl_ge_unbalanced import least_exponent
+from boundcheck.claims.spectral import error_bound, moments
 from boundcheck.claims.statistics import mean
+from boundcheck.claims.summed_ge_collapse import floor as summed_floor
 from boundcheck.claims.ucl_ge_collapse import floor
 from boundcheck.claims.uniformity_floor import log_mean_uniform
 from boundcheck.falsification.evidence import dense_evidence
@@ -48,7 +52,17 @@ SETTING: dict[str, tuple[dict[str, str], int]] = {
     "worst_case_bounds_1nn": (LEAVE_OUT, 1),
     "ncm_directional": (LEAVE_OUT, 1),
     "ncm_second_moments": (LEAVE_OUT, 1),
+    "summed_ge_collapse": (POPULATION, 1),
+    "scl_ge_orthogonal": (LEAVE_OUT, 1),
+    "ucl_ge_orthogonal": (POPULATION, 1),
+    "energy_of_pairs": (VIEWS, 2),
+    "scl_ge_similarity_gap": (LEAVE_OUT, 1),
+    "scl_bounds_ranking": (LEAVE_OUT, 1),
+    "spectral_rank": (LEAVE_OUT, 1),
+    "spectral_error": (LEAVE_OUT, 1),
+    "simclr_upper": (POPULATION | {"positives": "augmentation"}, 2),
 }
+BEHIND_RELU = ("scl_ge_orthogonal", "ucl_ge_orthogonal")
 
 
 def repeated(places: np.ndarray, times: np.ndarray | list[int], views: int) -> bc.EmbeddingSet:
@@ -76,6 +90,8 @@ def sets(views: int, rng: np.random.Generator, count: int) -> Iterator[bc.Embedd
 
 
 def verdicts(claim: str, emb: bc.EmbeddingSet, tau: float, of: Callable[..., Evidence] = dense_evidence) -> set[str]:
+    if claim in BEHIND_RELU:
+        emb = bc.EmbeddingSet(np.abs(emb.z), emb.y)
     variant = Variant(temperature=tau, betas=[1.0], q=[1.0, 3.0], **SETTING[claim][0])
     return {judgement.verdict for judgement in judge(CLAIMS[claim], of(emb, variant.on(emb)), 0.95)}
 
@@ -88,7 +104,7 @@ def test_every_new_claim_is_here() -> None:
 def test_never_violated(claim: str) -> None:
     rng, views = np.random.default_rng(0), SETTING[claim][1]
     found: list[str] = []
-    for emb in sets(views, rng, 3 if claim == "finite_k_rate" else 40):
+    for emb in sets(views, rng, 3 if claim in ("finite_k_rate", "simclr_upper") else 40):
         found += verdicts(claim, emb, float(rng.choice([0.1, 0.5, 1.0])))
     met = found.count("holds") + found.count("passes")
     assert set(found) <= {"holds", "passes", "inapplicable"} and met >= 5
@@ -121,6 +137,15 @@ FALSE: dict[str, tuple[str, dict[str, Any]]] = {
     "mean_classifier_error": ("mean_classifier_error", {"price": lambda: math.log(3)}),
     "hscl_bounds_kernel_rule": ("hscl_bounds_kernel_rule", {"price": lambda q: math.log1p(2 * q)}),
     "worst_case_bounds_1nn": ("worst_case_bounds_1nn", {"price": lambda q: math.log1p(2 * q)}),
+    "summed_ge_collapse": ("summed_ge_collapse", {"floor": lambda c, tau, k: summed_floor(c, 2 * tau, k)}),
+    "scl_ge_orthogonal": ("orthogonal_frame", {"supervised_floor": lambda tau, q: loss_at(-0.5 / tau, q)}),
+    "ucl_ge_orthogonal": ("orthogonal_frame", {"unsupervised_floor": lambda prior, tau, q: math.log1p(q)}),
+    "energy_of_pairs": ("energy_of_pairs", {"least_energy": lambda n, d, tau: log_mean_uniform(d, 1 / tau)}),
+    "scl_ge_similarity_gap": ("scl_ge_similarity_gap", {"least": lambda gap, q: torch.log1p(q * (gap / 2).exp())}),
+    "scl_bounds_ranking": ("scl_bounds_ranking", {"price": lambda q: 2 * math.log1p(q)}),
+    "spectral_rank": ("spectral", {"most_rank": lambda c, d: min(d, c) / 2}),
+    "spectral_error": ("spectral", {"error_bound": lambda b, t, c: error_bound(b, t, c) / 8}),
+    "simclr_upper": ("simclr_upper", {"offset": lambda c, tau, k: -math.log(k)}),
 }  # fmt: skip
 
 
@@ -217,3 +242,56 @@ def test_a_conjecture_may_fail_without_failing_the_run() -> None:
     z = np.eye(2, 4)[np.arange(40) % 2][:, None] + 0.1 * rng.standard_normal((40, 2, 4))
     verification = bc.verify(bc.EmbeddingSet(z, np.arange(40) % 2), claims=[guess], betas=[])
     assert verification.claims["guess"].verdict == "violated" and not verification.failed()
+
+
+def test_the_simplex_is_no_bound_behind_a_relu_and_the_frame_none_without() -> None:
+    """Kini et al. 2023 need the ReLU: the collapsed simplex is below the value at an orthogonal frame."""
+    emb = next(sets(1, np.random.default_rng(0), 0))
+    variant = Variant(temperature=0.5, betas=[], self_pairs="exclude", positives="class").on(emb)
+    (simplex,) = CLAIMS["scl_ge_collapse"].evaluate(dense_evidence(emb, variant))
+    (frame,) = CLAIMS["scl_ge_orthogonal"].evaluate(dense_evidence(emb, variant))
+    assert simplex.rhs == pytest.approx(simplex.lhs, abs=1e-9) and frame.rhs < frame.lhs - 0.05
+    (judged,) = judge(CLAIMS["scl_ge_orthogonal"], dense_evidence(emb, variant), 0.95)
+    assert judged.verdict == "inapplicable" and "ReLU" in judged.reason
+
+
+def test_new_floors_are_met_where_they_are_claimed() -> None:
+    simplex, frame = (np.eye(3) - 1 / 3)[[0, 1, 2, 0, 1, 2]], np.eye(3)[[0, 1, 2, 0, 1, 0]]
+    y = [0, 1, 2, 0, 1, 2]
+    cases = {
+        "summed_ge_collapse": (simplex, y),
+        "scl_ge_orthogonal": (frame, [0, 1, 2, 0, 1, 0]),
+        "ucl_ge_orthogonal": (frame, [0, 1, 2, 0, 1, 0]),
+        "spectral_error": (simplex, y),
+        "spectral_rank": (np.eye(3)[y], y),
+    }
+    for claim, (z, labels) in cases.items():
+        emb = bc.EmbeddingSet(z, labels)
+        # class 2 of the frame has one instance, an anchor with no positive where its own is left out
+        setting = SETTING[claim][0] | {"class_prior": "empirical"}
+        findings = CLAIMS[claim].evaluate(dense_evidence(emb, Variant(betas=[], **setting).on(emb)))
+        assert all(f.lhs == pytest.approx(f.rhs, abs=1e-5) for f in findings), claim
+    instances = bc.EmbeddingSet(np.repeat((np.eye(4) - 0.25)[:, None], 2, axis=1), [0, 0, 1, 1])
+    (finding,) = CLAIMS["energy_of_pairs"].evaluate(dense_evidence(instances, Variant(betas=[]).on(instances)))
+    assert finding.lhs == pytest.approx(finding.rhs) == pytest.approx(-1 / (3 * 0.5))
+
+
+@pytest.mark.parametrize("setting", [POPULATION, LEAVE_OUT, VIEWS])
+def test_rankings_and_spectral_moments_by_loops(setting: dict[str, str]) -> None:
+    emb = list(sets(2, np.random.default_rng(3), 1))[-1]
+    evidence = dense_evidence(emb, Variant(betas=[], **setting).on(emb))
+    z, a = emb.z.reshape(-1, emb.d), np.arange(2 * emb.n)
+    label, t = emb.y[a // 2], z @ z.T
+    weight = 1 / np.bincount(label)[label] if setting.get("class_prior") == "balanced" else np.ones(len(a))
+    found = misranked(evidence.losses, evidence.z)
+    for i in a:
+        same_source = a // 2 == i // 2 if setting["positives"] == "augmentation" else label == label[i]
+        mine = np.flatnonzero(same_source & ((a != i) | (setting["self_pairs"] == "include")))
+        others = np.flatnonzero(label != label[i])
+        pairs = [weight[b] * (t[i, b] >= t[i, p]) for p in mine for b in others]
+        assert float(found[i]) == pytest.approx(sum(pairs) / (len(mine) * weight[others].sum()))
+    share = 1 / (emb.c * np.bincount(label)[label])
+    between, total = moments(evidence, centred=False)
+    alike = label[:, None] == label[None]
+    assert between == pytest.approx((np.outer(share, share) * alike * t).sum() * emb.c)
+    assert total == pytest.approx((np.outer(share, share) * t**2).sum())
