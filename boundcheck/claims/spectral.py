@@ -70,6 +70,7 @@ def mean_error(evidence: Evidence) -> float:
     statement=r"(\mathrm{E}\langle f, f^+\rangle)^2 \leq \min(d, C)\; \mathrm{E}\langle f, f'\rangle^2",
     source=SOURCE.format("C eigenvalues 1, the others 0; at the scale of f that makes the loss least"),
     requirements=(SAMPLE, LABELS),
+    unit="squared cosines",
 )
 def spectral_rank(evidence: Evidence) -> Iterator[Finding]:
     """-2 E <f, f+> + E <f, f'>^2 = |A - F F^T|^2 - |A|^2: the best F F^T of rank d leaves C - min(d, C) of C."""
@@ -84,9 +85,10 @@ def spectral_rank(evidence: Evidence) -> Iterator[Finding]:
     statement=r"\operatorname{err} \leq \frac2C\left(C - 1 - \frac{(\operatorname{tr} S_B)^2}{\|S_T\|_F^2}\right)",
     source=SOURCE.format("|A - F F^T|^2 bounds how far <f, mu_c> is from the indicator of the class"),
     requirements=(SAMPLE, LABELS),
+    unit="share",
 )
 def spectral_error(evidence: Evidence) -> Iterator[Finding]:
-    """Shares, not nats. With Y the normalised indicators, |F F^T Y - Y|^2 <= |A - F F^T|^2, and an error costs C/2.
+    """With Y the normalised indicators, |F F^T Y - Y|^2 <= |A - F F^T|^2, and an error costs C/2.
 
     Centred, A loses its constant eigenvector. The classifier takes the largest <f - m, mu_c - m>; 0 at the simplex.
     """
