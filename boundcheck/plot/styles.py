@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.font_manager import fontManager
 
 from boundcheck.errors import InputError, unknown_name
 
@@ -73,6 +74,12 @@ def style(name: str, width: float = 1.0) -> Iterator[Style]:
         yield STYLES[name]
 
 
+def _installed(names: list[str]) -> str:
+    """The first of these fonts that this machine has."""
+    there = {font.name for font in fontManager.ttflist}
+    return next(name for name in names if name in there)
+
+
 def _settings(chosen: Style, width: float) -> dict[Any, Any]:
     """matplotlib's settings of a style."""
     small = chosen.font - 1
@@ -82,9 +89,8 @@ def _settings(chosen: Style, width: float) -> dict[Any, Any]:
         "figure.dpi": chosen.dpi,
         "figure.constrained_layout.use": True,
         "savefig.dpi": 300,
-        "font.family": "serif" if chosen.serif else "sans-serif",
-        "font.serif": _SERIF,
-        "font.sans-serif": _SANS,
+        # by name: a text of the family "serif" would take another block's fonts, where it is saved after this one
+        "font.family": [_installed(_SERIF if chosen.serif else _SANS)],
         "mathtext.fontset": "stix" if chosen.serif else "dejavusans",
         "font.size": chosen.font,
         "axes.titlesize": chosen.font,

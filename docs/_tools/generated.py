@@ -149,7 +149,7 @@ def commands() -> str:
     """Every command with its arguments and options, from the parsers."""
     context = click.Context(_boundcheck, info_name="boundcheck")
     parts = ["# Commands", _text(_boundcheck.help or ""), "## Exit codes", _table(("code", "meaning"), _EXIT_CODES)]
-    parts += ["A scenario that does not occur never fails a run."]
+    parts += ["A scenario that does not occur never fails a run.", "## Completion", _COMPLETION]
     for name in _boundcheck.list_commands(context):
         command = _boundcheck.get_command(context, name)
         assert command is not None
@@ -161,6 +161,11 @@ def commands() -> str:
     return "\n\n".join(parts)
 
 
+_COMPLETION = (
+    'Put `eval "$(boundcheck --completion bash)"` into `~/.bashrc`, the same with `zsh` into `~/.zshrc`, or '
+    "`boundcheck --completion fish | source` into `~/.config/fish/config.fish`. The tab key then completes commands, "
+    "options, their values and the ids of claims. Colours go with `NO_COLOR=1`."
+)
 _EXIT_CODES = (
     ("0", "nothing is violated; for `falsify`, no counterexample was found; for `rerun`, what was promised was kept"),
     (

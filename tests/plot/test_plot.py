@@ -86,6 +86,18 @@ def test_on_the_axes_given_and_settings_left_alone(run: Run) -> None:
     assert len(figure.axes) == 9
 
 
+def test_fonts_stay_when_a_figure_is_saved_after_its_style(run: Run) -> None:
+    with bc.plot.style("neurips"):
+        ax = draw("finite_k", run)
+        inside = ax.xaxis.label.get_fontname()
+    with bc.plot.style("beamer"):
+        assert draw("losses", run).xaxis.label.get_fontname() != inside
+    ax.figure.draw_without_rendering()  # type: ignore[union-attr]
+    texts = [ax.xaxis.label, *ax.get_xticklabels(), *ax.get_yticklabels(), *ax.get_legend().get_texts()]  # type: ignore[union-attr]
+    assert {text.get_fontname() for text in texts} == {inside}
+    assert {text.get_size() for text in ax.get_xticklabels()} == {7.0}
+
+
 def test_the_same_from_a_verification_a_folder_and_a_frame(tmp_path: Path) -> None:
     y = np.arange(60) % 3
     z = np.eye(3, 8)[y] + 0.4 * np.random.default_rng(0).standard_normal((60, 8))
