@@ -36,17 +36,19 @@ class Style:
         size: LaTeX's command for the size of its letters.
         gutter: Between columns on either side, points.
         columns: Most columns of a table of claims; the p-value goes first, then the premise's share.
+        lines: Of a page less its caption; what is longer goes on in another float.
     """
 
     size: str
     gutter: float
     columns: int
+    lines: int
 
 
 STYLES = {
-    "neurips": Style(r"\small", 4, 5),
-    "icml": Style(r"\footnotesize", 3, 3),
-    "beamer": Style(r"\scriptsize", 3, 4),
+    "neurips": Style(r"\small", 4, 5, 42),
+    "icml": Style(r"\footnotesize", 3, 3, 34),
+    "beamer": Style(r"\scriptsize", 3, 4, 14),
 }
 """NeurIPS: a text 5.5 in wide; ICML: a column of 3.25 in; beamer: a slide."""
 
@@ -60,8 +62,8 @@ def claims(
 ) -> str:
     """Verdicts of the statements that may fail: gap with its interval, adjusted p-value, premise, verdict.
 
-    Each claim's title stands above its rows. In narrow styles the p-value goes first, then the premise's share. All
-    claims at five betas fill most of a page: choose those that you write about.
+    Each claim's title stands above its rows. In narrow styles the p-value goes first, then the premise's share. What is
+    longer than a page goes on in another float; better, choose the claims that you write about.
 
     Args:
         v: A `Verification`, a `Run` or the folder of a saved run.
@@ -199,17 +201,41 @@ def _as(form: str, table: pd.DataFrame, caption: str, label: str, style: Style) 
 
 
 def _latex(table: pd.DataFrame, caption: str, label: str, style: Style) -> str:
-    """A float; a claim's title heads its rows."""
-    shown = table.drop(columns="Claim", errors="ignore")
-    blocks = table.groupby("Claim", sort=False).groups if "Claim" in table else {"": table.index}
+    """Floats of at most a page; a claim's title heads its rows."""
+    shown, most = table.drop(columns="Claim", errors="ignore"), style.lines
+    if "Claim" in table:
+        blocks = [(str(head), list(rows)) for head, rows in table.groupby("Claim", sort=False).groups.items()]
+    else:
+        blocks = [("", list(table.index[at : at + most])) for at in range(0, len(table), most)]
+    floats = []
+    for i, page in enumerate(_pages(blocks, most)):
+        words = f"{caption.partition('.')[0]}, continued." if i else caption
+        floats.append(_float(shown, page, words, f"{label}-{i + 1}" if i else label, style))
+    return "\n".join([r"% needs \usepackage{booktabs,tabularx}", *floats])
+
+
+def _pages(blocks: list[tuple[str, list[Any]]], most: int) -> list[list[tuple[str, list[Any]]]]:
+    """Blocks, in order, on pages of at most so many lines; one that is longer has a page of its own."""
+    pages: list[list[tuple[str, list[Any]]]] = []
+    used = float("inf")
+    for head, rows in blocks:
+        lines = len(rows) + (1.5 if head else 0)
+        if used + lines > most:
+            pages.append([])
+            used = 0
+        pages[-1].append((head, rows))
+        used += lines
+    return pages
+
+
+def _float(shown: pd.DataFrame, blocks: list[tuple[str, list[Any]]], caption: str, label: str, style: Style) -> str:
     span = rf"\multicolumn{{{len(shown.columns)}}}{{@{{}}p{{\linewidth}}@{{}}}}"
     body = []
-    for head, rows in blocks.items():
-        heading = [rf"{span}{{\raggedright\textit{{{escaped(str(head))}}}}} \\"] if head else []
+    for head, rows in blocks:
+        heading = [rf"{span}{{\raggedright\textit{{{escaped(head)}}}}} \\"] if head else []
         lines = [" & ".join(map(_cell, cells)) + r" \\" for cells in shown.loc[rows].to_numpy()]
         body.append("\n".join([*heading, *lines]))
     lines = [
-        r"% needs \usepackage{booktabs,tabularx}",
         r"\begin{table}[t]",
         rf"\caption{{{escaped(caption).replace(TILDE, SIMILAR)}}}",
         rf"\label{{{label}}}",
