@@ -10,6 +10,7 @@ from scipy.stats import norm
 import boundcheck
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.estimators.exact import _share_change
+from boundcheck.estimators.records import share_of
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
@@ -20,6 +21,13 @@ def test_an_effect_moves_the_margin_the_way_its_pool_does(sign: float) -> None:
     change = _share_change(placed, 0.5, sign, torch.tensor([0, 1]), torch.from_numpy(delta))
     expected = weight * (norm.cdf(margin / 0.5) - norm.cdf((margin - sign * delta) / 0.5))
     np.testing.assert_allclose(change, expected, rtol=1e-12)
+
+
+def test_views_of_an_instance_are_one_observation() -> None:
+    margin = torch.tensor([0.1, -0.2, 0.3, 0.4, -0.1], dtype=torch.float64)
+    one = share_of(margin, torch.ones(5, dtype=torch.float64), torch.arange(5), 1, False)
+    two = share_of(margin.repeat_interleave(2), torch.ones(10, dtype=torch.float64), torch.arange(10), 2, False)
+    assert (two.n, two.value) == (5, one.value) and two.se == pytest.approx(one.se, rel=1e-12)
 
 
 def test_a_second_view_that_is_a_copy_tells_nothing_new() -> None:

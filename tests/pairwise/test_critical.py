@@ -67,6 +67,7 @@ def test_equals_brentq_on_the_literal_rho():
 
         if excess(0.0) < 0 < excess(200.0):
             assert beta == pytest.approx(brentq(excess, 0.0, 200.0, xtol=1e-10), rel=1e-2)
+            assert abs(excess(beta)) < 2e-5, "what critical_betas promises, and rounding"
             checked += 1
         else:
             assert beta in (0.0, math.inf)
