@@ -42,21 +42,23 @@ class Mutant:
 
 
 NAMED = (
+    ("estimators/records.py", "    instance = anchors // v\n    n = len", "    instance = anchors\n    n = len",
+     ("estimators/test_share_errors.py::test_views_of_an_instance_are_one_observation",)),
+    ("inference/intervals.py", "min(self.n, p * (1 - p) / self.se**2)", "p * (1 - p) / self.se**2",
+     ("inference/test_intervals.py::test_an_error_that_implies_more_instances_than_there_are_counts_as_theirs",)),
+    ("inference/influence.py", "unsampled**0.5 * (overall", "unsampled * (overall",
+     ("inference/test_influence.py::"
+      "test_class_shares_of_sampled_anchors_are_left_to_chance_in_proportion_to_what_is_unsampled",)),
+    ("claims/ash_upper.py", "2 * max(1.0, 2 * (classes", "max(1.0, 2 * (classes",
+     ("claims/test_bounds_by_enumeration.py::test_ash_s_constants_are_those_of_the_paper",)),
+    ("pairwise/critical.py", "TOLERANCE = 1e-5", "TOLERANCE = 1e-3",
+     ("pairwise/test_critical.py::test_equals_brentq_on_the_literal_rho",)),
     ("estimators/finite.py", "limit.correction - curvature / k", "limit.correction - 2 * curvature / k",
      ("estimators/test_finite_corrections.py",)),
     ("estimators/exact.py", "        if k is None:\n            # Row", "        if True:\n            # Row",
      ("estimators/test_finite_corrections.py",)),
     ("estimators/exact.py", "share_effect(margin, width, sign * delta)", "share_effect(margin, width, -sign * delta)",
      ("estimators/test_share_errors.py",)),
-    ("estimators/records.py", "    instance = anchors // v\n    n = len", "    instance = anchors\n    n = len",
-     ("estimators/test_share_errors.py",)),
-    ("inference/intervals.py", "min(self.n, p * (1 - p) / self.se**2)", "p * (1 - p) / self.se**2",
-     ("inference/test_intervals.py",)),
-    ("inference/influence.py", "unsampled**0.5 * (overall", "unsampled * (overall", ("inference/test_influence.py",)),
-    ("claims/ash_upper.py", "2 * max(1.0, 2 * (classes", "max(1.0, 2 * (classes",
-     ("claims/test_bounds_by_enumeration.py",)),
-    ("pairwise/critical.py", "TOLERANCE = 1e-5", "TOLERANCE = 1e-3",
-     ("pairwise/test_critical.py::test_equals_brentq_on_the_literal_rho",)),
 )  # fmt: skip
 
 
