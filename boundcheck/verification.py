@@ -24,7 +24,6 @@ from boundcheck.estimators import (
     finite_anchors,
     finite_losses,
     pair_plan,
-    parse_population,
     refuse_negatives,
 )
 from boundcheck.estimators.closed import population_limits
@@ -34,6 +33,7 @@ from boundcheck.estimators.measured import Measured, measure, measure_critical, 
 from boundcheck.estimators.minibatch import minibatch_frame, undefined_batches
 from boundcheck.estimators.montecarlo import DEFAULT_ANCHORS, sampled_anchors
 from boundcheck.estimators.permutation import with_permutations
+from boundcheck.estimators.populations import checked
 from boundcheck.frames import anchors_frame, claims_frame, influences_frame, limits_frame
 from boundcheck.hardest import hardest_anchors, pictures_of
 from boundcheck.manifest import manifest_of
@@ -190,7 +190,7 @@ def verify(
     """
     chosen = choose_claims(claims)
     ks = (negatives,) if isinstance(negatives, int) else tuple(negatives)
-    emb = parse_population(emb) if isinstance(emb, str) else emb
+    emb = checked(emb)
     auto = isinstance(options.get("betas"), str) and options.get("betas") == "auto"
     given = {name: value for name, value in options.items() if not (auto and name == "betas")}
     variant, execution = understood(variant, execution, given)
@@ -279,11 +279,6 @@ def _check(
     confidence: float,
 ) -> None:
     """Refuse options that do not go together."""
-    if not isinstance(emb, (EmbeddingSet, Population)):
-        raise InputError(
-            f"emb: expected an EmbeddingSet or a population, received a {type(emb).__name__}; make one of arrays with "
-            "EmbeddingSet(z, y), of a file with load_embeddings(path)"
-        )
     if not 0 < confidence < 1:
         raise InputError(f"confidence: must be between 0 and 1, received {confidence:g}; the usual is 0.95")
     if ks and min(ks) < 1:

@@ -22,6 +22,7 @@ class Number(click.ParamType):  # type: ignore[type-arg]
         accepts: the rule.
         kind: int or float.
         words: words taken instead of a number, with what they stand for.
+        several: what to do who gives a list.
     """
 
     name = "number"
@@ -32,8 +33,10 @@ class Number(click.ParamType):  # type: ignore[type-arg]
         accepts: Callable[[float], bool],
         kind: type[int] | type[float] = float,
         words: dict[str, Any] | None = None,
+        several: str = "",
     ) -> None:
         self.rule, self.accepts, self.kind, self.words = rule, accepts, kind, words or {}
+        self.several = several
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The number, or what the word stands for."""
@@ -47,7 +50,8 @@ class Number(click.ParamType):  # type: ignore[type-arg]
         except ValueError:
             number = math.nan
         if math.isnan(number) or not self.accepts(number):
-            raise InputError(f"{_option(param)}: expected {self.rule}, received '{value}'")
+            remedy = f"; {self.several}" if self.several and "," in value else ""
+            raise InputError(f"{_option(param)}: expected {self.rule}, received '{value}'{remedy}")
         return number
 
 
@@ -138,6 +142,7 @@ def _option(param: click.Parameter | None) -> str:
 
 
 POSITIVE = Number("a finite number > 0", lambda x: 0 < x < math.inf)
+TAU = Number(POSITIVE.rule, POSITIVE.accepts, several="boundcheck sweep --temperatures takes several")
 NOT_NEGATIVE = Number("a finite number >= 0", lambda x: 0 <= x < math.inf)
 COUNT = Number("a whole number >= 1", lambda x: 1 <= x < 2**63, int)
 SEED = Number("a whole number from 0 to 2^63 - 1", lambda x: 0 <= x < 2**63, int)

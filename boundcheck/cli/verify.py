@@ -23,7 +23,7 @@ from boundcheck.cli.parameters import (
     DEVICE,
     FORMAT,
     NOT_NEGATIVE,
-    POSITIVE,
+    TAU,
     Listed,
     OneOf,
     Q,
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 @click.option("--population", help="A known population, as vmf:classes=10,dim=64,kappa=20; no encoder.")
 @click.option("--unlabelled", is_flag=True, help="Take the data as without labels: UCL and H-UCL alone.")
 @click.option("--no-normalize", is_flag=True, help="Take the rows of --embeddings as they are.")
-@click.option("--temperature", type=POSITIVE, help="[default: the checkpoint's, else 0.5]")
+@click.option("--temperature", type=TAU, help="[default: the checkpoint's, else 0.5]")
 @click.option(
     "--betas",
     type=Several(NOT_NEGATIVE, "auto"),
@@ -145,10 +145,16 @@ def command(
         group = ranks.join(options["device"])
         if not group.is_first:
             return ranks.serve(group)
+        from boundcheck.claims import choose_claims
         from boundcheck.embeddings import EmbeddingSet
         from boundcheck.pairwise.ring.shards import shard
         from boundcheck.report import summary_text
+        from boundcheck.spec import Variant
         from boundcheck.verification import verify
+
+        # What is misspelt is said before anything is loaded.
+        choose_claims(claims if claims == "all" else names_in(claims))
+        Variant(hardening=names_in(hardening), losses=names_in(losses))
 
         encoding = {key: options.pop(key) for key in ENCODING}
         normalize, unlabelled = not options.pop("no_normalize"), options.pop("unlabelled")

@@ -15,7 +15,7 @@ from boundcheck.estimators.closed import closed
 from boundcheck.estimators.exact import exact, pair_plan
 from boundcheck.estimators.finite import DEFAULT_KS, FiniteLosses, finite_losses
 from boundcheck.estimators.montecarlo import DEFAULT_ANCHORS, montecarlo, sampled_anchors
-from boundcheck.estimators.populations import Population, parse_population
+from boundcheck.estimators.populations import Population, checked, parse_population
 from boundcheck.estimators.records import LossTable
 from boundcheck.pairwise.ring.shards import ShardedEmbeddings
 from boundcheck.spec import Execution, Options, Variant, understood
@@ -72,7 +72,7 @@ def estimate(
     Raises:
         InputError: an option is unknown or out of range, or the embeddings lack what it needs.
     """
-    emb = parse_population(emb) if isinstance(emb, str) else emb
+    emb = checked(emb)
     variant, execution = understood(variant, execution, options)
     execution, reason = choose_estimator(emb, variant, execution)
     if isinstance(emb, Population):
@@ -126,6 +126,7 @@ def finite_k(
     Raises:
         InputError: an option is unknown or out of range, or the embeddings lack what it needs.
     """
+    checked(emb)
     variant, execution = understood(variant, execution, options)
     some = finite_anchors(emb, execution)
     return finite_losses(emb, variant, negatives, execution, anchors=some, intervals=intervals)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
@@ -126,6 +127,26 @@ def parse_population(text: str) -> Population:
     values = {key: _values(key, value) for key, value in texts.items()}
     name = f"{kind}:" + ",".join(f"{key}={texts[key]}" for key in defaults)
     return Population(name, build(values), int(values["n"][0]), int(values["views"][0]))
+
+
+def checked(emb: object) -> EmbeddingSet | Population:
+    """What a verb was given: embeddings or a population as they are, a text as the population that it names.
+
+    Raises:
+        InputError: it is something else, such as an array or the name of a file.
+    """
+    if isinstance(emb, (EmbeddingSet, Population)):
+        return emb
+    if not isinstance(emb, str):
+        received = f"a {type(emb).__name__}"
+    elif emb.partition(":")[0].strip() in POPULATIONS or (":" in emb and not Path(emb).exists()):
+        return parse_population(emb)
+    else:
+        received = f"the text '{emb}'"
+    raise InputError(
+        f"emb: expected an EmbeddingSet or a population such as 'vmf:kappa=20', received {received}; make one of "
+        "arrays with EmbeddingSet(z, y), of a file with load_embeddings(path)"
+    )
 
 
 def _values(key: str, text: str) -> tuple[float, ...]:

@@ -23,6 +23,7 @@ from boundcheck.report.tables import assumption_table, is_text, k_epsilon_table,
 from boundcheck.report.words import (
     TERMS,
     VERDICTS,
+    as_it_was_called,
     hardening_label,
     headline,
     not_tested,
@@ -46,7 +47,7 @@ def write_page(run: Run, directory: Path, figures: Sequence[str]) -> Path:
     Returns:
         The page.
     """
-    page = directory / "report.html"
+    page, downloads, run = directory / "report.html", _downloads(run), as_it_was_called(run)
     page.write_text(
         template("template.html").render(
             name=_part(run, "data").get("name") or "embeddings",
@@ -63,7 +64,7 @@ def write_page(run: Run, directory: Path, figures: Sequence[str]) -> Path:
             untested=not_tested(run),
             verdicts=VERDICTS,
             terms=TERMS,
-            downloads=_downloads(run),
+            downloads=downloads,
             losses=losses_table(run),
             assumption=assumption_table(run),
             k_epsilon=k_epsilon_table(run),

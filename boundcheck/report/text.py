@@ -7,7 +7,7 @@ from dataclasses import replace
 import pandas as pd
 
 from boundcheck.report.tables import claims_table, is_text, population_table
-from boundcheck.report.words import headline, not_tested, self_checks, title, to_decide, warnings_in_short, where
+from boundcheck.report.words import as_flags, headline, not_tested, self_checks, title, to_decide, warnings_in_short, where
 from boundcheck.runs import Run
 
 
@@ -22,7 +22,7 @@ def summary_text(run: Run) -> str:
     limits = [] if known.empty else ["", "Exact limits of the population (nats)", "", *aligned(known)]
     notes = ["~ an interval that is not to be relied on"] if tilde else []
     notes += [f"to decide {name}: {remedy}" for name, remedy in to_decide(run)]
-    warnings = [f"warning: {warning}" for warning in warnings_in_short(run)]
+    warnings = [f"warning: {as_flags(warning)}" for warning in warnings_in_short(run)]
     parts = [
         headline(run),
         *([where(run)] if where(run) else []),

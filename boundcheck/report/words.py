@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -180,12 +181,24 @@ def not_tested(run: Run) -> list[str]:
     rows = run.claims[run.claims["verdict"] == "inapplicable"]
     reasons: dict[str, list[str]] = {}
     for row in records(rows):
-        # As flags, for whoever reads this at a terminal.
-        flags = re.sub(r"(\w+)='(\w+)'", lambda m: f"--{m[1].replace('_', '-')} {m[2]}", row.reason)
-        names = reasons.setdefault(flags, [])
+        names = reasons.setdefault(as_flags(row.reason), [])
         if row.claim not in names:
             names.append(row.claim)
     return [f"not tested: {', '.join(names)}: {reason}" for reason, names in reasons.items()]
+
+
+def as_flags(text: str) -> str:
+    """Options as Python writes them, `self_pairs='include'`, as one types them: `--self-pairs include`."""
+    return re.sub(r"(\w+)='(\w+)'", lambda m: f"--{m[1].replace('_', '-')} {m[2]}", text)
+
+
+def as_it_was_called(run: Run) -> Run:
+    """The run with its advice in the words of the one who made it: flags where a command line did."""
+    if not run.manifest.get("command"):
+        return run
+    warnings = [as_flags(warning) for warning in run.manifest.get("warnings") or []]
+    claims = run.claims.assign(reason=run.claims["reason"].map(as_flags))
+    return replace(run, claims=claims, manifest={**run.manifest, "warnings": warnings})
 
 
 def to_decide(run: Run) -> list[tuple[str, str]]:
