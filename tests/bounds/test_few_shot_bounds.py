@@ -104,3 +104,22 @@ def test_classes_of_one_mean_have_no_finite_bound_by_distance() -> None:
 def test_one_class_is_refused() -> None:
     with pytest.raises(InputError, match="two or more classes"):
         class_moments(np.ones((3, 2)), np.zeros(3, dtype=int))
+
+
+def by_minkowski(moments: ClassMoments, m: float) -> float:
+    """The CDNV's bound with (2 sqrt(v_i) + sqrt(v_i / m) + sqrt(v_j / m))^2 for its 16 (v_i + (v_i + v_j) / m)."""
+    spread = np.sqrt(moments.variance)
+    length = 2 * spread[:, None] + (spread[:, None] + spread[None]) / math.sqrt(m)
+    off = ~np.eye(moments.c, dtype=bool)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float((np.square(length) / moments.distance2)[off].sum() / moments.c)
+
+
+def test_the_constant_of_the_cdnv_is_not_the_best() -> None:
+    rng = np.random.default_rng(3)
+    for _ in range(40):
+        x, y = small_population(rng)
+        moments = class_moments(x, y)
+        for m in (1, 2, math.inf):
+            sharper = by_minkowski(moments, m)
+            assert exact_error(x, y, m) - 1e-9 <= sharper <= 6 / 16 * BOUNDS["cdnv"].error(moments, m) + 1e-9
