@@ -13,6 +13,8 @@ from ..summary import encoders_of, over_seeds, rows_of
 from ..wording import dataset_name, encoder_name
 from ._common import band, betas_of, encoder_style, family_rows, grid, legend, of_family
 
+_ZERO = 1e-20  # far below what class means vary, far above the square of rounding
+
 
 @paper()
 def draw_spectrum(results: Results) -> tuple[Figure, pd.DataFrame] | None:
@@ -25,7 +27,8 @@ def draw_spectrum(results: Results) -> tuple[Figure, pd.DataFrame] | None:
         results: the results.
     """
     on_train = results.spectrum[results.spectrum["split"] == "train"]
-    on_train = on_train[on_train["index"] < on_train.groupby("dataset")["index"].transform("max")]  # the last is zero
+    # of C means in C dimensions and more the last eigenvalue is zero
+    on_train = on_train[on_train.groupby(["dataset", "index"])["covariance"].transform("max") > _ZERO]
     data = over_seeds(on_train, "covariance", ["epoch", "index"])
     lines, betas = family_rows(data), betas_of(data)
     figure, panels = grid(len(lines), 3, 1.6, sharey=True, sharex="row")
