@@ -47,11 +47,12 @@ def _facts(results: Results, manifest: Mapping[str, Any]) -> Iterator[str]:
     failed = f", {manifest['trials_failed']} failed" if manifest["trials_failed"] else ""
     threads = " or ".join(map(str, training["threads"]))
     views = " or ".join(map(str, sorted({each["n_views"] for each in manifest["config"]["trainings"]})))
+    views += " view" if views == "1" else " views"
     seeds = results.accuracy["seed"].unique()
     yield (
         f"{manifest['trials_finished']} of {manifest['trials']} encoders{failed}; {training['seconds'] / 3600:.2f} "
         f"hours of training in all, measurements not counted, at {training['images_per_s']:,.0f} images/s ({views} "
-        f"views each) on {' and '.join(training['devices'])}, threads per encoder: {threads}. "
+        f"each) on {' and '.join(training['devices'])}, threads per encoder: {threads}. "
         f"{platform['gpu'] or platform['cpu']}, {platform['cores']} cores, {platform['ram_gb']:g} GB; torch "
         f"{versions['torch']}, boundcheck {versions['boundcheck']}. Seeds {min(seeds)} to {max(seeds)}."
     )
