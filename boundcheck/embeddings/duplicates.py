@@ -1,12 +1,14 @@
 """Near-duplicates: instances whose embeddings all but agree, joined into clusters.
 
 Two texts that differ in a signature, two frames of a video: they are not two draws from the population, and a steep
-tilt reads little else. Where most instances have such a neighbour it is the encoder that tells nothing apart.
+tilt reads little else. They stand apart: what is no copy is far from all of a cluster. In a class that an encoder packs
+densely neighbours are as near, but each has others about as near as they are: these are draws like any others.
 How standard errors take a cluster for one draw: docs/theory.md, eq. (91).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +19,10 @@ from boundcheck.embeddings.set import EmbeddingSet
 from boundcheck.errors import InputError
 
 COSINE = 0.98
+# How many times as far as the nearest within a cluster (in 1 - cosine) the nearest outside must be. Of points spread
+# evenly in m dimensions one in 3^m is so by chance.
+APART = 10.0
+IDENTICAL = 1 - 1e-5  # where clusters do not stand apart, copies within them are looked for
 FEWEST = 0.2  # clusters for each instance: fewer are no duplicates but an encoder that lets classes collapse
 MOST_SEARCHED = 40_000  # instances compared with each other
 _ROWS = 1024
@@ -28,7 +34,7 @@ class Duplicates:
 
     Attributes:
         cluster: (n,) the cluster of every instance; one of its own where it has no near-duplicate.
-        cosine: above which two instances are joined.
+        cosine: above which two instances are joined, if their cluster stands apart.
     """
 
     cluster: np.ndarray
@@ -52,7 +58,7 @@ class Duplicates:
 
 
 def near_duplicates(emb: EmbeddingSet, nearest: np.ndarray | None = None, cosine: float = COSINE) -> Duplicates | None:
-    """Clusters of instances joined by a pair of views above a cosine; None where there are none, or too many to be any.
+    """Clusters of instances joined by a pair of views above a cosine, and apart from all others; None without any.
 
     Args:
         emb: of unit norm.
@@ -71,20 +77,63 @@ def near_duplicates(emb: EmbeddingSet, nearest: np.ndarray | None = None, cosine
             f"duplicates: at most {MOST_SEARCHED:,} instances are compared with each other, received {len(some):,}; "
             "use duplicates=keep"
         )
-    z = np.asarray(emb.z[some], dtype=np.float32)
-    z = z / np.linalg.norm(z, axis=2, keepdims=True)
-    rows, columns = [], []
-    for start in range(0, len(some), _ROWS):
-        block = z[start : start + _ROWS]
-        best = np.max([block[:, a] @ z[:, b].T for a in range(emb.v) for b in range(emb.v)], axis=0)
+    cluster = np.arange(emb.n)
+    for at in (cosine, max(cosine, IDENTICAL)):
+        members, found = _joined(emb.z, some[cluster[some] < emb.n], at)
+        count = len(np.unique(found))
+        if not count or emb.n - len(members) + count < FEWEST * emb.n:
+            continue
+        apart = _standing_apart(emb.z, members, found)
+        first = members[np.unique(found, return_index=True)[1]]
+        cluster[members[apart]] = emb.n + first[found[apart]]
+    _, cluster = np.unique(cluster, return_inverse=True)
+    duplicates = Duplicates(cluster, cosine)
+    return duplicates if duplicates.instances else None
+
+
+def _joined(z: np.ndarray, some: np.ndarray, cosine: float) -> tuple[np.ndarray, np.ndarray]:
+    """Those of some instances that a pair of views above a cosine joins to another, and their components 0, 1, ..."""
+    rows, columns = [np.zeros(0, dtype=int)], [np.zeros(0, dtype=int)]
+    for start, best in _best(z, some, some):
         row, column = np.nonzero(best >= cosine)
         rows.append(row + start)
         columns.append(column)
     at = np.concatenate(rows), np.concatenate(columns)
     joined = coo_array((np.ones(len(at[0]), dtype=bool), at), shape=(len(some), len(some)))
-    _, found = connected_components(joined, directed=False)
-    cluster = np.arange(emb.n)
-    cluster[some] = emb.n + found
-    _, cluster = np.unique(cluster, return_inverse=True)
-    duplicates = Duplicates(cluster, cosine)
-    return duplicates if duplicates.instances and len(duplicates.first) >= FEWEST * emb.n else None
+    found = connected_components(joined, directed=False)[1] if len(some) else np.zeros(0, dtype=int)
+    repeated = np.bincount(found, minlength=1)[found] > 1
+    return some[repeated], np.unique(found[repeated], return_inverse=True)[1]
+
+
+def _standing_apart(z: np.ndarray, some: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """Mask over some instances: those in a cluster that all others are `APART` times as far from as its members are.
+
+    Args:
+        z: (n, v, d) all instances.
+        some: (s,) the members of clusters.
+        found: (s,) the cluster of each.
+    """
+    code = np.full(len(z), -1)
+    code[some] = found
+    inner, outer = np.zeros(found.max() + 1), np.full(found.max() + 1, np.inf)
+    for start, best in _best(z, some, np.arange(len(z))):
+        own = slice(start, start + len(best))
+        best[np.arange(len(best)), some[own]] = -np.inf  # no instance is near itself
+        same = code == found[own, None]
+        np.maximum.at(inner, found[own], 1 - np.where(same, best, -np.inf).max(1))
+        np.minimum.at(outer, found[own], 1 - np.where(same, -np.inf, best).max(1))
+    return np.asarray((outer >= APART * inner)[found])
+
+
+def _best(z: np.ndarray, some: np.ndarray, others: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """The best cosine over views of some instances, a few at a time, with others: where they start, (rows, others)."""
+    one, two = (_unit(z[index]) for index in (some, others))
+    for start in range(0, len(some), _ROWS):
+        block = one[start : start + _ROWS]
+        pairs = [block[:, a] @ two[:, b].T for a in range(z.shape[1]) for b in range(z.shape[1])]
+        yield start, np.max(pairs, axis=0)
+
+
+def _unit(z: np.ndarray) -> np.ndarray:
+    z = np.asarray(z, dtype=np.float32)
+    return np.asarray(z / np.linalg.norm(z, axis=2, keepdims=True))

@@ -1,7 +1,8 @@
 """When a number is not to be relied on: too few effective instances, no convergence in n, nothing to tell apart.
 
-Thresholds were set on mixtures of von Mises-Fisher classes, principal components of Fashion-MNIST, digits and sets with
-duplicates; results/validation judges them on other populations.
+Thresholds were chosen by trial runs on von Mises-Fisher mixtures, principal components of Fashion-MNIST, digits and
+near-duplicates; no formula gives them. results/validation judges them, on other populations too, and says how far they
+serve. docs/theory.md, eq. (58) and eq. (88) to eq. (91).
 """
 
 from __future__ import annotations
@@ -192,7 +193,7 @@ def _by_duplicates(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None
 
 
 def _not_null(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None:
-    """What the estimator makes of a gap that is zero."""
+    """What the estimator makes of a gap that is zero (docs/theory.md, eq. (80))."""
     if len(keys) != 2 or {key.loss.pool for key in keys} != {ALL, DIFF} or keys[0].hardening != keys[1].hardening:
         return None
     null, se = losses.null.get(keys[0].hardening), losses.contrast(keys).se
@@ -206,7 +207,7 @@ def _not_null(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None:
 
 
 def _moving(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None:
-    """The bias corrected in another way, from disjoint parts: where the two differ, neither is sure."""
+    """The bias corrected in another way, from disjoint parts: where the two differ, neither is sure (eq. (79))."""
     if losses.by_parts is None:
         return None
     estimate, most = losses.contrast(keys), MOST_MOVED[losses.pieces]
