@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from tests.studies.validity.limits import CROSSING
 from tests.studies.validity.measure import DECIDED, GAPS
 
 CELL = ["split", "population", "n", "temperature", "design", "prior"]
@@ -18,6 +19,9 @@ def judged(samples: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
     `softer`: the verdict is that of a softer tilt, and the quantity's own interval is said not to be relied on.
     """
     found = samples.merge(truth, "left", ["quantity", "beta"])
+    # The critical beta's interval may have no upper end, which a manifest has no number for.
+    open_above = (found.quantity == CROSSING) & found.ci_low.notna() & found.ci_high.isna()
+    found["ci_high"] = found.ci_high.where(~open_above, np.inf)
     known = found.truth.notna() & found.ci_low.notna()
     covered = (found.ci_low <= found.truth) & (found.truth <= found.ci_high)
     clear = found.truth.abs() > 4 * found.truth_se  # the sign of the truth is known
