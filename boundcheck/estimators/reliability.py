@@ -193,7 +193,7 @@ def _by_duplicates(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None
 
 
 def _not_null(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None:
-    """What the estimator makes of a gap that is zero (docs/theory.md, eq. (80))."""
+    """What the estimator makes of a gap that is zero (docs/theory.md, eq. (89))."""
     if len(keys) != 2 or {key.loss.pool for key in keys} != {ALL, DIFF} or keys[0].hardening != keys[1].hardening:
         return None
     null, se = losses.null.get(keys[0].hardening), losses.contrast(keys).se
@@ -207,7 +207,7 @@ def _not_null(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None:
 
 
 def _moving(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None:
-    """The bias corrected in another way, from disjoint parts: where the two differ, neither is sure (eq. (79))."""
+    """The bias corrected in another way, from disjoint parts: where the two differ, neither is sure (eq. (88))."""
     if losses.by_parts is None:
         return None
     estimate, most = losses.contrast(keys), MOST_MOVED[losses.pieces]

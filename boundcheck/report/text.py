@@ -7,7 +7,16 @@ from dataclasses import replace
 import pandas as pd
 
 from boundcheck.report.tables import claims_table, is_text, population_table
-from boundcheck.report.words import as_flags, headline, not_tested, self_checks, title, to_decide, warnings_in_short, where
+from boundcheck.report.words import (
+    as_flags,
+    headline,
+    not_tested,
+    self_checks,
+    title,
+    to_decide,
+    warnings_in_short,
+    where,
+)
 from boundcheck.runs import Run
 
 
