@@ -16,7 +16,7 @@ from boundcheck.embeddings import EmbeddingSet
 from boundcheck.embeddings.duplicates import Duplicates
 from boundcheck.errors import InputError
 from boundcheck.estimators.anchor_losses import AnchorLosses, instance_weights, weighted_mean
-from boundcheck.estimators.reliability import Doubt, Null, combination, doubt, effective
+from boundcheck.estimators.reliability import LEAST_ESS, Doubt, Null, combination, doubt, effective
 from boundcheck.hardening import Constant, Hardening
 from boundcheck.inference.anytime import anytime_error
 from boundcheck.inference.influence import instance_influence, standard_error, top_share
@@ -316,6 +316,8 @@ class LossTable:
     def _row(self, summary: MarginSummary, confidence: float) -> dict[str, object]:
         low, high = summary.share.interval(confidence)
         in_parts = self.shares_in_parts.get(summary.hardening, np.nan)
+        # Few effective instances hide in halves as in the whole: the two agree, and neither is the population's.
+        moved = abs(summary.share.value - in_parts) > SHARE_MOVED * (high - low)
         finite = summary.margin[torch.isfinite(summary.margin)]
         return dict(
             hardening=summary.hardening.family,
@@ -326,7 +328,7 @@ class LossTable:
             median_margin=float(finite.median()) if len(finite) else np.nan,
             min_margin=float(finite.min()) if len(finite) else np.nan,
             share_in_parts=in_parts,
-            reliable=not abs(summary.share.value - in_parts) > SHARE_MOVED * (high - low),
+            reliable=not moved and not (summary.median_ess < LEAST_ESS and not self.exhaustive),
             median_ess=summary.median_ess,
             n_anchors=len(finite),
             n_undefined=len(summary.margin) - len(finite),

@@ -9,6 +9,7 @@ from scipy.stats import norm
 
 import boundcheck
 from boundcheck.embeddings import EmbeddingSet
+from boundcheck.estimators import estimate
 from boundcheck.estimators.exact import _share_change
 from boundcheck.estimators.records import share_of
 
@@ -40,3 +41,14 @@ def test_a_second_view_that_is_a_copy_tells_nothing_new() -> None:
     one, two = (boundcheck.verify(emb, **options).run.assumption[columns] for emb in (once, twice))
     assert one["share_holding"].between(0.01, 0.99).any()
     np.testing.assert_allclose(one, two, atol=0.01)  # the kernel's width knows how many anchors there are
+
+
+def test_a_share_on_few_effective_instances_is_not_to_be_relied_on():
+    """Halves agree where a hard tilt reads one neighbour, and neither is the population's share."""
+    rng = np.random.default_rng(0)
+    emb = EmbeddingSet(rng.standard_normal((400, 16)), np.arange(400) % 4)
+    frame = estimate(emb, betas=[0.5, 50.0], temperature=0.5).assumption_frame(0.95).set_index("beta")
+    assert frame.loc[50.0, "median_ess"] < 8 < frame.loc[0.5, "median_ess"]
+    assert not frame.loc[50.0, "reliable"]
+    whole = estimate(emb, betas=[50.0], temperature=0.5, self_pairs="include").assumption_frame(0.95)
+    assert whole.set_index("beta").loc[50.0, "reliable"]  # the data are the population
