@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -23,7 +22,7 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
     """
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     before = sum(widths[:-1]) + 2 * (len(widths) - 1)
-    room = terminal.width() - before if sys.stdout is not None and sys.stdout.isatty() else 0
+    room = terminal.width() - before if terminal.is_terminal() else 0
     lines = []
     for row in rows:
         first, *more = (textwrap.wrap(row[-1], room, break_on_hyphens=False) if room >= _LEAST else []) or [row[-1]]

@@ -24,10 +24,18 @@ _WORD = re.compile(r"(?<=  )(holds|occurs|passes|violated|fails|undecided)\b(?! 
 
 def for_people(text: str) -> str:
     """The text as standard output is to get it: wrapped and coloured on a terminal, as it is elsewhere."""
-    if sys.stdout is None or not sys.stdout.isatty():
+    if not is_terminal():
         return text
     lines = "\n".join(wrapped(line, width()) for line in text.split("\n"))
     return coloured(lines) if has_colour() else lines
+
+
+def is_terminal() -> bool:
+    """Whether standard output is one; not where it is closed, missing or no file."""
+    try:
+        return sys.stdout.isatty()
+    except (AttributeError, ValueError):
+        return False
 
 
 def width() -> int:
