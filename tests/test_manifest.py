@@ -69,6 +69,7 @@ def test_says_what_made_the_numbers() -> None:
         "confidence": 0.95,
         "duplicates": "keep",
         "null": True,
+        "configurations": "cheap",
         "seed": 7,
         "device": "auto",
         "precision": "auto",
