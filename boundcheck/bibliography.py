@@ -122,6 +122,26 @@ PAPERS = {
             "Directional Neural Collapse Explains Few-Shot Transfer in Self-Supervised Learning",
             ("Luthra, Achleshwar", "Salunkhe, Yash", "Galanti, Tomer"), 2026,
         ),
+        Paper(
+            "2106.04156", "haochen2021provable",
+            "Provable Guarantees for Self-Supervised Deep Learning with Spectral Contrastive Loss",
+            ("HaoChen, Jeff Z.", "Wei, Colin", "Gaidon, Adrien", "Ma, Tengyu"), 2021,
+        ),
+        Paper(
+            "2205.01789", "awasthi2022negative", "Do More Negative Samples Necessarily Hurt in Contrastive Learning?",
+            ("Awasthi, Pranjal", "Dikkala, Nishanth", "Kamath, Pritish"), 2022,
+        ),
+        Paper(
+            "2306.07960", "kini2023symmetric",
+            "Symmetric Neural-Collapse Representations with Supervised Contrastive Loss: The Impact of ReLU and Batching",
+            ("Kini, Ganesh Ramachandra", "Vakilian, Vala", "Behnia, Tina", "Gill, Jaidev", "Thrampoulidis, Christos"),
+            2023,
+        ),
+        Paper(
+            "2309.14277", "feeney2023sincere",
+            "SINCERE: Supervised Information Noise-Contrastive Estimation REvisited",
+            ("Feeney, Patrick", "Hughes, Michael C."), 2023,
+        ),
     )
 }  # fmt: skip
 """By arXiv number."""
