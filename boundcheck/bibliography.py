@@ -133,7 +133,8 @@ PAPERS = {
         ),
         Paper(
             "2306.07960", "kini2023symmetric",
-            "Symmetric Neural-Collapse Representations with Supervised Contrastive Loss: The Impact of ReLU and Batching",
+            "Symmetric Neural-Collapse Representations with Supervised Contrastive Loss: The Impact of ReLU and "
+            "Batching",
             ("Kini, Ganesh Ramachandra", "Vakilian, Vala", "Behnia, Tina", "Gill, Jaidev", "Thrampoulidis, Christos"),
             2023,
         ),
