@@ -156,24 +156,25 @@ def nearest_positive(patch: MonkeyPatch) -> None:
 FOUR = {"hucl_ge_ucl", "hscl_ge_scl", "monotone_in_beta", "debiased_identity"}
 
 # What catches each: the exact claims that it breaks; every one of them also misses the literal definitions.
+TWO = {"scl_ge_similarity_gap", "scl_bounds_ranking"}
 MUTANTS: dict[str, tuple[Callable[[MonkeyPatch], None], set[str]]] = {
     "pools swapped": (patch_log_sum(swapped), {"monotone_in_beta", "finite_k_below_limit", "finite_k_rate"}),
     "all is same alone": (patch_log_sum(only_same), {"finite_k_below_limit", "finite_k_rate"}),
     "diff is total minus same": (patch_log_sum(total_minus_same), {"finite_k_below_limit"}),
     "rho not normalised": (patch_rho(unnormalised), FOUR | {"finite_k_rate"}),
-    "rho of the wrong sign": (patch_rho(inverted), FOUR | {"finite_k_below_limit", "finite_k_rate"}),
+    "rho of the wrong sign": (patch_rho(inverted), FOUR | {"finite_k_below_limit", "finite_k_rate"} | TWO),
     "beta times tau": (tilt(lambda beta: TAU * beta), set()),
     "tilt ignored": (tilt(lambda beta: 0.0), set()),
     "tilt missing below": (tilt(lambda beta: beta, lambda beta: 0.0), {"monotone_in_beta", "finite_k_rate"}),
     "tilt missing above": (
         tilt(lambda beta: 0.0, lambda beta: beta),
-        FOUR - {"debiased_identity"} | {"finite_k_below_limit"},
+        FOUR - {"debiased_identity"} | {"finite_k_below_limit"} | TWO,
     ),
     "own instance in the pool": (own_instance, set()),
     "losses take each other's pool": (pools_of_losses, set()),
     "balanced prior ignored": (no_weights, set()),
     "Q ignored": (loss_without_q, {"finite_k_rate"}),
-    "nearest positive alone": (nearest_positive, {"finite_k_below_limit"}),
+    "nearest positive alone": (nearest_positive, {"finite_k_below_limit"} | TWO),
 }
 
 
