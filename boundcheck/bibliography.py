@@ -123,6 +123,23 @@ PAPERS = {
             ("Luthra, Achleshwar", "Salunkhe, Yash", "Galanti, Tomer"), 2026,
         ),
         Paper(
+            "2412.03486", "vanelst2024tight", "Tight PAC-Bayesian Risk Certificates for Contrastive Learning",
+            ("van Elst, Anna", "Ghoshdastidar, Debarghya"), 2024,
+        ),
+        Paper(
+            "2405.18045", "koromilas2024bridging",
+            "Bridging Mini-Batch and Asymptotic Analysis in Contrastive Learning: From InfoNCE to Kernel-Based Losses",
+            (
+                "Koromilas, Panagiotis", "Bouritsas, Giorgos", "Giannakopoulos, Theodoros", "Nicolaou, Mihalis",
+                "Panagakis, Yannis",
+            ),
+            2024,
+        ),
+        Paper(
+            "2605.02116", "consistency2026contrastive",
+            "Statistical Consistency and Generalization of Contrastive Representation Learning", (), 2026,
+        ),
+        Paper(
             "2106.04156", "haochen2021provable",
             "Provable Guarantees for Self-Supervised Deep Learning with Spectral Contrastive Loss",
             ("HaoChen, Jeff Z.", "Wei, Colin", "Gaidon, Adrien", "Ma, Tengyu"), 2021,

@@ -158,7 +158,7 @@ def verify(
     population: Population | None = None,
     duplicates: str = "keep",
     null: bool = True,
-    configurations: str = "cheap",
+    configurations: str = "own",
     **options: Unpack[Options],
 ) -> Verification:
     """Estimate the losses, check Assumption 1 and the claims, with intervals.
@@ -177,8 +177,8 @@ def verify(
         duplicates: what becomes of near-duplicates (cosine above 0.98): "keep", and say what they do; "group": a
             cluster is one draw for standard errors; "drop" all but one of each cluster.
         null: whether gaps are looked at with labels permuted, up to some 250,000 anchors.
-        configurations: claims that are about another configuration (self pairs, positives, prior, one view) are run
-            there: "cheap", where that takes no second estimate with intervals; "all" of them; "own": none.
+        configurations: where claims that are about another configuration (self pairs, positives, prior, one view) are
+            run: "own", not at all; "cheap", there, if that takes no second estimate with intervals; "all", there.
         **options: fields of `Variant` and `Execution`, in their place or to change them. `betas` may be "auto": those
             that the sample carries, see `estimators.hardness`.
 

@@ -263,6 +263,7 @@ def test_options_reach_the_verification(saved: str, monkeypatch: pytest.MonkeyPa
         "design": "iid",
         "duplicates": "group",
         "null": False,
+        "configurations": "own",
         "losses": ("scl", "hscl"),
         "claims": ("hscl_le_hucl",),
         "estimator": "montecarlo",

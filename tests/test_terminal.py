@@ -244,9 +244,12 @@ def test_groups_name_parameters_that_exist() -> None:
 
 
 def test_an_error_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["verify", "--no-figures"]) == 2
+    assert main(["verify", "--xyzzy"]) == 2
     said = capsys.readouterr().err
-    assert said == "boundcheck: error: No such option '--no-figures'; see boundcheck verify --help\n"
+    assert said == "boundcheck: error: No such option '--xyzzy'; see boundcheck verify --help\n"
+    assert main(["verify", "--temperatur", "1"]) == 2
+    said = capsys.readouterr().err
+    assert said.endswith("Did you mean '--temperature'? See boundcheck verify --help\n")
 
 
 # the catalogue without torch

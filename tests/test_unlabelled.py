@@ -39,7 +39,7 @@ def test_losses_are_those_of_labelled_data():
 def test_a_verification_says_so_and_judges_only_what_needs_no_labels(tmp_path):
     v = bc.verify(bc.EmbeddingSet(views(), None), betas=[1.0])
     judged = {name for name, result in v.claims.items() if result.verdict != "inapplicable"}
-    needless = {"ucl_ge_instances", "ucl_ge_similarity_gap", "positives_exceed_negatives"}
+    needless = {"ucl_ge_instances", "ucl_ge_similarity_gap", "positives_exceed_negatives", "energy_of_pairs"}
     assert judged == {"hucl_ge_ucl", "monotone_in_beta"} | needless and not v.failed()
     assert "the data have no labels" in v.claims["hscl_le_hucl"].frame.reason[0]
     assert v.run.manifest["warnings"][0].startswith("the data have no labels: UCL and H-UCL alone")

@@ -216,12 +216,14 @@ def test_claims_that_need_more_than_was_sampled_say_so() -> None:
     sampled = bc.verify(clusters(), betas=[1], anchors=30)
     assert sampled.claims["scl_ge_collapse"].verdict == "inapplicable"
     every_anchor = {"scl_ge_unbalanced", "ucl_ge_instances", "ucl_ge_similarity_gap", "positives_exceed_negatives"}
+    every_anchor |= {"energy_of_pairs"}
     assert inapplicable(sampled) == {"scl_ge_collapse"} | every_anchor | POPULATION | ONE_VIEW
 
 
 POPULATION = {
     *("arora_mean_classifier", "bao_upper", "bao_lower", "arora_upper", "nozawa_sato_upper", "ash_upper"),
-    *("wang_upper", "wang_lower", "infonce_information", "ucl_ge_collapse", "uniformity_floor"),
+    *("wang_upper", "wang_lower", "infonce_information", "ucl_ge_collapse", "uniformity_floor", "simclr_upper"),
+    *("summed_ge_collapse", "scl_ge_orthogonal", "ucl_ge_orthogonal"),  # the latter two behind a ReLU
 }
 ONE_VIEW = {"hscl_bounds_kernel_rule", "worst_case_bounds_1nn"}
 
@@ -255,6 +257,7 @@ def test_raw_embeddings_leave_out_the_claims_about_unit_norm() -> None:
     raw = EmbeddingSet(emb.z * rng.uniform(0.5, 20, (emb.n, emb.v, 1)), emb.y, normalize=False)
     found = bc.verify(raw, betas=[1, 5])
     unit_norm = {"scl_ge_unbalanced", "ucl_ge_instances", "positives_exceed_negatives", "finite_k_rate"}
+    unit_norm |= {"energy_of_pairs"}
     assert inapplicable(found) == {"scl_ge_collapse", "ucl_minus_nscl"} | unit_norm | POPULATION | ONE_VIEW
     assert violated(found).empty
 

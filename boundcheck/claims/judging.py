@@ -74,10 +74,21 @@ def judge_all(
         said = f"In another configuration: {where}." if where else ""
         alone += [
             replace(j, configuration=where, evidence=there, reason=_words(j.reason, said))
-            for j in judge(claim, there, confidence)
+            for j in _unless_doubtful(judge(claim, there, confidence), evidence, bool(where))
         ]
     adjusted = holm(two_sided(np.array([judgement.p_value for judgement in alone])))
     return [_in_family(j, float(p), j.evidence or evidence, confidence) for j, p in zip(alone, adjusted, strict=True)]
+
+
+def _unless_doubtful(judgements: list[Judgement], own: Evidence, elsewhere: bool) -> list[Judgement]:
+    """Judgements in another configuration, undecided where the run's own data tell nothing: one point is one there."""
+    doubt = own.losses.doubt(()) if elsewhere else None
+    return [
+        replace(j, verdict="undecided", reason=doubt.reason, remedy=doubt.remedy, p_value=math.nan, reliable=False)
+        if doubt is not None and j.claim.kind != "exact" and j.verdict != "inapplicable"
+        else j
+        for j in judgements
+    ]
 
 
 def judge(claim: Claim, evidence: Evidence, confidence: float) -> list[Judgement]:

@@ -22,7 +22,7 @@ def offset(classes: int, temperature: float, k: int) -> float:
 @claim(
     id="simclr_upper",
     title="The mean classifier costs at most SimCLR's loss, the variance within classes and log(C / K)",
-    statement=r"L_{\mu} \leq L_{\mathrm{cont}}^{(K)} + \log\tfrac CK + \operatorname{Var}(f \mid y)/\tau"
+    statement=r"L_{\mu} \leq L_{\mathrm{cont}}^{(K)} + \log\tfrac{C}{K} + \operatorname{Var}(f \mid y)/\tau"
     r" + \min\left(\tfrac2\tau, \tfrac{(e^{1/\tau} - 1)^2}{K}\right)",
     source="for the setting of Van Elst, Ghoshdastidar 2024 (arXiv 2412.03486), whose statement was not at hand;"
     " derived here from `wang_upper` and `finite_k_rate`, for any positives of the anchor's class",

@@ -87,8 +87,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except click.exceptions.Exit as done:  # --help and --version
         return done.exit_code
     except click.UsageError as error:
-        where = f"; see {error.ctx.command_path} --help" if error.ctx else ""
-        return _fail(f"{error.format_message().removesuffix('.')}{where}", 2)
+        said = error.format_message().removesuffix(".")
+        guessed = said.endswith(("?", "?)"))  # at what was meant, a sentence of its own
+        see = f"{' See' if guessed else '; see'} {error.ctx.command_path} --help" if error.ctx else ""
+        return _fail(f"{said}{see}", 2)
     except click.ClickException as error:
         return _fail(error.format_message(), 2)
     except LostRankError as error:

@@ -13,6 +13,7 @@ import click
 from boundcheck._places import reserve_folder
 from boundcheck.cli import verify
 from boundcheck.cli.config import noted, was_given
+from boundcheck.cli.grouped import Grouped
 from boundcheck.cli.progress import note, reporting, say, say_json
 from boundcheck.cli.tables import rows_of
 from boundcheck.errors import InputError
@@ -23,12 +24,12 @@ if TYPE_CHECKING:
 # The options of `verify` that a comparison does not take: of one encoder, of claims and verdicts, of finite k.
 _NOT = (
     "checkpoint", "encoder", "embeddings", "population", "unlabelled", "claims", "negatives", "until_decided",
-    "max_anchors", "fail_on", "duplicates",
+    "max_anchors", "fail_on", "duplicates", "configurations",
 )  # fmt: skip
 _OF_RUNS = ("confidence", "out", "overwrite", "form", "quiet", "encoders", "seeds_of_one", "by_class", "config")
 
 
-@click.command("compare")
+@click.command("compare", cls=Grouped)
 @click.argument("encoders", nargs=-1, metavar="[NAME=]PATH...")
 @click.option("--seeds", "seeds_of_one", is_flag=True, help="All are seeds of one method.")
 @click.option(

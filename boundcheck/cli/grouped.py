@@ -15,7 +15,8 @@ GROUPS = {
     ),
     "Verdicts": ("claims", "confidence", "design", "duplicates", "null", "fail_on"),
     "Training": (
-        "epochs", "batch_size", "accumulate", "learning_rate", "weight_decay", "schedule", "warmup_epochs",
+        "epochs", "batch_size", "accumulate", "learning_rate", "weight_decay", "schedule", "warmup_epochs", "n_views",
+        "augment", "views_apart", "embedding_dim", "unit_ball",
     ),
     "Search": ("classes", "points", "dim", "premise", "seconds"),
     "Computation": (

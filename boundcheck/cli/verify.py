@@ -79,9 +79,9 @@ if TYPE_CHECKING:
 @click.option(
     "--configurations",
     type=OneOf(["own", "cheap", "all"]),
-    default="cheap",
+    default="own",
     show_default=True,
-    help="Run claims about another configuration there; all: also where it takes as long as the run.",
+    help="Run claims about another configuration there: cheap, or all, also where it takes as long as the run.",
 )
 @click.option(
     "--losses", cls=Listed, names=lambda: LOSSES, default="ucl,hucl,scl,hscl", show_default=True, help="List of"

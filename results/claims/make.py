@@ -6,6 +6,7 @@ Writes before.csv (by the package at commit c991cf4) and after.csv.
 """
 
 import argparse
+import inspect
 import os
 import subprocess
 import sys
@@ -64,10 +65,13 @@ def count(out):
     """Write the counts of the package that is imported."""
     import boundcheck as bc
 
+    # Before there were configurations every claim was run in the run's own.
+    there = "configurations" in inspect.signature(bc.verify).parameters
+    elsewhere = {"configurations": "cheap"} if there else {}
     rows = []
     for name, emb in sets(bc).items():
         start = time.process_time()
-        frame = bc.verify(emb, device="cpu").to_frame()
+        frame = bc.verify(emb, device="cpu", **elsewhere).to_frame()
         rows.append({"data": name} | counts(frame) | {"cpu_seconds": round(time.process_time() - start, 1)})
         print(rows[-1], flush=True)
     pd.DataFrame(rows).to_csv(out, index=False)

@@ -31,7 +31,7 @@ def emb() -> bc.EmbeddingSet:
 
 @pytest.fixture(scope="module")
 def cheap(emb: bc.EmbeddingSet) -> bc.Verification:
-    return bc.verify(emb, betas=[1], null=False)
+    return bc.verify(emb, betas=[1], null=False, configurations="cheap")
 
 
 def test_what_runs_as_it_is_does_not_change(emb: bc.EmbeddingSet, cheap: bc.Verification) -> None:
@@ -72,19 +72,29 @@ def test_theorems_that_need_another_estimate_are_run_when_asked_for(
 
 
 def test_many_instances_are_a_sample_and_say_so() -> None:
-    found = bc.verify(two_views(400), betas=[], null=False, claims="wang_upper,scl_bounds_ranking").to_frame()
+    claims = "wang_upper,scl_bounds_ranking"
+    found = bc.verify(two_views(400), betas=[], null=False, claims=claims, configurations="cheap").to_frame()
     assert found.verdict.tolist() == ["holds", "passes"]
     assert found.configuration.str.contains("on a sample of 2[0-9][0-9] instances of 3 classes").all()
     assert (found.n_anchors < 2 * 256 + 3).all()
 
 
 def test_what_the_data_cannot_give_stays_untested(emb: bc.EmbeddingSet) -> None:
-    unlabelled = bc.verify(emb.without_labels(), betas=[], null=False, claims="bao_upper,wang_upper").to_frame()
+    options = {"betas": [], "null": False, "configurations": "cheap"}
+    unlabelled = bc.verify(emb.without_labels(), claims="bao_upper,wang_upper", **options).to_frame()
     assert set(unlabelled.verdict) == {"inapplicable"}
-    one = bc.verify(bc.EmbeddingSet(emb.z[:, 0], emb.y), betas=[], null=False, claims="ucl_ge_instances").to_frame()
+    one = bc.verify(bc.EmbeddingSet(emb.z[:, 0], emb.y), claims="ucl_ge_instances", **options).to_frame()
     assert one.verdict.tolist() == ["inapplicable"] and "two or more views" in one.reason[0]
     with pytest.raises(InputError, match="configurations"):
         bc.verify(emb, configurations="some")
+
+
+def test_a_collapsed_encoder_concludes_nothing_elsewhere_either() -> None:
+    z = 1 + 1e-5 * np.random.default_rng(0).standard_normal((120, 2, 4))
+    found = bc.verify(bc.EmbeddingSet(z, np.arange(120) % 3), betas=[1], null=False, configurations="cheap").to_frame()
+    there = found[(found.configuration != "") & (found.kind != "exact") & (found.verdict != "inapplicable")]
+    assert len(there) > 5 and set(there.verdict) == {"undecided"}
+    assert there.reason.str.contains("collapsed").all()
 
 
 def test_only_first_views_remain(emb: bc.EmbeddingSet) -> None:

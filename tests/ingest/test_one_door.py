@@ -31,7 +31,7 @@ from boundcheck.embeddings import load_embeddings
 from boundcheck.errors import BoundcheckError, FileError
 from boundcheck.ingest import Unread
 from boundcheck.ingest.footer import declared
-from boundcheck.runs import _read_anchors
+from boundcheck.runs import ANCHOR_COLUMNS, _read_rows
 from tests.checkpoints import layouts
 from tests.fuzz.campaign import peak, reset_peak
 
@@ -299,4 +299,5 @@ def test_notes_of_pandas_that_are_no_text(tmp_path: Path) -> None:
     pq.write_table(
         pa.table({"id": ["a"]}).replace_schema_metadata({b"pandas": b'{"a": "\xff"}'}), tmp_path / "a.parquet"
     )
-    refused(lambda: _read_anchors(tmp_path / "a.parquet", {}), r"a\.parquet: cannot be read as the anchors of a run")
+    path, what = tmp_path / "a.parquet", "the anchors of a run"
+    refused(lambda: _read_rows(path, what, ANCHOR_COLUMNS, {}), r"a\.parquet: cannot be read as the anchors of a run")

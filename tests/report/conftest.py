@@ -106,7 +106,7 @@ def make_run(
             numbers = [np.nan] * 11 + [0] + [np.nan] * 3
             verdict, remedy = "inapplicable", ""
             reason = "needs balanced classes: the class counts differ; use class_prior='balanced'"
-        claims.append([name, kind, *pair, q, *numbers, False, reliable, verdict, reason, remedy])
+        claims.append([name, kind, *pair, q, *numbers, False, reliable, verdict, reason, remedy, ""])
 
     margins = {pair: rng.normal(1.5, 1, n) + hardness[pair] / 10 for pair in hardenings}
     assumption = [

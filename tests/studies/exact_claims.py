@@ -13,6 +13,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -51,6 +52,7 @@ def exact_claims(cases: int) -> pd.DataFrame:
         st.sampled_from(["empirical", "balanced"]),
         st.sampled_from(["exclude", "include"]),
         st.sampled_from(["auto", "class"]),
+        st.sampled_from([False, False, False, True]),
     )
     def judge_all(
         emb: EmbeddingSet,
@@ -60,7 +62,10 @@ def exact_claims(cases: int) -> pd.DataFrame:
         prior: str,
         pairs: str,
         positives: str,
+        behind_relu: bool,
     ) -> None:
+        if behind_relu:
+            emb = EmbeddingSet(np.abs(emb.z), emb.y)
         options: dict[str, Any] = dict(
             temperature=temperature, betas=betas, q=q, positives=positives, self_pairs=pairs, class_prior=prior
         )

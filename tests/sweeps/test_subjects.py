@@ -87,7 +87,7 @@ def bad(kind: str, folder: Path) -> tuple[Path, str]:
     path = folder / "bad.pt"
     if kind == "damaged":
         path.write_bytes(Path(shipped_checkpoint()).read_bytes()[:1000])
-        return path, "checkpoint: must be a complete torch file"
+        return path, "bad.pt: cannot be read as a complete torch file"
     if kind == "another size":
         shipped = load_encoder(shipped_checkpoint())
         from dataclasses import replace
