@@ -76,3 +76,12 @@ def test_one_point_for_all_decides_nothing(views: int) -> None:
     frame = bc.verify(emb).to_frame()
     judged = frame[(frame.kind != "exact") & (frame.verdict != "inapplicable")]
     assert len(judged) and set(judged.verdict) == {"undecided"}
+
+
+def test_the_rounding_of_one_point_explains_no_error() -> None:
+    """What float64 leaves of nine points that are one was taken for variance between classes, and the bound for 0."""
+    z = np.tile(np.array([0.38403233, -0.73017245, 0.27885004, -0.49153841]), (9, 1, 1))
+    y = np.array([0] * 8 + [1])
+    options = {"temperature": 0.01, "betas": (0.5,), "self_pairs": "include", "claims": "spectral_error"}
+    found = bc.verify(bc.EmbeddingSet(z, y), **options).to_frame()
+    assert found.verdict.tolist() == ["holds"] and found.vacuous.tolist() == [True]
