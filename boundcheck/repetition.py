@@ -65,7 +65,7 @@ class Moved:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Repetition:
     """What moved between two runs, and what was promised."""
 
     promise: Promise
@@ -84,7 +84,7 @@ class Comparison:
         )
 
 
-def compare(before: Run, now: Run) -> Comparison:
+def compare(before: Run, now: Run) -> Repetition:
     """Holds a run against an earlier one of the same settings and data, cell by cell of every table."""
     promise = promised(before.manifest, now.manifest)
     compared, moved = 0, []
@@ -92,7 +92,7 @@ def compare(before: Run, now: Run) -> Comparison:
         count, cells = _of_table(table, getattr(before, table), getattr(now, table), promise.tolerance)
         compared += count
         moved += cells
-    return Comparison(promise, compared, tuple(moved))
+    return Repetition(promise, compared, tuple(moved))
 
 
 def promised(before: Mapping[str, Any], now: Mapping[str, Any]) -> Promise:

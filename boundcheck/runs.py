@@ -134,6 +134,13 @@ def records(frame: pd.DataFrame) -> Iterator[Any]:
     return frame.itertuples(index=False)
 
 
+def is_reliable(rows: pd.DataFrame) -> np.ndarray:
+    """(rows,) bool: which rows of a run's table may be relied on; all, where the table or a cell does not say."""
+    if "reliable" not in rows:
+        return np.ones(len(rows), bool)
+    return np.array([bool(pd.isna(cell) or cell) for cell in rows["reliable"]], bool)
+
+
 def save_run(
     run: Run,
     directory: str | os.PathLike[str],

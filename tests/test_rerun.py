@@ -96,8 +96,9 @@ def test_a_run_is_made_again_bit_for_bit(made: Path, capsys: pytest.CaptureFixtu
         ["--embeddings", "e.npz", "--anchors", "20", "--duplicates", "drop", "--hardening", "threshold:0.2"],
         ["--embeddings", "e.npz", "--unlabelled", "--no-normalize", "--self-pairs", "include"],
         ["--dataset", "digits", "--anchors", "50", "--views", "1", "--positives", "class", "--no-null"],
+        ["--embeddings", "e.npz", "--configurations", "cheap"],
     ],
-    ids=["population", "closed", "until decided", "sampled", "unlabelled", "encoder"],
+    ids=["population", "closed", "until decided", "sampled", "unlabelled", "encoder", "configurations"],
 )
 def test_every_kind_of_run(
     options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -21,14 +21,16 @@ if TYPE_CHECKING:
     from boundcheck.embeddings import EmbeddingSet
     from boundcheck.estimators import Population
     from boundcheck.ranks import Ranks
-    from boundcheck.repetition import Comparison, Moved
+    from boundcheck.repetition import Moved, Repetition
 
 _SHOWN = 20  # rows of a table for people; --json has all
 _NUMBERS = ("temperature", "betas", "q", "confidence")
 _SETTINGS = (
     *_NUMBERS, "hardening", "positives", "self_pairs", "class_prior", "design", "losses", "estimator", "anchors",
-    "seed", "device", "precision", "claims", "negatives", "until_decided", "duplicates", "null",
+    "seed", "device", "precision", "claims", "negatives", "until_decided", "duplicates", "null", "configurations",
 )  # fmt: skip
+
+_NOT_YET = {"configurations": "own"}  # what runs of earlier versions were made with, without saying so
 
 
 @click.command("rerun")
@@ -77,7 +79,8 @@ def command(run: Path, embeddings: Path | None, as_json: bool, quiet: bool) -> i
 def _config(manifest: Mapping[str, Any], run: Path) -> dict[str, Any]:
     """The settings of a run as keywords of `verify`."""
     saved = manifest.get("config")
-    if not isinstance(saved, Mapping) or not set(_SETTINGS) <= set(saved):
+    saved = {**_NOT_YET, **saved} if isinstance(saved, Mapping) else {}
+    if not set(_SETTINGS) <= set(saved):
         raise FileError(f"run: '{run}' does not hold the settings of a verification; name a run of `boundcheck verify`")
     config = {name: saved[name] for name in _SETTINGS}
     config |= {name: _numbers(saved[name]) for name in _NUMBERS}
@@ -143,7 +146,7 @@ def _check_hash(emb: EmbeddingSet, duplicates: str, manifest: Mapping[str, Any],
         )
 
 
-def _lines(run: Path, found: Comparison) -> list[str]:
+def _lines(run: Path, found: Repetition) -> list[str]:
     """For people."""
     promise = found.promise
     if promise.tolerance is None:
@@ -174,7 +177,7 @@ def _row(cell: Moved) -> list[str]:
     return [cell.table, cell.row, cell.column, *values, "" if cell.by is None else f"{cell.by:+.2g}"]
 
 
-def _document(run: Path, found: Comparison) -> dict[str, Any]:
+def _document(run: Path, found: Repetition) -> dict[str, Any]:
     """For programs."""
     return {
         "run": str(run),

@@ -19,7 +19,7 @@ from boundcheck.estimators.reliability import FEWEST
 from boundcheck.inference.influence import standard_error, top_share
 from boundcheck.inference.intervals import NORMAL, Estimate
 from boundcheck.inference.seeds import Part
-from boundcheck.losses import HSCL, HUCL, SCL, UCL, LossKey
+from boundcheck.losses import LOSSES, LossKey
 from boundcheck.runs import Run, loss_column, records
 from boundcheck.spec import Execution
 
@@ -193,9 +193,9 @@ def _of_class(
         at = (key.hardening.family, key.hardening.beta, key.q)
         out[Quantity(key.loss.id, *at, of=label)] = value((key,), Quantity(key.loss.id, *at))
     for key in table.keys:
-        for name, high, low in (("ucl - scl", UCL, SCL), ("hucl - hscl", HUCL, HSCL)):
-            below = LossKey(low, key.hardening, key.q)
-            if key.loss == high and below in table.keys:
+        for name, (_, high, low) in GAPS.items():
+            below = LossKey(LOSSES[low], key.hardening, key.q)
+            if key.loss.id == high and below in table.keys:
                 at = (key.hardening.family, key.hardening.beta, key.q)
                 out[Quantity(name, *at, of=label)] = value((below, key), Quantity(name, *at))
     return {quantity: found for quantity, found in out.items() if math.isfinite(found.estimate)}

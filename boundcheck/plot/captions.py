@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from boundcheck.errors import unknown_name
-from boundcheck.report.figures._hollow import is_reliable
 from boundcheck.report.latex import escaped
 from boundcheck.report.setting import setting_sentence
 from boundcheck.report.sources import run_of
-from boundcheck.runs import Run
+from boundcheck.runs import Run, is_reliable
 
 DRAWN = {
     "losses": "Contrastive losses in the limit of infinitely many negatives against the hardness β, in nats. UCL and "

@@ -12,7 +12,7 @@ from boundcheck.report.gap_drawing import Gap, gap_svg
 from boundcheck.report.mathsvg import math_svg
 from boundcheck.report.overview import mark
 from boundcheck.report.words import KIND, catalogue_entry, hardening_label, q_label, reading_of, title, unit
-from boundcheck.runs import Run, records
+from boundcheck.runs import Run, is_reliable, records
 
 
 def claim_sections(run: Run, exact: bool) -> list[dict[str, Any]]:
@@ -34,27 +34,27 @@ def _section(run: Run, claim: str, rows: pd.DataFrame) -> dict[str, Any]:
         "kind": kind,
         "kind_means": KIND.get(kind, ""),
         "unit": unit(run, claim),
-        "drawing": gap_svg([_gap(row) for row in records(rows)], unit(run, claim)),
+        "drawing": gap_svg(list(map(_gap, records(rows), is_reliable(rows).tolist())), unit(run, claim)),
         "rows": _rows(rows),
     }
 
 
 def _rows(rows: pd.DataFrame) -> list[dict[str, Any]]:
     """A claim's rows; a reason that several rows in a row share stands only below the last of them."""
-    said = [_row(row) for row in records(rows)]
+    said = [_row(row, sure) for row, sure in zip(records(rows), is_reliable(rows).tolist(), strict=True)]
     for row, following in pairwise(said):
         if row["reason"] == following["reason"]:
             row["reason"] = ""
     return said
 
 
-def _row(row: Any) -> dict[str, Any]:
+def _row(row: Any, reliable: bool) -> dict[str, Any]:
     return {
         "hardening": hardening_label(row.hardening, row.beta),
         "q": q_label(row.q),
         "lhs": number(row.lhs, row.se),
         "rhs": number(row.rhs, row.se),
-        "gap": ("" if _reliable(row) else "~ ") + interval(row.gap, row.ci_low, row.ci_high),
+        "gap": ("" if reliable else "~ ") + interval(row.gap, row.ci_low, row.ci_high),
         "p": p_value(row.p_holm),
         "share": percent(row.share_holding, row.share_low, row.share_high),
         "premise": percent(row.premise_share),
@@ -63,15 +63,11 @@ def _row(row: Any) -> dict[str, Any]:
     }
 
 
-def _gap(row: Any) -> Gap:
+def _gap(row: Any, reliable: bool) -> Gap:
     q = "" if pd.isna(row.q) else f", Q = {q_label(row.q)}"
     label = hardening_label(row.hardening, row.beta)
     words = f"{label}{q}: {interval(row.gap, row.ci_low, row.ci_high)}, {row.verdict}"
-    return Gap(label, row.gap, row.ci_low, row.ci_high, _reliable(row), mark(row).style, words)
-
-
-def _reliable(row: Any) -> bool:
-    return bool(pd.isna(row.reliable) or row.reliable)
+    return Gap(label, row.gap, row.ci_low, row.ci_high, reliable, mark(row).style, words)
 
 
 def _reason(row: Any) -> str:

@@ -17,8 +17,11 @@ from boundcheck.runs import OTHERS, read_manifest, read_table
 # The file that only a folder of that kind has; a training run and a reproduction are none of them.
 _KINDS = {**OTHERS, "verify": "claims.csv"}
 _VERDICTS = ["claim", "kind", "verdict", "premise_share"]
-_ORDER = ("contradicted", "violated", "undecided", "holds", "vacuous")
-_SAID = {"contradicted": "contradicted", "violated": "violated, premise fails", "holds": "hold"}
+_ORDER = ("contradicted", "violated", "undecided", "sometimes holds", "holds", "vacuous")
+_SAID = {
+    "contradicted": "contradicted", "violated": "violated, premise fails", "holds": "hold",
+    "sometimes holds": "decided in part",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from boundcheck.report.words import q_label
 from boundcheck.runs import Run
 
-_POSITIVES = {"augmentation": "augmentations of the anchor", "class": "instances of the anchor's class"}
+POSITIVES = {
+    "augmentation": "the other views of the anchor's instance", "class": "the other instances of the anchor's class",
+}  # fmt: skip
 
 
 def setting_sentence(run: Run) -> str:
@@ -16,7 +18,7 @@ def setting_sentence(run: Run) -> str:
     parts += [f"Q = {numbers(config['q'])}"] if config.get("q") else []
     parts += [f"β ∈ {{{numbers(config['betas'])}}}"] if config.get("betas") else []
     positives = config.get("positives")
-    parts += [f"positives: {_POSITIVES.get(positives, positives)}"] if positives else []
+    parts += [f"positives: {POSITIVES.get(positives, positives)}"] if positives else []
     said = "; ".join(part for part in parts if part)
     return f"Data: {said}." if said else ""
 

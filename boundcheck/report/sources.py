@@ -8,10 +8,8 @@ from typing import Any
 import pandas as pd
 
 from boundcheck.errors import InputError
+from boundcheck.report.words import title, unit
 from boundcheck.runs import Run, load_run
-
-# Statements that compare something else than losses.
-_UNIT = {"positives_exceed_negatives": "cosine", "ncm_directional": "error", "ncm_second_moments": "error"}
 
 
 def run_of(source: Any) -> Run:
@@ -65,6 +63,6 @@ def titles_of(source: Any) -> dict[str, str]:
     """
     if isinstance(source, pd.DataFrame):
         return {}
-    catalogue = run_of(source).manifest.get("catalogue", {})
-    titles = {name: str(entry.get("title") or name) for name, entry in catalogue.items()}
-    return {name: f"{title} ({_UNIT[name]}, not nats)" if name in _UNIT else title for name, title in titles.items()}
+    run = run_of(source)
+    units = {claim: unit(run, claim) for claim in run.manifest.get("catalogue", {})}
+    return {claim: title(run, claim) + ("" if of == "nats" else f" ({of}, not nats)") for claim, of in units.items()}

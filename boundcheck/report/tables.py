@@ -13,7 +13,7 @@ from boundcheck.report.format import MISSING, interval, number, p_value, percent
 from boundcheck.report.latex import escaped
 from boundcheck.report.style import LOSS_NAME
 from boundcheck.report.words import hardening_label, q_label, reading_of, unit
-from boundcheck.runs import Run, records
+from boundcheck.runs import Run, is_reliable, records
 
 
 def losses_table(run: Run) -> pd.DataFrame:
@@ -172,8 +172,10 @@ def _intervals(rows: pd.DataFrame, column: str) -> list[str]:
 
 def _marked(texts: list[str], rows: pd.DataFrame) -> list[str]:
     """Intervals, those that are not to be relied on behind a tilde."""
-    sure = [reliable is None or pd.isna(reliable) or bool(reliable) for reliable in rows["reliable"]]
-    return [text if reliable or text == MISSING else f"~ {text}" for text, reliable in zip(texts, sure, strict=True)]
+    return [
+        text if reliable or text == MISSING else f"~ {text}"
+        for text, reliable in zip(texts, is_reliable(rows), strict=True)
+    ]
 
 
 def _with_units(run: Run, gaps: list[str]) -> list[str]:

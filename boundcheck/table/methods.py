@@ -11,16 +11,12 @@ from boundcheck import __version__
 from boundcheck.bibliography import bibtex, cited
 from boundcheck.errors import unknown_name
 from boundcheck.report.latex import escaped
-from boundcheck.report.setting import numbers, size
+from boundcheck.report.setting import POSITIVES, numbers, size
 from boundcheck.report.sources import run_of
 from boundcheck.report.words import title
 from boundcheck.runs import Run
 
 FORMS = ("latex", "text")
-_POSITIVES = {
-    "augmentation": "the other views of the anchor's instance",
-    "class": "the other instances of the anchor's class",
-}
 _DESIGN = {"iid": "drawn independently", "fixed": "drawn independently within classes of fixed size"}
 
 
@@ -83,7 +79,7 @@ def _losses(run: Run) -> str:
         return ""
     positives = str(config.get("positives"))
     parts = [f"The losses have temperature τ = {config['temperature']:g}, Q = {numbers(config.get('q', []))}"]
-    parts += [f"positives that are {_POSITIVES.get(positives, positives)}"]
+    parts += [f"positives that are {POSITIVES.get(positives, positives)}"]
     parts += ["pools that leave out the anchor's own instance"] if config.get("self_pairs") == "exclude" else []
     parts += ["classes of equal weight"] if config.get("class_prior") == "balanced" else []
     betas = config.get("betas")

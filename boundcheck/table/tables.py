@@ -13,15 +13,14 @@ from typing import Any
 import pandas as pd
 
 from boundcheck.errors import InputError, unknown_name
-from boundcheck.report.figures._hollow import is_reliable
 from boundcheck.report.format import MISSING, interval, p_value, percent, plain
 from boundcheck.report.latex import escaped
 from boundcheck.report.setting import setting_sentence
 from boundcheck.report.sources import run_of, titles_of
 from boundcheck.report.style import LOSS_NAME
 from boundcheck.report.tables import to_markdown
-from boundcheck.report.words import hardening_label, q_label, reading
-from boundcheck.runs import Run, records
+from boundcheck.report.words import hardening_label, q_label, reading_of
+from boundcheck.runs import Run, is_reliable, records
 
 FORMS = ("latex", "markdown", "csv")
 TILDE, SIMILAR = r"\textasciitilde{}", r"$\sim$"
@@ -178,9 +177,7 @@ def _estimates(rows: pd.DataFrame, column: str) -> list[str]:
 
 def _verdict(row: Any) -> str:
     """The verdict; of a violation what it says of the theory, of one that could not fail that it is vacuous."""
-    if row.verdict == "holds" and row.vacuous == 1:
-        return "holds (vacuous)"
-    said = reading(row.kind, row.verdict, row.premise_share)
+    said = reading_of(row)
     short = {"premise fails, no contradiction": "premise fails", "counterexample to the conjecture": "counterexample"}
     return f"{row.verdict} ({short.get(said, said)})" if said else str(row.verdict)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import boundcheck as bc
@@ -54,6 +55,13 @@ def test_runs_are_listed_newest_first(run: Run, tmp_path: Path, capsys: pytest.C
     assert main(["runs", str(tmp_path)]) == 0
     header, first, *_ = capsys.readouterr().out.splitlines()
     assert header.split()[0] == "created" and first.startswith("2026-01-03 10:00")
+
+
+def test_a_theorem_that_is_decided_in_part_is_counted(run: Run, tmp_path: Path) -> None:
+    rows = run.claims[run.claims["claim"] == "hscl_le_hucl"]
+    harder = rows.assign(beta=9.0, verdict="undecided")
+    save_run(replace(run, claims=pd.concat([run.claims, harder])), tmp_path / "part")
+    assert [one.verdict for one in saved_runs(tmp_path)] == ["2 theorems: 1 decided in part, 1 holds"]
 
 
 def test_other_kinds_are_listed_and_are_no_verification(run: Run, tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.lines import Line2D
@@ -14,13 +13,6 @@ from matplotlib.lines import Line2D
 from boundcheck.report.style import NEUTRAL
 
 LABEL = "hollow: unreliable"
-
-
-def is_reliable(rows: pd.DataFrame) -> np.ndarray:
-    """(rows,) bool: which rows may be relied on; all, where the table does not say."""
-    if "reliable" not in rows:
-        return np.ones(len(rows), bool)
-    return rows["reliable"].fillna(True).to_numpy(bool)
 
 
 def draw_marks(ax: Axes, x: Sequence[float], y: Sequence[float], reliable: np.ndarray, **style: Any) -> None:

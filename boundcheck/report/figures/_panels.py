@@ -11,9 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from boundcheck.report.figures._axis import HardnessAxis
-from boundcheck.report.figures._hollow import draw_marks, is_reliable
+from boundcheck.report.figures._hollow import draw_marks
 from boundcheck.report.style import COLUMN, PAGE
 from boundcheck.report.words import q_label
+from boundcheck.runs import is_reliable
 
 
 def limit_rows(losses: pd.DataFrame) -> pd.DataFrame:

@@ -7,9 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from boundcheck.report.figures._axis import HardnessAxis
-from boundcheck.report.figures._hollow import draw_marks, has_hollow, hollow_mark, is_reliable
+from boundcheck.report.figures._hollow import draw_marks, has_hollow, hollow_mark
 from boundcheck.report.style import FAILS, HOLDS, NEUTRAL
-from boundcheck.runs import records
+from boundcheck.runs import is_reliable, records
 from boundcheck.verdicts import is_met, is_unmet
 
 # Gaps that are a difference of two losses.

@@ -7,10 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from boundcheck.report.figures._axis import HardnessAxis
-from boundcheck.report.figures._hollow import draw_marks, is_reliable, legend_entries
+from boundcheck.report.figures._hollow import draw_marks, legend_entries
 from boundcheck.report.figures._panels import draw_curve, limit_rows, loss_at, q_panels
 from boundcheck.report.style import LOSS_COLOUR, LOSS_DASH, LOSS_MARKER, LOSS_NAME, paper
-from boundcheck.runs import Run
+from boundcheck.runs import Run, is_reliable
 
 _HARD = {"hucl": "ucl", "hscl": "scl"}  # eta = 1 turns a hard loss into its plain one: the curve starts there
 
