@@ -309,6 +309,23 @@ def without_uncertainty(value: float) -> Estimate:
     return Estimate(value, value, 0.0)
 
 
+def of_the_whole(
+    evidence: Evidence, lhs: float, rhs: float, error: float, note: str = "", vacuous: str = ""
+) -> Finding:
+    """The finding of an exact statement about the data as a whole, lhs <= rhs: every anchor has the same slack.
+
+    Args:
+        evidence: whose anchors.
+        lhs, rhs: in the claim's unit.
+        error: what they may be off by.
+        note: see `Finding`.
+        vacuous: see `Finding`.
+    """
+    slack = torch.full((len(evidence.losses.table.anchors),), rhs - lhs, dtype=torch.float64)
+    gap = without_uncertainty(rhs - lhs)
+    return Finding(None, None, None, lhs, rhs, gap, slack, note=note, error=error, vacuous=vacuous)
+
+
 def less_constant(estimate: Estimate, constant: float) -> Estimate:
     """estimate - constant."""
     return replace(estimate, value=estimate.value - constant, plugin=estimate.plugin - constant)

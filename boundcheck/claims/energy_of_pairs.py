@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import torch
 
-from boundcheck.claims.base import Evidence, Finding, claim, without_uncertainty
+from boundcheck.claims.base import Evidence, Finding, claim, of_the_whole
 from boundcheck.claims.requirements import EMPIRICAL_PRIOR, EVERY_ANCHOR, LIMIT, SAMPLE, SELF_EXCLUDED, UNIT_NORM
 from boundcheck.claims.uniformity_floor import log_mean_uniform
 from boundcheck.hardening import CONSTANT
@@ -37,6 +37,7 @@ def least_energy(instances: int, d: int, temperature: float) -> float:
     r" \log\tfrac{n W_d(\tau) - e^{1/\tau}}{n - 1}\right)",
     source="after Koromilas, Bouritsas, Giannakopoulos, Nicolaou, Panagakis 2024 (arXiv 2405.18045), mini-batch against"
     " asymptotic minimisers; derived here",
+    kind="exact",
     requirements=(SAMPLE, LIMIT, UNIT_NORM, EMPIRICAL_PRIOR, SELF_EXCLUDED, EVERY_ANCHOR),
 )
 def energy_of_pairs(evidence: Evidence) -> Iterator[Finding]:
@@ -45,4 +46,4 @@ def energy_of_pairs(evidence: Evidence) -> Iterator[Finding]:
     weight = torch.log(losses.weight / losses.weight.sum())
     value = float(torch.logsumexp(losses.table.rho(ALL, CONSTANT) + weight, 0))
     bound = least_energy(losses.emb.n, losses.emb.d, losses.variant.temperature)
-    yield Finding(None, None, None, bound, value, without_uncertainty(value - bound))
+    yield of_the_whole(evidence, bound, value, losses.rounding, "Of these instances as they are.")

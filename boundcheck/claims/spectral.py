@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import torch
 
-from boundcheck.claims.base import Evidence, Finding, above_one, claim, without_uncertainty
+from boundcheck.claims.base import Evidence, Finding, above_one, claim, of_the_whole
 from boundcheck.claims.requirements import LABELS, SAMPLE
 
 AT_A_TIME = 1 << 15  # rows in float64
@@ -19,6 +19,7 @@ SOURCE = (
     " graph; derived here for the graph whose positives are all pairs of a class: {}"
 )
 NOTE = "Of these data as they are, classes alike."
+PRECISION = 1e-9  # of what is computed in float64 of the embeddings as they are, relative
 
 
 def moments(evidence: Evidence, centred: bool) -> tuple[float, float]:
@@ -70,6 +71,7 @@ def mean_error(evidence: Evidence) -> float:
     title="The spectral loss is at least minus the number of classes, or of dimensions",
     statement=r"(\mathrm{E}\langle f, f^+\rangle)^2 \leq \min(d, C)\; \mathrm{E}\langle f, f'\rangle^2",
     source=SOURCE.format("C eigenvalues 1, the others 0; at the scale of f that makes the loss least"),
+    kind="exact",
     requirements=(SAMPLE, LABELS),
     unit="squared cosines",
 )
@@ -77,7 +79,7 @@ def spectral_rank(evidence: Evidence) -> Iterator[Finding]:
     """-2 E <f, f+> + E <f, f'>^2 = |A - F F^T|^2 - |A|^2: the best F F^T of rank d leaves C - min(d, C) of C."""
     between, total = moments(evidence, centred=False)
     high = most_rank(evidence.losses.emb.c, evidence.losses.emb.d) * total
-    yield Finding(None, None, None, between**2, high, without_uncertainty(high - between**2), note=NOTE)
+    yield of_the_whole(evidence, between**2, high, PRECISION * high, NOTE)
 
 
 @claim(
@@ -85,6 +87,7 @@ def spectral_rank(evidence: Evidence) -> Iterator[Finding]:
     title="The variance between classes over the total, in the spectral norm of the loss, bounds the error",
     statement=r"\operatorname{err} \leq \frac2C\left(C - 1 - \frac{(\operatorname{tr} S_B)^2}{\|S_T\|_F^2}\right)",
     source=SOURCE.format("|A - F F^T|^2 bounds how far <f, mu_c> is from the indicator of the class"),
+    kind="exact",
     requirements=(SAMPLE, LABELS),
     unit="share",
 )
@@ -97,5 +100,4 @@ def spectral_error(evidence: Evidence) -> Iterator[Finding]:
     if between < ROUNDING * float(evidence.z.detach().square().sum(2).mean()):
         between = 0.0  # one point: what is left of it is rounding, which explains nothing
     error, bound = mean_error(evidence), error_bound(between, total, evidence.losses.emb.c)
-    gap = without_uncertainty(bound - error)
-    yield Finding(None, None, None, error, bound, gap, note=NOTE, vacuous=above_one(bound))
+    yield of_the_whole(evidence, error, bound, PRECISION, NOTE, above_one(bound))

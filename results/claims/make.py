@@ -66,14 +66,15 @@ def count(out):
     import boundcheck as bc
 
     # Before there were configurations every claim was run in the run's own.
-    there = "configurations" in inspect.signature(bc.verify).parameters
-    elsewhere = {"configurations": "cheap"} if there else {}
+    known = "configurations" in inspect.signature(bc.verify).parameters
     rows = []
     for name, emb in sets(bc).items():
-        start = time.process_time()
-        frame = bc.verify(emb, device="cpu", **elsewhere).to_frame()
-        rows.append({"data": name} | counts(frame) | {"cpu_seconds": round(time.process_time() - start, 1)})
-        print(rows[-1], flush=True)
+        for which in ("own", "cheap") if known else ("own",):
+            start = time.process_time()
+            frame = bc.verify(emb, device="cpu", **({"configurations": which} if known else {})).to_frame()
+            spent = round(time.process_time() - start, 1)
+            rows.append({"data": name, "configurations": which} | counts(frame) | {"cpu_seconds": spent})
+            print(rows[-1], flush=True)
     pd.DataFrame(rows).to_csv(out, index=False)
 
 

@@ -190,7 +190,14 @@ def test_q_is_chosen_and_said() -> None:
 
 
 def test_captions_say_what_a_reader_needs(run: Run) -> None:
-    expected = ["fashion_mnist", "n = 400 instances in 2 views, 4 classes", "τ = 0.5", "Q = 1", "10}", "views of the anchor's instance"]
+    expected = [
+        "fashion_mnist",
+        "n = 400 instances in 2 views, 4 classes",
+        "τ = 0.5",
+        "Q = 1",
+        "10}",
+        "views of the anchor's instance",
+    ]
     for name in FIGURES:
         text = bc.plot.caption(name, run)
         assert [said for said in expected if said not in text] == [], name
