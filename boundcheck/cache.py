@@ -25,7 +25,7 @@ from boundcheck.errors import BoundcheckError, FileError
 from boundcheck.extraction import extract, provenance
 
 LIMIT = 4 * 10**9
-_MADE_BY = ("augment.py", "extraction.py", "encoders", "checkpoints", "embeddings/set.py")
+_MADE_BY = ("augment.py", "extraction.py", "encoders", "checkpoints", "embeddings/given.py", "embeddings/set.py")
 
 
 def extraction_key(

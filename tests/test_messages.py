@@ -13,7 +13,7 @@ import scipy.sparse
 import boundcheck as bc
 from boundcheck.cli import main
 from boundcheck.embeddings import EmbeddingSet
-from boundcheck.embeddings.set import _as_array
+from boundcheck.embeddings.given import as_array
 from boundcheck.errors import FileError, InputError
 from boundcheck.estimators.populations import checked
 from boundcheck.report.text import summary_text
@@ -31,7 +31,7 @@ def test_labels_that_are_missing_are_asked_for_by_name(tmp_path: Path) -> None:
 
 def test_a_sparse_array_is_told_how_to_become_dense() -> None:
     with pytest.raises(InputError, match=r"received a sparse csr_matrix; convert it with z\.toarray\(\)"):
-        _as_array(scipy.sparse.csr_matrix(Z), "z")  # types are checked in tests, before it is
+        as_array(scipy.sparse.csr_matrix(Z), "z")  # types are checked in tests, before it is
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from PIL import Image
 import boundcheck as bc
 from boundcheck.cli import main
 from boundcheck.data import load_dataset
-from boundcheck.embeddings.set import _as_array
+from boundcheck.embeddings.given import as_array
 from boundcheck.errors import FileError, InputError
 from boundcheck.extraction import extract
 from boundcheck.spec import _number
@@ -108,9 +108,9 @@ def test_sparse_embeddings_name_the_way_to_dense_ones():
     with pytest.raises(
         InputError, match=r"z: expected a dense array, received a sparse csr.*convert it with z.toarray\(\)"
     ):
-        _as_array(z, "z")
+        as_array(z, "z")
     with pytest.raises(InputError, match=r"received one of layout torch.sparse_coo; convert it with z.to_dense\(\)"):
-        _as_array(torch.ones(6, 5).to_sparse(), "z")
+        as_array(torch.ones(6, 5).to_sparse(), "z")
 
 
 @pytest.mark.parametrize("several", [[0.1, 0.5], (0.1, 0.5), np.array([0.1, 0.5]), torch.tensor([0.125, 0.5])])

@@ -17,7 +17,8 @@ from torch import Tensor
 from boundcheck.claims import statistics
 from boundcheck.errors import unknown_name
 from boundcheck.estimators.finite import FiniteLosses
-from boundcheck.estimators.records import LossTable, share_of
+from boundcheck.estimators.records import LossTable
+from boundcheck.estimators.shares import share_of
 from boundcheck.hardening import CONSTANT, Constant, Exponential, Hardening
 from boundcheck.inference.intervals import Estimate, Share
 from boundcheck.losses import LOSSES, Loss, LossKey

@@ -18,7 +18,8 @@ from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
 from boundcheck.estimators.anchor_losses import AnchorLosses
 from boundcheck.estimators.populations import Population
-from boundcheck.estimators.records import Cost, LossTable, MarginSummary
+from boundcheck.estimators.records import Cost, LossTable
+from boundcheck.estimators.shares import MarginSummary
 from boundcheck.hardening import Constant, Exponential, Hardening, terms_for
 from boundcheck.inference.influence import standard_error
 from boundcheck.inference.intervals import Share

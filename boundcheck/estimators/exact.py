@@ -20,7 +20,8 @@ from boundcheck.estimators.anchor_losses import (
     instance_weights,
     normalise_weights,
 )
-from boundcheck.estimators.records import Cost, LossTable, MarginSummary, share_of
+from boundcheck.estimators.records import Cost, LossTable
+from boundcheck.estimators.shares import MarginSummary, share_of
 from boundcheck.hardening import terms_for
 from boundcheck.inference.influence import (
     density_at_zero,

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
@@ -16,21 +14,16 @@ from boundcheck.embeddings import EmbeddingSet
 from boundcheck.embeddings.duplicates import Duplicates
 from boundcheck.errors import InputError
 from boundcheck.estimators.anchor_losses import AnchorLosses, instance_weights, weighted_mean
-from boundcheck.estimators.reliability import LEAST_ESS, Doubt, Null, combination, doubt, effective
-from boundcheck.hardening import Constant, Hardening
+from boundcheck.estimators.loss_frames import assumption_frame, losses_frame
+from boundcheck.estimators.reliability import Doubt, Null, combination, doubt
+from boundcheck.estimators.shares import MarginSummary
+from boundcheck.hardening import Hardening
 from boundcheck.inference.anytime import anytime_error
 from boundcheck.inference.influence import instance_influence, standard_error, top_share
-from boundcheck.inference.intervals import Estimate, Share
+from boundcheck.inference.intervals import Estimate
 from boundcheck.losses import LossKey, Tilt
-from boundcheck.pairwise.cumulants import TOLERANCE, CumulantTable
-from boundcheck.pools import DIFF, SAME
+from boundcheck.pairwise.cumulants import CumulantTable
 from boundcheck.spec import Variant
-
-# Of the width of a share's interval: what the share may move from parts of the instances to all and yet be taken for
-# the population's. It approaches that as slowly as the root of n, so that more than twice as much may be left.
-SHARE_MOVED = 0.1
-# Largest logits are no sums: they are as good as a float32 product, whatever the temperature.
-COSINE_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -44,29 +37,6 @@ class Cost:
     def ns_per_pair(self) -> float:
         """Nanoseconds for one look at one ordered pair."""
         return self.seconds / max(self.pairs, 1) * 1e9
-
-
-@dataclass(frozen=True)
-class MarginSummary:
-    """Assumption 1 at one hardening (Jiang 2022; docs/theory.md, eq. (23)): margins m = rho_same - rho_diff.
-
-    Attributes:
-        hardening: eta.
-        margin: (a,) nats, NaN where undefined (no same-class partner, or an empty tilt).
-        share: share of defined anchors with m >= 0 up to rounding.
-        ess: (a,) effective number of instances under eta e^t in the pool `diff`, eq. (58); None without intervals.
-    """
-
-    hardening: Hardening
-    margin: Tensor
-    share: Share
-    ess: Tensor | None
-
-    @property
-    def median_ess(self) -> float:
-        """Over the anchors at which the tilted pool is not empty; NaN without intervals."""
-        finite = self.ess[torch.isfinite(self.ess)] if self.ess is not None else torch.empty(0)
-        return float(finite.median()) if len(finite) else math.nan
 
 
 class LossNotComputed(InputError):
@@ -275,74 +245,14 @@ class LossTable:
 
     def to_frame(self, confidence: float = 0.95) -> pd.DataFrame:
         """One row per loss with the columns of losses.csv; nats; `beta` and `k` are NaN where they do not apply."""
-        rows = []
-        for key in self.keys:
-            estimate = self.loss(key)
-            low, high = estimate.interval(confidence)
-            rows.append(
-                dict(
-                    loss=key.loss.id,
-                    hardening=key.hardening.family,
-                    beta=_number(key.hardening.beta),
-                    q=key.q,
-                    temperature=self.variant.temperature,
-                    positives=self.variant.positives,
-                    estimator=self.estimator,
-                    k=_number(self.k),
-                    estimate=estimate.value,
-                    plugin=estimate.plugin,
-                    se=estimate.se,
-                    ci_low=low,
-                    ci_high=high,
-                    n_anchors=self.anchors_used(key),
-                    ess=effective(self, key),
-                    design=self.variant.design,
-                    reliable=self.doubt((key,)) is None,
-                )
-            )
-        return pd.DataFrame(rows)
+        return losses_frame(self, confidence)
 
     def assumption_frame(self, confidence: float = 0.95) -> pd.DataFrame:
         """One row per hardening with the columns of assumption.csv; the exponential family's end, beta = inf, last.
 
         Closed forms have no such end.
         """
-        ends = [self._row(summary, confidence) for summary in self.margins.values()]
-        # Infinite pools come as near as one likes: they have no nearest neighbour.
-        if self.estimator == "closed":
-            return pd.DataFrame(ends)
-        return pd.DataFrame([*ends, self._nearest_neighbour_row(confidence)])
-
-    def _row(self, summary: MarginSummary, confidence: float) -> dict[str, object]:
-        low, high = summary.share.interval(confidence)
-        in_parts = self.shares_in_parts.get(summary.hardening, np.nan)
-        # Few effective instances hide in halves as in the whole: the two agree, and neither is the population's.
-        moved = abs(summary.share.value - in_parts) > SHARE_MOVED * (high - low)
-        finite = summary.margin[torch.isfinite(summary.margin)]
-        return dict(
-            hardening=summary.hardening.family,
-            beta=_number(summary.hardening.beta),
-            share_holding=summary.share.value,
-            share_low=low,
-            share_high=high,
-            median_margin=float(finite.median()) if len(finite) else np.nan,
-            min_margin=float(finite.min()) if len(finite) else np.nan,
-            share_in_parts=in_parts,
-            reliable=not moved and not (summary.median_ess < LEAST_ESS and not self.exhaustive),
-            median_ess=summary.median_ess,
-            n_anchors=len(finite),
-            n_undefined=len(summary.margin) - len(finite),
-        )
-
-    def _nearest_neighbour_row(self, confidence: float) -> dict[str, object]:
-        """The limit beta -> inf: the margin is the nearest same-class logit minus the nearest other-class one."""
-        margin = self.table.largest_logit(SAME) - self.table.largest_logit(DIFF)
-        margin = torch.where(torch.isfinite(margin), margin, torch.nan)
-        constant = next(h for h in self.margins if isinstance(h, Constant))
-        tolerance = COSINE_TOLERANCE * float(np.square(self.emb.z).sum(2).max()) / self.variant.temperature
-        share = share_of(margin, self.weight, self.table.anchors, self.emb.v, self.exhaustive, tolerance)
-        row = self._row(MarginSummary(constant, margin, share, None), confidence)
-        return row | dict(hardening="exp", beta=np.inf, median_ess=1.0, share_in_parts=np.nan, reliable=False)
+        return assumption_frame(self, confidence)
 
     @property
     def weight(self) -> Tensor:
@@ -359,24 +269,3 @@ class LossTable:
 
     def _repr_html_(self) -> str:
         return str(self.to_frame().to_html(index=False, float_format="{:.4f}".format, na_rep=""))
-
-
-def share_of(
-    margin: Tensor, weight: Tensor, anchors: Tensor, v: int, exhaustive: bool, tolerance: float = TOLERANCE
-) -> Share:
-    """Weighted share of defined anchors with margin >= 0 up to rounding; the standard error clusters views."""
-    defined = ~torch.isnan(margin)
-    w = torch.where(defined, weight, 0.0)
-    if not defined.any():
-        return Share(float("nan"), float("nan"), 0)
-    met = (margin >= -tolerance).to(w.dtype)
-    value = float((w * met).sum() / w.sum())
-    instance = anchors // v
-    n = len(torch.unique(instance[defined]))
-    score = w.new_zeros(int(instance.max()) + 1).index_add_(0, instance, w * (met - value))
-    se = 0.0 if exhaustive else float(score.square().sum().sqrt() / w.sum())
-    return Share(value, se, n, exhaustive)
-
-
-def _number(value: float | None) -> float:
-    return np.nan if value is None else float(value)

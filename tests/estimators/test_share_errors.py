@@ -11,7 +11,7 @@ import boundcheck
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.estimators import estimate
 from boundcheck.estimators.exact import _share_change
-from boundcheck.estimators.records import share_of
+from boundcheck.estimators.shares import share_of
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
