@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from boundcheck.claims import Claim
-from boundcheck.embeddings.set import UNLABELLED
+from boundcheck.embeddings.set import UNLABELLED, EmbeddingSet
 from boundcheck.estimators.critical_beta import crossing_interval
 from boundcheck.estimators.permutation import PERMUTATIONS
 from boundcheck.estimators.records import LossTable
@@ -205,6 +205,13 @@ def _heavy_influences(losses: LossTable) -> list[str]:
     ]
 
 
+def _copies(emb: EmbeddingSet) -> tuple[int, int]:
+    """Inputs with the embedding of an earlier one, and those of another class than the first with it."""
+    first: dict[bytes, int] = {}
+    label = [first.setdefault(blake2b(row, digest_size=16).digest(), i) for i, row in enumerate(np.asarray(emb.z))]
+    return emb.n - len(first), int((emb.y[label] != emb.y).sum())
+
+
 def warnings_of(losses: LossTable) -> list[str]:
     """What limits the numbers: few effective negatives, a variance that rests on one instance, anchors left out,
     imbalance, duplicates, finite k."""
@@ -237,8 +244,10 @@ def warnings_of(losses: LossTable) -> list[str]:
             f"classes are imbalanced ({counts.min()} to {counts.max()} instances) and weigh as they come; "
             "class_prior='balanced' gives each the same weight"
         )
-    if copies := emb.n - len({blake2b(row, digest_size=16).digest() for row in np.asarray(emb.z)}):
-        warnings.append(f"{copies} inputs have duplicate embeddings; they were kept")
+    copies, torn = _copies(emb)
+    if copies:
+        said = f", {torn} of them as one of another class" if torn else ""
+        warnings.append(f"{copies} inputs have the same embedding as an earlier one{said}; each counts")
     if losses.duplicates is not None:
         found = losses.duplicates
         warnings.append(

@@ -187,7 +187,10 @@ class Variant:
             counts = emb.class_counts
             variant = variant.but(design="fixed" if counts.min() == counts.max() > 1 and emb.labelled else "iid")
         if variant.positives == "class" and emb.v == 1 and self.self_pairs == "exclude" and emb.class_counts.max() < 2:
-            raise InputError("positives: class needs a class with two or more instances, received one in each")
+            raise InputError(
+                "y: class positives need a class with two or more instances, received one in each; check that y names "
+                "classes, not instances"
+            )
         lacking = [loss for loss in self.losses if loss.pool.needs_groups and loss.pool.groups is None]
         if lacking and emb.groups is None:
             raise InputError(

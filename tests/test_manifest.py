@@ -128,7 +128,7 @@ def test_a_loss_that_is_not_to_be_relied_on_is_named_with_its_reason_and_a_remed
         assert doubt is not None and "effective instances at an anchor" in doubt.reason
         assert f"{key.loss.title} (β = 60, Q = 1)" in text
         assert f"{doubt.reason} What would help: {doubt.remedy}." in text
-        assert "instances" in doubt.remedy and "beta at most 0.5" in doubt.remedy
+        assert "instances" in doubt.remedy and "or beta = 0.5, where" in doubt.remedy
     assert "β = 0.5, Q" not in text
 
 
@@ -158,7 +158,11 @@ def test_imbalance_unless_the_prior_is_balanced() -> None:
 def test_duplicates_are_counted() -> None:
     z = roomy().z.copy()
     z[5] = z[9] = z[3]
-    assert "2 inputs have duplicate embeddings; they were kept" in warned(EmbeddingSet(z, roomy().y))
+    y = roomy().y.copy()
+    y[[3, 5, 9]] = y[3]
+    assert "2 inputs have the same embedding as an earlier one; each counts" in warned(EmbeddingSet(z, y))
+    y[9] = y[y != y[3]][0]
+    assert "an earlier one, 1 of them as one of another class; each counts" in warned(EmbeddingSet(z, y))
 
 
 def test_norms_finite_k_and_self_pairs() -> None:

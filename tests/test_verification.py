@@ -403,7 +403,7 @@ def test_augmentation_positives_need_two_views() -> None:
 
 
 def test_class_positives_need_a_class_of_two() -> None:
-    with pytest.raises(InputError, match="positives: class needs a class with two or more instances"):
+    with pytest.raises(InputError, match="y: class positives need a class with two or more instances"):
         bc.verify(clusters(views=1, per_class=1))
 
 

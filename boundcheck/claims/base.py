@@ -17,7 +17,7 @@ from torch import Tensor
 from boundcheck.claims import statistics
 from boundcheck.errors import unknown_name
 from boundcheck.estimators.finite import FiniteLosses
-from boundcheck.estimators.records import LossTable
+from boundcheck.estimators.records import LossNotComputed, LossTable
 from boundcheck.estimators.shares import share_of
 from boundcheck.hardening import CONSTANT, Constant, Exponential, Hardening
 from boundcheck.inference.intervals import Estimate, Share
@@ -77,6 +77,16 @@ class Evidence:
             return LossKey(chosen, hardening, q)
         plain = next(other for other in LOSSES.values() if other.pool == chosen.pool and not other.hardened)
         return LossKey(plain, CONSTANT, q)
+
+    def at_worst(self, key: LossKey) -> Tensor:
+        """(a,) the worst-case loss of a key at the constant hardening, nats.
+
+        Raises:
+            LossNotComputed: the loss is not among those computed.
+        """
+        if key not in self.worst_case:
+            raise LossNotComputed(f"losses: {key.loss.title} is not among those computed")
+        return self.worst_case[key]
 
     def premise(self, hardening: Hardening) -> Share:
         """The share of anchors at which Assumption 1 holds."""

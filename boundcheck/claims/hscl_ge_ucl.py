@@ -50,12 +50,12 @@ def _softer(evidence: Evidence, q: float, hardening: Hardening) -> tuple[Estimat
 
 
 def _crossing(evidence: Evidence, q: float) -> str:
-    """Where the averaged losses cross, for exponential tilts."""
+    """Where the estimates cross, for exponential tilts; not where nothing is concluded from them."""
     beta = evidence.crossing.get(q)
-    if beta is None:
+    if beta is None or evidence.losses.doubt(()) is not None:
         return ""
     if beta == 0:
-        return "SCL is at least UCL: no tilt is needed."
+        return "The estimate of SCL is not below that of UCL: they need no tilt to cross."
     if math.isinf(beta):
-        return "No exponential tilt makes the averaged losses cross."
-    return f"With exponential tilts the averaged losses cross at beta = {beta:.3g}."
+        return "The estimates cross at no exponential tilt."
+    return f"With exponential tilts the estimates cross at beta = {beta:.3g}."

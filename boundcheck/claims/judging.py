@@ -16,12 +16,18 @@ import torch
 
 from boundcheck.claims.base import Claim, Evidence, Finding, without_uncertainty
 from boundcheck.claims.configurations import Elsewhere
-from boundcheck.claims.remedies import to_decide
+from boundcheck.claims.remedies import finer, to_decide
+from boundcheck.claims.requirements import UNIT_NORM
 from boundcheck.errors import InputError
 from boundcheck.estimators.records import LossNotComputed, LossTable
+from boundcheck.estimators.reliability import Doubt
 from boundcheck.inference.multiplicity import holm, two_sided
 from boundcheck.pairwise.cumulants import TOLERANCE
 from boundcheck.verdicts import MET, UNMET, Verdict
+
+# Times what is seen to move a gap that it must be away from zero for its sign to stand. A bias that decays as
+# n^(-a) leaves (1 - a) / a of its correction by the jackknife: below a = 1/5 more than this.
+MARGIN = 4.0
 
 
 @dataclass(frozen=True)
@@ -116,11 +122,12 @@ def _judge_one(claim: Claim, finding: Finding, evidence: Evidence, confidence: f
     if claim.kind == "exact":
         return _judge_exact(claim, finding, evidence.losses)
     if math.isnan(finding.gap.se):
-        return Judgement(claim, finding, "undecided", "no interval was computed")
-    rounding = finding.error + (evidence.losses.rounding if finding.between else TOLERANCE)
+        reason, remedy = _no_interval(evidence.losses)
+        return Judgement(claim, finding, "undecided", _words(reason, finding.vacuous), remedy=remedy)
+    rounding = _rounding(claim, finding, evidence.losses)
     doubt = evidence.losses.doubt(finding.between)
     if doubt is not None:
-        certain = _by_bound(claim, finding, evidence, confidence)
+        certain = _by_bound(claim, finding, evidence, confidence) or _by_sign(claim, finding, doubt, confidence)
         undecided = Judgement(claim, finding, "undecided", _words(doubt.reason, finding.note), remedy=doubt.remedy)
         return replace(certain or undecided, reliable=False)
     if finding.gap.se == 0:
@@ -128,8 +135,9 @@ def _judge_one(claim: Claim, finding: Finding, evidence: Evidence, confidence: f
         return Judgement(claim, finding, verdict, _words(_premise_reason(claim, finding, verdict), finding.note))
     low, high = finding.gap.interval(confidence)
     if abs(finding.gap.value) <= rounding and low * high > 0:
-        reason = f"The gap is within what rounding may do, {rounding:.0e} nats."
-        return Judgement(claim, finding, "undecided", _words(reason, finding.note), remedy="use precision float64")
+        reason = f"The gap is within what rounding may do, {rounding:.0e} {claim.unit}."
+        remedy = finer(evidence.losses)
+        return Judgement(claim, finding, "undecided", _words(reason, finding.note), remedy=remedy)
     verdict = "undecided"
     if low > 0:
         verdict = MET[claim.kind]
@@ -142,6 +150,15 @@ def _judge_one(claim: Claim, finding: Finding, evidence: Evidence, confidence: f
     return Judgement(claim, finding, verdict, reason, finding.gap.p_value(), remedy=remedy)
 
 
+def _no_interval(losses: LossTable) -> tuple[str, str]:
+    """Why a gap has no standard error, and what would give it one."""
+    if losses.influence is None:
+        return "No intervals were asked for.", "intervals on"
+    if losses.emb.class_counts.min() < 2:
+        return "No interval: without its one instance a class is gone.", "two instances or more of each class"
+    return "No interval: all parts of the sample agree to the last place.", "instances that differ"
+
+
 def _by_bound(claim: Claim, finding: Finding, evidence: Evidence, confidence: float) -> Judgement | None:
     """Met where a gap that this one is never below is above zero, and is to be relied on."""
     if finding.at_least is None:
@@ -150,6 +167,20 @@ def _by_bound(claim: Claim, finding: Finding, evidence: Evidence, confidence: fl
     if evidence.losses.doubt(between) is not None or not gap.interval(confidence)[0] > 0:
         return None
     return Judgement(claim, finding, MET[claim.kind], _words(why, finding.note), gap.p_value())
+
+
+def _by_sign(claim: Claim, finding: Finding, doubt: Doubt, confidence: float) -> Judgement | None:
+    """The sign of a gap that many times what is seen to move it would not turn (docs/theory.md, eq. (95))."""
+    gap = finding.gap
+    less = max(abs(gap.value) - MARGIN * doubt.moved, 0.0)
+    nearer = replace(gap, value=math.copysign(less, gap.value))
+    low, high = nearer.interval(confidence)
+    if not less > 0 or low <= 0 <= high or (high < 0 and _by_correction_alone(finding, 0.0)):
+        return None
+    verdict = (MET if low > 0 else UNMET)[claim.kind]
+    stands = f"Still the sign stands: the gap is more than {MARGIN:g} times all that was seen to move it."
+    reason = _words(doubt.reason, stands, _premise_reason(claim, finding, verdict), finding.note)
+    return Judgement(claim, finding, verdict, reason, nearer.p_value())
 
 
 def _in_family(judgement: Judgement, p_holm: float, evidence: Evidence, confidence: float) -> Judgement:
@@ -182,7 +213,7 @@ def _judge_exact(claim: Claim, finding: Finding, losses: LossTable) -> Judgement
     worst = float(slack.min()) if len(slack) else math.nan
     if math.isnan(worst):
         return Judgement(claim, finding, "inapplicable", finding.note or "undefined at every anchor")
-    tolerance = finding.error + (losses.rounding if finding.between else TOLERANCE)
+    tolerance = _rounding(claim, finding, losses)
     verdict: Verdict = "passes" if worst >= -tolerance else "fails"
     # What is shown is what is judged: the data's own values, without a correction.
     finding = replace(finding, gap=without_uncertainty(finding.gap.plugin))
@@ -193,9 +224,16 @@ def _judge_exact(claim: Claim, finding: Finding, losses: LossTable) -> Judgement
     if verdict == "fails":
         compared += (
             " An exact statement cannot fail on data: this is an error in the program or its precision"
-            " (try precision='float64')."
+            f" (try {finer(losses)})."
         )
     return Judgement(claim, finding, verdict, _words(compared, finding.note))
+
+
+def _rounding(claim: Claim, finding: Finding, losses: LossTable) -> float:
+    """What rounding may do to a finding's gap, in its unit: that of log-sums, and of norms that should be one."""
+    longer = max(losses.emb.largest_norm**2 - 1, 0.0) if UNIT_NORM in claim.requirements else 0.0
+    of_norms = 2 * longer / min(losses.variant.temperature, 1.0)  # no exponent, -C / (C - 1) tau, is steeper in |z|^2
+    return finding.error + of_norms + (losses.rounding if finding.between else TOLERANCE)
 
 
 def _premise_reason(claim: Claim, finding: Finding, verdict: Verdict) -> str:
@@ -205,7 +243,7 @@ def _premise_reason(claim: Claim, finding: Finding, verdict: Verdict) -> str:
         return ""
     # Rounding must not turn a premise that fails somewhere into one that holds everywhere.
     percent = "more than 99.99%" if 0.9999 < share < 1 else f"{share:.2%}"
-    met = f"{claim.premise}: at {percent} of anchors"
+    met = f"{claim.premise[0].upper()}{claim.premise[1:]}: at {percent} of anchors"
     if verdict == "violated" and share < 1:
         return f"{met}; the premise fails, so this does not contradict the {claim.kind}."
     if verdict == "violated":

@@ -48,7 +48,7 @@ def _limit(evidence: Evidence, loss: str, hardest: Hardening, q: float) -> Findi
     """The hardest tilt against the worst-case loss, where rho is the largest logit."""
     key = evidence.key(loss, hardest, q)
     lhs = evidence.losses.per_anchor(key)
-    rhs = evidence.worst_case[evidence.key(loss, CONSTANT, q)]
+    rhs = evidence.at_worst(evidence.key(loss, CONSTANT, q))
     slack = rhs - lhs
     weight = torch.where(torch.isnan(slack), 0.0, evidence.losses.weight)[:, None]
     low, high = (float(weighted_mean(values[:, None], weight)) for values in (lhs, rhs))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 from scipy.special import ndtri
 
+from boundcheck.estimators.records import LossTable
 from boundcheck.inference.intervals import Estimate
 
 POWER = 0.8  # of the study that is proposed
@@ -27,6 +29,13 @@ def to_decide(gap: Estimate, n: int, confidence: float, share: float = 1.0) -> s
     if factor > MOST:
         return f"the gap is too near 0 to be decided by {MOST:g} times as many instances"
     return f"about {_rounded(n * max(factor, 1.2)):,} instances, if the gap stays as it is"
+
+
+def finer(losses: LossTable) -> str:
+    """What would make rounding errors smaller: the precision of products, and of the embeddings as they came."""
+    if losses.emb.z.dtype == np.float64:
+        return "precision float64"
+    return "embeddings in float64 and precision float64: these came in float32"
 
 
 def _rounded(count: float) -> int:

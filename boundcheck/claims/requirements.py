@@ -93,7 +93,9 @@ def _few(losses: LossTable) -> str | None:
 def _augmentation(losses: LossTable) -> str | None:
     if losses.variant.positives == "augmentation":
         return None
-    return "is about views of the same instance: needs two or more views and positives='augmentation'"
+    if losses.emb.v == 1:
+        return "is about views of the same instance: the data have one of each"
+    return "is about views of the same instance: use positives='augmentation'"
 
 
 LABELS = Requirement("labels of two or more classes", _labels)

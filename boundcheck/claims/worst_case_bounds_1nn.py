@@ -37,7 +37,7 @@ def worst_case_bounds_1nn(evidence: Evidence) -> Iterator[Finding]:
     for q in evidence.q:
         if math.isinf(q):
             continue
-        worst = evidence.worst_case[evidence.key("scl", CONSTANT, q)]
+        worst = evidence.at_worst(evidence.key("scl", CONSTANT, q))
         slack = worst - price(q) * wrong
         low, high = evidence.mean(torch.where(torch.isnan(slack), torch.nan, price(q) * wrong)), evidence.mean(worst)
         note = "lhs is the error times log(1 + Q)."

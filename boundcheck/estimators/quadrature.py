@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from boundcheck.errors import InputError
-from boundcheck.estimators.records import LossTable
+from boundcheck.estimators.records import LossNotComputed, LossTable
 from boundcheck.hardening import CONSTANT
 from boundcheck.losses import UCL, LossKey
 from boundcheck.pairwise.laplace.pools import STEP, PoolTransforms, PoolTransformsOf
@@ -148,8 +148,13 @@ def summed_losses(limit: LossTable, ks: Sequence[int]) -> Task[Tensor]:
 
     Returns:
         (a, k) per-anchor losses over the data's own pools, nats.
+
+    Raises:
+        LossNotComputed: the table has no UCL.
     """
-    key = next(key for key in limit.keys if key.loss == UCL)
+    key = next((key for key in limit.keys if key.loss == UCL), None)
+    if key is None:
+        raise LossNotComputed(f"losses: {UCL.title} is not among those computed")
     grid = grid_for(limit, max(ks), least_q=float(min(ks)), least_ratio=1.0)
     transforms, positive = yield from in_parallel(_pool_transforms(limit, grid), Positives(limit, grid).transform(1.0))
     return torch.stack([losses_at(limit, key, transforms.of(key.tilt), positive, k, grid) for k in ks], 1)

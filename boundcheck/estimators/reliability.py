@@ -8,7 +8,8 @@ serve. docs/theory.md, eq. (58) and eq. (88) to eq. (91).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -30,8 +31,11 @@ MOST_CORRECTED = 2.0  # standard errors
 MOST_BY_DUPLICATES = 1.0  # standard errors by which near-duplicates may move a number
 MOST_AT_NULL = 0.5  # standard errors by which the gap may miss zero when labels are permuted
 MOST_LONELY = 0.05  # of the weight of anchors: those with no other instance of their class
+NOTHING = 0.01  # of what rounding may do: a standard error below is rounding itself
 MOST_TIMES = 1000.0  # beyond, a ratio is no number to act on
+CLEAR = 3.0  # standard errors from zero at which a difference is proposed as one that will be decided
 FEWEST = 20  # instances: a sample of fewer is too small to see what its estimates rest on
+_DROPPED = "near-duplicates dropped (duplicates: drop), which is about a population without them"
 # Mean cosine of two embeddings above which there is next to nothing to tell apart.
 COLLAPSED = 0.99
 
@@ -46,10 +50,19 @@ class Null:
 
 @dataclass(frozen=True)
 class Doubt:
-    """Why a number is not to be relied on, and what would help."""
+    """Why a number is not to be relied on, and what would help.
+
+    Attributes:
+        reason: in words.
+        times: as many instances as there are that would be enough, at the least; NaN where that cannot be told.
+        remedy: what else, or what instead, would help; of all doubts together, all of it.
+        moved: nats, by how much the number is seen to move; inf where nothing tells how far off it may be.
+    """
 
     reason: str
-    remedy: str
+    times: float = math.nan
+    remedy: str = ""
+    moved: float = math.inf
 
 
 def effective(losses: LossTable, key: LossKey) -> float:
@@ -63,7 +76,7 @@ def effective(losses: LossTable, key: LossKey) -> float:
 
 
 def doubt(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None:
-    """What stands against relying on a loss, or on the difference of two.
+    """What stands against relying on a loss, or on the difference of two; the gravest reason, a remedy for all.
 
     Args:
         losses: the table; without standard errors, or where the data are all there is, nothing is doubted.
@@ -71,18 +84,49 @@ def doubt(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None:
     """
     if losses.influence is None or losses.exhaustive or losses.variant.self_pairs == "include":
         return None
-    if not keys:
-        return _nothing_to_tell(losses)
-    return (
-        _nothing_to_tell(losses)
-        or _lonely(losses, keys)
-        or _few_effective(losses, keys)
-        or _by_correction(losses, keys)
-        or _by_one(losses, keys)
-        or _by_duplicates(losses, keys)
-        or _not_null(losses, keys)
-        or _moving(losses, keys)
-    )
+    nothing = _nothing_to_tell(losses)
+    if nothing is not None or not keys:
+        return nothing
+    found = [said for look in _LOOKS if (said := look(losses, keys)) is not None]
+    if not found:
+        return None
+    moved = max([each.moved for each in found] + list(_seen(losses, keys)))
+    return replace(found[0], remedy=_remedy(losses, keys, found), moved=moved)
+
+
+def _seen(losses: LossTable, keys: tuple[LossKey, ...]) -> Iterator[float]:
+    """Nats, what is known of how far off a number may be, whether or not that alone is too much."""
+    estimate = losses.contrast(keys)
+    yield abs(estimate.value - estimate.plugin)
+    if losses.by_parts is not None:
+        yield abs(estimate.value - _of(losses, keys, losses.by_parts))
+    null = _null(losses, keys)
+    if null is not None:
+        yield abs(null.mean) + 2 * null.se
+
+
+def _remedy(losses: LossTable, keys: tuple[LossKey, ...], found: list[Doubt]) -> str:
+    """What answers every doubt: so many instances and the rest; or a softer tilt at which there is none."""
+    times = [each.times for each in found if not math.isnan(each.times)]
+    needs = [_at_least(losses.emb.n, max(times))] if times else []
+    needs += dict.fromkeys(each.remedy for each in found if each.remedy)
+    softer = _softer(losses, keys)
+    if softer is not None:
+        return f"{', and '.join(needs)}; or beta = {softer:g}, where it can be relied on"
+    return ", and ".join(needs)
+
+
+def _softer(losses: LossTable, keys: tuple[LossKey, ...]) -> float | None:
+    """The hardest of the softer exponential tilts at which nothing is doubted and a difference is not near zero."""
+    hardest = max((key.hardening.beta for key in keys if isinstance(key.hardening, Exponential)), default=0.0)
+    betas = {key.hardening.beta for key in losses.keys if isinstance(key.hardening, Exponential)}
+    for beta in sorted((beta for beta in betas if beta < hardest), reverse=True):
+        there = tuple(replace(key, hardening=Exponential(beta)) if key.loss.hardened else key for key in keys)
+        if all(key in losses.keys for key in there) and losses.doubt(there) is None:
+            estimate = losses.contrast(there)
+            if len(keys) == 1 or abs(estimate.value) > CLEAR * estimate.se:
+                return beta
+    return None
 
 
 def collapse(losses: LossTable) -> str:
@@ -98,11 +142,10 @@ def collapse(losses: LossTable) -> str:
 def _nothing_to_tell(losses: LossTable) -> Doubt | None:
     said = collapse(losses)
     if said:
-        return Doubt(f"{said} Nothing is concluded.", "verify an encoder that tells instances apart")
+        return Doubt(f"{said} Nothing is concluded.", remedy="an encoder that tells instances apart")
     if losses.emb.n < FEWEST:
-        return Doubt(
-            f"{losses.emb.n} instances are too few to see what an estimate rests on.", f"{FEWEST} instances or more"
-        )
+        few = f"{losses.emb.n} instances are too few to see what an estimate rests on."
+        return Doubt(few, remedy=f"{FEWEST} instances or more")
     return None
 
 
@@ -115,7 +158,7 @@ def _lonely(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None:
         return None
     return Doubt(
         f"{share:.0%} of the anchors have no other instance of their class in the sample.",
-        "more instances of each class",
+        remedy="more instances of each class",
     )
 
 
@@ -128,27 +171,7 @@ def _few_effective(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None
         f"{worst.loss.title} at {worst.hardening.label} rests on {ess:.1f} effective instances at an anchor (harmonic "
         f"mean); below {LEAST_ESS:.0f} intervals cover far less than they say."
     )
-    return Doubt(reason, _softer(losses, worst, ess))
-
-
-def _softer(losses: LossTable, key: LossKey, ess: float) -> str:
-    """What would leave enough effective instances: more of them, a softer tilt or a higher temperature."""
-    more = _about(losses.emb.n, LEAST_ESS / ess)
-    if not isinstance(key.hardening, Exponential):
-        return more
-    beta = key.hardening.beta
-    fine = [
-        other.hardening.beta
-        for other in losses.keys
-        if other.loss == key.loss
-        and isinstance(other.hardening, Exponential)
-        and other.hardening.beta < beta
-        and effective(losses, other) >= LEAST_ESS
-    ]
-    if not fine:
-        return more
-    tau = losses.variant.temperature * (1 + beta) / (1 + max(fine))
-    return f"{more}; or beta at most {max(fine):g}; or a temperature of {tau:.2g} and more"
+    return Doubt(reason, LEAST_ESS / ess)
 
 
 def _by_correction(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None:
@@ -156,20 +179,28 @@ def _by_correction(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None
     moved = abs(estimate.value - estimate.plugin)
     if moved <= losses.rounding or not moved > MOST_CORRECTED * estimate.se > 0:
         return None
+    if moved > MOST_TIMES * estimate.se:
+        return Doubt(
+            f"Instances hardly differ but by their class: the bias correction, {moved:.2g} nats, has no standard error "
+            "that it could be judged by.",
+            remedy="instances that differ within their class",
+            moved=moved,
+        )
     return Doubt(
         f"The bias correction is {_times(moved / estimate.se)} standard errors: what it leaves cannot be told.",
-        _about(losses.emb.n, (moved / estimate.se / MOST_CORRECTED) ** 2),
+        (moved / estimate.se / MOST_CORRECTED) ** 2,
+        moved=moved,
     )
 
 
 def _by_one(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None:
     """One instance is no sample, and what it carries cannot be told from what its like would."""
     estimate = losses.contrast(keys)
-    if not estimate.heavy:
+    if not estimate.heavy or estimate.se < NOTHING * losses.rounding:
         return None
     return Doubt(
         f"One instance carries {estimate.top_share:.0%} of the variance.",
-        "more instances; look at this one, it may be mislabelled",
+        remedy="more instances (look at this one, it may be mislabelled)",
     )
 
 
@@ -188,22 +219,29 @@ def _by_duplicates(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None
     return Doubt(
         f"{found.instances:,} instances have a near-duplicate (cosine above {found.cosine:g}); without all but one of "
         f"each cluster {without}.",
-        "duplicates=drop, which is about a population without them",
+        remedy=_DROPPED,
+        moved=math.inf if math.isnan(moved) else moved,
     )
 
 
 def _not_null(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None:
     """What the estimator makes of a gap that is zero (docs/theory.md, eq. (89))."""
-    if len(keys) != 2 or {key.loss.pool for key in keys} != {ALL, DIFF} or keys[0].hardening != keys[1].hardening:
-        return None
-    null, se = losses.null.get(keys[0].hardening), losses.contrast(keys).se
+    null, se = _null(losses, keys), losses.contrast(keys).se
     if null is None or abs(null.mean) - 2 * null.se <= max(MOST_AT_NULL * se, losses.rounding):
         return None
     return Doubt(
         f"With labels permuted the gap is zero, and is estimated as {null.mean:.2g} nats on average"
         f"{_errors(abs(null.mean), se)}: near-duplicates or a heavy tail mislead the bias correction.",
-        "more instances, a softer tilt, or duplicates=drop",
+        remedy="more instances" if losses.duplicates is None else _DROPPED,
+        moved=abs(null.mean),
     )
+
+
+def _null(losses: LossTable, keys: tuple[LossKey, ...]) -> Null | None:
+    """The gap's null; None where it has none."""
+    if len(keys) != 2 or {key.loss.pool for key in keys} != {ALL, DIFF} or keys[0].hardening != keys[1].hardening:
+        return None
+    return losses.null.get(keys[0].hardening)
 
 
 def _moving(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None:
@@ -214,7 +252,7 @@ def _moving(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None:
     differ = abs(estimate.value - _of(losses, keys, losses.by_parts))
     words = "halves" if losses.pieces == 2 else "quarters"
     if math.isnan(differ):
-        return Doubt(f"The sample is too small to be estimated from {words} of it.", "more instances")
+        return Doubt(f"The sample is too small to be estimated from {words} of it.", remedy="more instances")
     if differ <= most * estimate.se or differ <= losses.rounding:
         return None
     # What is left falls at least as 1 / n, the standard error as its root.
@@ -222,7 +260,8 @@ def _moving(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None:
     return Doubt(
         f"Two corrections of the bias, leaving out one instance and taking {words} of them, differ by {differ:.2g} "
         f"nats{_errors(differ, estimate.se)}: the estimate has not settled at this number of instances.",
-        f"{_about(losses.emb.n, factor)}, a softer tilt or a higher temperature",
+        factor,
+        moved=differ,
     )
 
 
@@ -242,9 +281,11 @@ def _times(ratio: float) -> str:
     return f"{ratio:.1f}" if ratio < MOST_TIMES else f"more than {MOST_TIMES:,.0f}"
 
 
-def _about(n: int, factor: float) -> str:
-    """So many times as many instances, to two digits."""
-    return f"about {int(float(f'{n * factor:.1e}')):,} instances" if factor < MOST_TIMES else "far more instances"
+def _at_least(n: int, factor: float) -> str:
+    """So many times as many instances, to two digits: what else may then be doubted is not foreseen."""
+    if factor >= MOST_TIMES:
+        return f"more than {MOST_TIMES:,.0f} times as many instances"
+    return f"at least {int(float(f'{n * max(factor, 1.1):.1e}')):,} instances"
 
 
 def combination(keys: tuple[LossKey, ...], every: tuple[LossKey, ...]) -> Tensor:
@@ -254,3 +295,7 @@ def combination(keys: tuple[LossKey, ...], every: tuple[LossKey, ...]) -> Tensor
     if len(keys) == 2:
         out[every.index(keys[0])] -= 1
     return out
+
+
+# The gravest first: its reason is the one that is given.
+_LOOKS = (_lonely, _few_effective, _by_correction, _by_one, _by_duplicates, _not_null, _moving)

@@ -223,8 +223,12 @@ class PairPlan:
         return choose_dtype(self.precision, steepness * self.reach)
 
     def rounding(self, steepness: float) -> float:
-        """What a difference of two of its log-sums may be off by, nats: a few roundings of sums and of exponents."""
-        kind = torch.float64 if self.precision == "float64" else torch.float32
+        """What a difference of two of its log-sums may be off by, nats: a few roundings of sums and of exponents.
+
+        Embeddings that came in float32 are no more exact in float64: points that were equal need not be.
+        """
+        exact = self.precision == "float64" and self.guest.z.dtype == torch.float64
+        kind = torch.float64 if exact else torch.float32
         return torch.finfo(kind).eps * (32 + 4 * steepness * self.reach)
 
     def powers(self, dtype: torch.dtype, in_float32: bool) -> torch.dtype:

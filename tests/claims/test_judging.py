@@ -97,7 +97,7 @@ def test_the_remedy_of_a_gap_near_zero_is_honest(evidence: Evidence) -> None:
 def test_a_difference_of_the_size_of_rounding_decides_nothing(evidence: Evidence) -> None:
     for value in (0.5 * TOLERANCE, -0.5 * TOLERANCE):
         judgement = one(evidence, finding(value, se=1e-9))
-        assert judgement.verdict == "undecided" and judgement.remedy == "use precision float64"
+        assert judgement.verdict == "undecided" and judgement.remedy == "precision float64"
     assert one(evidence, finding(-2 * TOLERANCE, se=1e-9)).verdict == "violated"
     assert one(evidence, finding(-2 * TOLERANCE, se=1e-9, error=2 * TOLERANCE)).verdict == "undecided"
 
@@ -119,8 +119,43 @@ def test_what_rests_on_too_little_is_withheld_with_a_remedy(evidence: Evidence) 
         judgement = one(evidence, finding(1.0, between=(ucl, evidence.key("hscl", h, 1.0))))
         assert (judgement.verdict, judgement.reliable) == (verdict, verdict == "holds")
         assert ("effective instances at an anchor" in judgement.reason) == (verdict == "undecided")
-        assert ("beta at most 1" in judgement.remedy) == (verdict == "undecided")
+        assert ("or beta = 1, where" in judgement.remedy) == (verdict == "undecided")
         assert math.isnan(judgement.p_value) == (verdict == "undecided")
+
+
+@pytest.mark.parametrize(
+    ("gap", "verdict"), [(0.7, "holds"), (-0.7, "violated"), (0.45, "undecided"), (-0.45, "undecided")]
+)
+def test_the_sign_stands_beyond_four_times_what_moves_a_gap(evidence: Evidence, gap: float, verdict: str) -> None:
+    """Two corrections of H-SCL less UCL that differ by .1, and a standard error of .05: .45 is not beyond .4 by two."""
+    losses, between = evidence.losses, (evidence.key("ucl", CONSTANT, 1.0), evidence.key("hscl", SOFT, 1.0))
+    estimate = losses.contrast(between)
+    parts = losses.losses.mean + losses.correction
+    parts[losses.keys.index(between[1])] += 0.1
+    moving = dataclasses.replace(losses, by_parts=parts, pieces=2)
+    assert abs(estimate.value - estimate.plugin) < 0.1 and estimate.se < 0.1
+    judgement = one(dataclasses.replace(evidence, losses=moving), finding(gap, se=0.05, between=between))
+    assert judgement.verdict == verdict and not judgement.reliable
+    assert "the estimate has not settled" in judgement.reason
+    assert ("the sign stands" in judgement.reason) == (verdict != "undecided") == (judgement.remedy == "")
+    if verdict == "holds":
+        assert judgement.p_value == pytest.approx(Estimate(gap - 0.4, gap, 0.05).p_value())
+
+
+def test_what_has_no_size_leaves_no_sign(evidence: Evidence) -> None:
+    hard = evidence.key("ucl", CONSTANT, 1.0), evidence.key("hscl", HARD, 1.0)
+    assert one(evidence, finding(1e6, se=1e-3, between=hard)).verdict == "undecided"
+
+
+def test_a_remedy_answers_every_doubt() -> None:
+    """Few effective instances, and copies of them: more instances alone would not do."""
+    emb = clusters(per_class=20, views=1)
+    twice = bc.EmbeddingSet(np.concatenate([emb.z, emb.z + 1e-6]), np.tile(emb.y, 2))
+    losses = bc.verify(twice, betas=[1.0, 60.0]).losses
+    between = tuple(key for key in losses.keys if key.hardening == HARD and key.loss.id in ("hucl", "hscl"))
+    doubt = losses.doubt(between)
+    assert doubt is not None and math.isinf(doubt.moved)
+    assert "at least" in doubt.remedy and "near-duplicates dropped" in doubt.remedy
 
 
 def test_a_variance_that_rests_on_one_instance_decides_nothing(evidence: Evidence) -> None:

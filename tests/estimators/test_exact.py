@@ -173,7 +173,7 @@ def test_options_the_data_do_not_allow():
     flat = EmbeddingSet(np.eye(3), [0, 1, 2])
     with pytest.raises(InputError, match="two or more views"):
         Variant(positives="augmentation").on(flat)
-    with pytest.raises(InputError, match="class needs a class with two"):
+    with pytest.raises(InputError, match="need a class with two"):
         Variant(positives="auto").on(flat)
 
 

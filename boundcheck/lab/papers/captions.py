@@ -20,7 +20,7 @@ TABLES = {
         "Differences between objectives, paired by seed",
         "Top-1 on backbone features, percentage points, with 95 % t intervals over seeds; a positive difference is in "
         "favour of the loss in the second column. Holm-adjusted over the comparisons of one data set and probe. "
-        "With three seeds only differences several times larger than their spread can be told from none.",
+        "The fewer the seeds, the larger a difference must be to be told from none.",
     ),
     "path": (
         "Theorem 1 along the training path",
