@@ -17,12 +17,17 @@ from boundcheck.cli.terminal import for_people
 
 
 @contextmanager
-def reporting(quiet: bool) -> Iterator[Callable[[int, int, str], None] | None]:
-    """Yields what long work is to call with (done, total, unit); None when quiet."""
+def reporting(quiet: bool, least: float = 0.0) -> Iterator[Callable[[int, int, str], None] | None]:
+    """Yields what long work is to call with (done, total, unit); None when quiet.
+
+    Args:
+        quiet: say nothing.
+        least: seconds that a stage must have taken to have a line; for work of many short ones.
+    """
     if quiet:
         yield None
         return
-    reporter = _Bars() if sys.stderr.isatty() else _Lines()
+    reporter = _Bars() if sys.stderr.isatty() else _Lines(least)
     try:
         yield reporter
     finally:
@@ -90,11 +95,12 @@ class _Bars:
 
 
 class _Lines:
-    """A line a stage's end and, for long stages, one every ten seconds."""
+    """A line a stage's end, if it took long enough, and, for long stages, one every ten seconds."""
 
     _SECONDS = 10.0
 
-    def __init__(self) -> None:
+    def __init__(self, least: float) -> None:
+        self.least = least
         self.stage: tuple[int, str] | None = None
         self.started = self.told = 0.0
 
@@ -103,6 +109,9 @@ class _Lines:
         if self.stage != (total, unit):
             self.stage, self.started, self.told = (total, unit), now, now
         if done < total and now - self.told < self._SECONDS:
+            return
+        if done >= total and now - self.started < self.least:
+            self.stage = None
             return
         self.told = now
         share = f"{done / total:.0%} of " if total and done < total else ""

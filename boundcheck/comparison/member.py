@@ -10,14 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from scipy.optimize import brentq
-from scipy.special import stdtrit
 
 from boundcheck.estimators import LossTable
 from boundcheck.estimators.exact import exact, pair_plan
 from boundcheck.estimators.reliability import FEWEST
 from boundcheck.inference.influence import standard_error, top_share
-from boundcheck.inference.intervals import NORMAL, Estimate
+from boundcheck.inference.intervals import Estimate, freedom_of
 from boundcheck.inference.seeds import Part
 from boundcheck.losses import LOSSES, LossKey
 from boundcheck.runs import Run, loss_column, records
@@ -143,12 +141,7 @@ def _part(row: Any, confidence: float, influence: np.ndarray | None) -> Part:
     if influence is not None:
         return part_of(influence)
     half = (row.ci_high - row.ci_low) / 2
-    if not row.se > 0:
-        return Part(row.se)
-    quantile, tail = half / row.se, (1 + confidence) / 2
-    if not stdtrit(NORMAL, tail) < quantile < stdtrit(1.0, tail):
-        return Part(row.se, NORMAL if quantile < stdtrit(1.0, tail) else 1.0)
-    return Part(row.se, math.exp(brentq(lambda x: stdtrit(math.exp(x), tail) - quantile, 0.0, math.log(NORMAL))))
+    return Part(row.se, freedom_of(half / row.se, confidence)) if row.se > 0 else Part(row.se)
 
 
 def losses_by_class(losses: LossTable, execution: Execution) -> dict[str, LossTable]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from boundcheck.comparison.member import GAPS, Member, losses_by_class, member_of
+from boundcheck.comparison.populations import differing
 from boundcheck.comparison.result import Comparison
 from boundcheck.comparison.table import compared, members_frame
 from boundcheck.embeddings import EmbeddingSet
@@ -43,7 +44,8 @@ def compare(
     Several encoders of one method are its seeds; their mean has two sources of error, seeds and instances, given apart
     and together (`inference.seeds`). Differences are to the first method. They are paired, from the influences of the
     same instances on both, where all encoders saw the same ids with the same labels; otherwise the samples are taken
-    as independent, and a note says why.
+    as independent, and a note says why. Ids that are row numbers are trusted where both record the same data. Methods
+    on different data are captioned apart, and not compared by class.
 
     Args:
         methods: {name: an encoder, or a list of its seeds}; or paths, each a method named by its file. An encoder is a
@@ -164,9 +166,17 @@ def _computed(
         asked = asked.but(betas=sorted({*BETAS, *betas}), hardening=options.get("hardening", "exp"))
         notes.append(f"betas include {', '.join(f'{beta:g}' for beta in sorted(betas))}, as stored in the checkpoints")
     return [
-        _verified(subject, method, asked, execution, by_class, null)
+        _verified(subject, method, asked, _naming(subject.name, execution), by_class, null)
         for (method, _, _), subject in zip(each, subjects, strict=True)
     ], notes
+
+
+def _naming(encoder: str, execution: Execution) -> Execution:
+    """The execution, whose progress says of which encoder it is."""
+    progress = execution.progress
+    if progress is None:
+        return execution
+    return replace(execution, progress=lambda done, total, unit: progress(done, total, f"{unit} ({encoder})"))
 
 
 def _verified(
@@ -181,7 +191,7 @@ def _verified(
 
 
 def _check(members: Sequence[Member]) -> None:
-    """Refuse to compare what is not of one quantity, and seeds that are one encoder."""
+    """Refuse to compare what is not of one quantity, seeds that are one encoder, and seeds on different data."""
     first = members[0]
     for other in members[1:]:
         for option in _SAME:
@@ -194,6 +204,9 @@ def _check(members: Sequence[Member]) -> None:
         one, two = (member.manifest["data"].get("normalized") for member in (first, other))
         if one != two:
             raise InputError(f"normalize: '{first.name}' and '{other.name}' differ in it; verify them alike")
+        same = next(member for member in members if member.method == other.method)
+        if why := differing(same, other):
+            raise InputError(f"methods: {why}, as seeds of one method; their mean is of neither, name them apart")
     seen: dict[tuple[str, str], str] = {}
     for member in members:
         digest = str(member.manifest["data"].get("sha256"))
@@ -213,7 +226,8 @@ def _manifest(members: Sequence[Member], confidence: float) -> dict[str, Any]:
             {
                 "name": member.name,
                 "method": member.method,
-                "data": {key: member.manifest["data"].get(key) for key in keys},
+                "data": {key: member.manifest["data"].get(key) for key in keys}
+                | {"split": (member.manifest["data"].get("source") or {}).get("split")},
                 "checkpoint": member.manifest.get("checkpoint"),
                 "estimator": member.manifest["config"].get("estimator"),
                 "seed": member.manifest.get("seed"),

@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 
 from boundcheck.comparison.member import Member, Quantity, part_of, quantities_of
+from boundcheck.comparison.populations import differing, same_classes, unpaired
 from boundcheck.errors import InputError
-from boundcheck.inference.multiplicity import holm, two_sided
-from boundcheck.inference.seeds import Part, SeedMean, difference, mean_of_seeds
+from boundcheck.inference.intervals import NORMAL, freedom_of
+from boundcheck.inference.multiplicity import holm
+from boundcheck.inference.seeds import Error, Part, SeedMean, difference, mean_of_seeds
 
 COLUMNS = [
     "method", "against", "class", "quantity", "hardening", "beta", "q", "seeds", "estimate", "spread", "se_instances",
@@ -19,44 +21,14 @@ COLUMNS = [
     "seeds_high", "paired", "p_value", "p_holm", "reliable",
 ]  # fmt: skip
 ENCODER_COLUMNS = [
-    "encoder", "method", "class", "quantity", "hardening", "beta", "q", "estimate", "se", "ci_low", "ci_high",
+    "encoder", "method", "n", "class", "quantity", "hardening", "beta", "q", "estimate", "se", "ci_low", "ci_high",
     "reliable",
 ]  # fmt: skip
 
 
-def unpaired(members: Sequence[Member]) -> str:
-    """Why the members cannot be paired instance by instance; empty where they can."""
-    first = members[0]
-    for member in members:
-        if not len(member.ids):
-            return f"'{member.name}' has no influences of its instances (made with an older version, or by clusters)"
-        one, two = _origin(first), _origin(member)
-        if None not in one + two and one != two:
-            return f"'{first.name}' and '{member.name}' are of different data ({' '.join(one)}, {' '.join(two)})"
-        if not np.array_equal(first.ids, member.ids):
-            shared = len(np.intersect1d(first.ids, member.ids))
-            return (
-                f"'{first.name}' and '{member.name}' have other instances: of {len(first.ids):,} and "
-                f"{len(member.ids):,} ids {shared:,} are in both"
-            )
-        if (other := np.flatnonzero(first.labels != member.labels)).size:
-            at = other[0]
-            return (
-                f"'{first.name}' and '{member.name}' have other labels: instance '{first.ids[at]}' is "
-                f"'{first.labels[at]}' and '{member.labels[at]}'"
-            )
-    return ""
-
-
-def _origin(member: Member) -> tuple[Any, Any]:
-    """Data set and split, where `embed` or `verify` recorded them."""
-    source = member.manifest["data"].get("source") or {}
-    return source.get("dataset"), source.get("split")
-
-
 def compared(members: Sequence[Member], methods: tuple[str, ...], confidence: float) -> tuple[pd.DataFrame, list[str]]:
     """The table, and what there is to say about it."""
-    quantities = quantities_of(members)
+    quantities = [q for q in quantities_of(members) if not q.of or same_classes(members)]
     if not quantities:
         raise InputError("betas: the encoders have no loss in common; verify them at the same betas, hardenings and Q")
     of_method = {name: [member for member in members if member.method == name] for name in methods}
@@ -74,8 +46,11 @@ def compared(members: Sequence[Member], methods: tuple[str, ...], confidence: fl
             one, other = (_mean_influence(of_method[each], quantity) for each in (name, first))
             paired = None if one is None or other is None or reason else part_of(one - other)
             found = difference(means[name], means[first], paired)
-            row = _row(name, quantity, found, confidence, _reliable(both, quantity))
-            rows.append(row | {"against": first, "paired": paired is not None, "p_value": _p_value(found)})
+            reliable = _reliable(both, quantity)
+            row = _row(name, quantity, found, confidence, reliable)
+            # An error that is not to be relied on tests nothing.
+            p_value = found.total.p_value(found.value) if reliable else float("nan")
+            rows.append(row | {"against": first, "paired": paired is not None, "p_value": p_value})
     frame = pd.DataFrame(rows).reindex(columns=COLUMNS)
     for of_class in (frame["class"] == "", frame["class"] != ""):  # two families
         frame.loc[of_class, "p_holm"] = holm(frame.loc[of_class, "p_value"].to_numpy(float))
@@ -91,9 +66,19 @@ def _notes(
 ) -> list[str]:
     """What was left out, and what is not paired and why."""
     notes = []
-    every = {quantity for member in members for quantity in member.values if not quantity.of}
-    if left := len(every.difference(quantities)):
+    every = {quantity for member in members for quantity in member.values}
+    missing = every.difference(quantities)
+    if left := sum(not quantity.of for quantity in missing):
         notes.append(f"left out: {left} losses and gaps that not every encoder has")
+    if any(quantity.of for quantity in missing) and not same_classes(members):
+        notes.append("left out: losses by class, as the encoders were judged on other classes, whatever their names")
+    elif left := len({quantity.of for quantity in missing} - {quantity.of for quantity in quantities}):
+        notes.append(f"left out: {left} classes of which too few instances were seen by some encoder")
+    for name in across:
+        if why := differing(of_method[next(iter(of_method))][0], of_method[name][0]):
+            notes.append(
+                f"{name}: {why}: its difference to {next(iter(of_method))} is one of populations as well as of methods"
+            )
     for name, reason in within.items():
         if reason and len(of_method[name]) > 1:
             notes.append(f"{name}: its seeds are not paired, their errors over instances are taken as one: {reason}")
@@ -131,16 +116,11 @@ def _reliable(members: Sequence[Member], quantity: Quantity) -> bool:
     return all(member.values[quantity].reliable for member in members)
 
 
-def _p_value(found: SeedMean) -> float:
-    one_sided = np.array([found.total.about(found.value).p_value()])
-    return float(two_sided(one_sided)[0])
-
-
 def _row(method: str, quantity: Quantity, mean: SeedMean, confidence: float, reliable: bool) -> dict[str, Any]:
-    training = mean.training or Part(float("nan"))
-    seeds = training.about(mean.value).interval(confidence)
-    instances = mean.instances.about(mean.value).interval(confidence)
-    low, high = mean.total.about(mean.value).interval(confidence)
+    training = mean.training or Error((Part(float("nan")),))
+    seeds, instances = (error.interval(mean.value, confidence) for error in (training, mean.instances))
+    total = mean.total
+    low, high = total.interval(mean.value, confidence)
     return {
         "method": method,
         "against": "",
@@ -154,8 +134,8 @@ def _row(method: str, quantity: Quantity, mean: SeedMean, confidence: float, rel
         "spread": mean.spread,
         "se_instances": mean.instances.se,
         "se_seeds": training.se,
-        "se": mean.total.se,
-        "freedom": mean.total.freedom,
+        "se": total.se,
+        "freedom": freedom_of(total.half(confidence) / total.se, confidence) if total.se > 0 else NORMAL,
         "ci_low": low,
         "ci_high": high,
         "over": "instances" if mean.training is None else "seeds and instances",
@@ -174,5 +154,5 @@ def members_frame(members: Sequence[Member], confidence: float) -> pd.DataFrame:
         for quantity, value in member.values.items():
             mean = mean_of_seeds([value.estimate], value.part)
             row = _row(member.method, quantity, mean, confidence, value.reliable)
-            rows.append({"encoder": member.name} | row)
+            rows.append({"encoder": member.name, "n": member.manifest["data"]["n"]} | row)
     return pd.DataFrame(rows)[ENCODER_COLUMNS]

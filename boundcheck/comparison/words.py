@@ -43,12 +43,8 @@ def at_place(frame: pd.DataFrame, place: tuple[str, float, float]) -> pd.DataFra
 
 def comparison_text(frame: pd.DataFrame, notes: Sequence[str], manifest: Mapping[str, Any]) -> str:
     """What is compared, the tables, and the notes."""
-    seeds = frame[frame["against"] == ""].drop_duplicates("method").set_index("method")["seeds"]
-    config, data = manifest["config"], manifest["encoders"][0]["data"]
-    what = ", ".join(f"{name} ({plural(int(count), 'encoder')})" for name, count in seeds.items())
     lines = [
-        f"{what}; {data['n']:,} instances in {data['v']} views of {data['c']} classes; temperature "
-        f"{config['temperature']:g}, {config['confidence']:.0%} intervals, nats",
+        *_caption(manifest),
         "",
         *aligned(_table(frame[frame["class"] == ""], by_class=False)),
     ]
@@ -58,6 +54,29 @@ def comparison_text(frame: pd.DataFrame, notes: Sequence[str], manifest: Mapping
         lines += aligned(_table(at_place(frame, place), by_class=True))
     lines += ["", *_reading(frame), *(f"note: {note}" for note in notes)]
     return "\n".join(lines) + "\n"
+
+
+def _caption(manifest: Mapping[str, Any]) -> list[str]:
+    """The methods, what each was judged on, and the settings; a line for each method where that differs."""
+    config = manifest["config"]
+    setting = f"temperature {config['temperature']:g}, {config['confidence']:.0%} intervals, nats"
+    sizes: dict[str, list[str]] = {}
+    for encoder in manifest["encoders"]:
+        sizes.setdefault(encoder["method"], []).append(_size(encoder["data"]))
+    named = {method: f"{method} ({plural(len(each), 'encoder')})" for method, each in sizes.items()}
+    judged = {method: " and ".join(dict.fromkeys(each)) for method, each in sizes.items()}
+    if len(set(judged.values())) == 1:
+        return [f"{', '.join(named.values())}; {next(iter(judged.values()))}; {setting}"]
+    return [*(f"{named[method]}: {judged[method]}" for method in named), setting]
+
+
+def _size(data: Mapping[str, Any]) -> str:
+    """`1,797 instances in one view of 10 classes (digits test)`."""
+    views = "one view" if data["v"] == 1 else f"{data['v']} views"
+    classes = f"{data['c']} classes" if data["c"] > 1 else "one class"
+    recorded = [str(part) for part in (data.get("name"), data.get("split")) if part not in (None, "embeddings")]
+    source = f" ({' '.join(recorded)})" if recorded else ""
+    return f"{data['n']:,} instances in {views} of {classes}{source}"
 
 
 def label(row: Any) -> str:

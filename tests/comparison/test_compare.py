@@ -15,7 +15,6 @@ import boundcheck as bc
 from boundcheck.comparison.figure import draw_classes, draw_comparison
 from boundcheck.embeddings import EmbeddingSet, save_embeddings
 from boundcheck.errors import FileError, InputError
-from boundcheck.inference.seeds import Part, together
 from boundcheck.runs import load_run, save_run
 
 BETAS = {"betas": [1.0], "null": False}
@@ -27,7 +26,7 @@ def encoder(spread: float, seed: int, n: int = N, ids: Any = None) -> EmbeddingS
     shared, own = np.random.default_rng(0).normal(size=(n, 2, 6)), np.random.default_rng(seed).normal(size=(n, 2, 6))
     y = np.arange(n) % 3
     z = np.eye(6)[y][:, None] + spread * (shared + 0.4 * own) / np.sqrt(6)
-    return EmbeddingSet(z, np.array(["cat", "dog", "owl"])[y], ids)
+    return EmbeddingSet(z, np.array(["cat", "dog", "owl"])[y], [f"x{i}" for i in range(n)] if ids is None else ids)
 
 
 @pytest.fixture(scope="module")
@@ -121,8 +120,8 @@ def test_rows_are_paired_by_id_whatever_their_order(verified: tuple[bc.Verificat
 @pytest.mark.parametrize(
     ("other", "said"),
     [
-        ({"id": [f"x{i}" for i in range(N)]}, "of 60 and 60 ids 0 are in both"),
-        ({"label": ["owl", *(["cat", "dog", "owl"] * 20)[1:]]}, "have other labels: instance '0' is 'cat' and 'owl'"),
+        ({"id": [f"y{i}" for i in range(N)]}, "of 60 and 60 ids 0 are in both"),
+        ({"label": ["owl", *(["cat", "dog", "owl"] * 20)[1:]]}, "have other labels: instance 'x0' is 'cat' and 'owl'"),
     ],
 )
 def test_other_instances_are_not_paired_and_it_says_so(
@@ -134,7 +133,7 @@ def test_other_instances_are_not_paired_and_it_says_so(
     assert not found.frame["paired"].dropna().any()
     row = cell(found.frame, method="two", against="one", quantity="hucl")
     one, two = (cell(found.frame, method=name, against="", quantity="hucl") for name in ("one", "two"))
-    assert row.se_instances == pytest.approx(together([Part(one.se), Part(two.se)]).se)
+    assert row.se_instances == pytest.approx(math.hypot(one.se, two.se))
     assert any("not paired with one, samples taken as independent" in note and said in note for note in found.notes)
     assert said in str(found)
 
@@ -146,6 +145,84 @@ def test_another_split_is_not_paired(verified: tuple[bc.Verification, bc.Verific
         runs[name] = replace(v.run, manifest={**v.run.manifest, "data": data})
     found = bc.compare(runs)
     assert any("'one' and 'two' are of different data (digits test, digits train)" in note for note in found.notes)
+
+
+def of_data(emb: EmbeddingSet, **source: str) -> EmbeddingSet:
+    """The same with what `embed` records of the data."""
+    return EmbeddingSet(emb.z, np.array(emb.classes)[emb.y], emb.ids, source)
+
+
+def numbered(run: bc.Run, **source: str) -> bc.Run:
+    """The same with row numbers for ids, and what its manifest records of the data."""
+    data = {**run.manifest["data"], "source": source}
+    ids = [str(i) for i in range(N)]
+    return replace(run, influences=run.influences.assign(id=ids), manifest={**run.manifest, "data": data})
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "paired"),
+    [
+        ({}, {}, False),
+        ({"dataset": "digits", "split": "test"}, {"dataset": "digits", "split": "test"}, True),
+        ({"data_digest": "abc"}, {"data_digest": "abc"}, True),
+        ({"data_digest": "abc"}, {"data_digest": "abd"}, False),
+        ({"dataset": "vmf:classes=3"}, {"dataset": "vmf:classes=3"}, False),  # any sample of a known population
+    ],
+)
+def test_row_numbers_alone_make_no_pairs(
+    one: dict[str, str], two: dict[str, str], paired: bool, verified: tuple[bc.Verification, bc.Verification]
+) -> None:
+    """The same labels in the same order, row numbers for ids: nothing says that they are the same instances."""
+    found = bc.compare({"one": numbered(verified[0].run, **one), "two": numbered(verified[1].run, **two)})
+    assert found.frame["paired"].dropna().eq(paired).all()
+    said = "the ids of 'one' and 'two' are row numbers, and nothing says that they count the same data"
+    assert (said in str(found)) != paired
+
+
+def test_methods_on_different_data_are_captioned_apart_and_not_compared_by_class() -> None:
+    """Same class names, same ids, same size, even: the data sets that were recorded tell them apart."""
+    one = of_data(encoder(0.6, 1), dataset="pets", split="test")
+    two = of_data(encoder(0.9, 4, n=48), dataset="birds", split="test")
+    found = bc.compare({"one": one, "two": two}, **BETAS)
+    lines = str(found).splitlines()
+    assert lines[0] == "one (1 encoder): 60 instances in 2 views of 3 classes (pets test)"
+    assert lines[1] == "two (1 encoder): 48 instances in 2 views of 3 classes (birds test)"
+    assert lines[2] == "temperature 0.5, 95% intervals, nats"
+    assert not found.frame["paired"].dropna().any() and set(found.frame["class"]) == {""}
+    assert any(
+        "'one' and 'two' are of different data (pets test, birds test): its difference to one is one of populations as "
+        "well as of methods" in note
+        for note in found.notes
+    )
+    assert any("left out: losses by class" in note for note in found.notes)
+    assert list(found.members.drop_duplicates("encoder")["n"]) == [60, 48]
+
+
+def test_methods_on_other_classes_say_so() -> None:
+    two = EmbeddingSet(encoder(0.9, 4).z, np.array(["cat", "dog", "emu"])[np.arange(N) % 3], encoder(0.9, 4).ids)
+    found = bc.compare({"one": encoder(0.6, 1), "two": two}, **BETAS)
+    assert "'one' and 'two' have other classes: 'emu' is in one alone (2 such classes)" in str(found)
+    assert set(found.frame["class"]) == {""} and not found.frame["paired"].dropna().any()
+
+
+def test_seeds_on_different_data_have_no_mean() -> None:
+    seeds = [of_data(encoder(0.6, s), dataset=name, split="test") for s, name in ((1, "pets"), (2, "birds"))]
+    with pytest.raises(InputError, match=r"'a/1' and 'a/2' are of different data .* as seeds of one method"):
+        bc.compare({"a": seeds}, by_class=False, **BETAS)
+
+
+def test_what_is_not_relied_on_is_not_tested(verified: tuple[bc.Verification, bc.Verification]) -> None:
+    runs = [v.run for v in verified]
+    runs[1] = replace(runs[1], losses=runs[1].losses.assign(reliable=runs[1].losses["loss"] != "hucl"))
+    rows = bc.compare({"one": runs[0], "two": runs[1]}).frame
+    changes = rows[rows["against"] != ""].set_index("quantity")
+    assert math.isnan(changes["p_value"]["hucl"]) and math.isnan(changes["p_holm"]["hucl"])
+    assert changes["p_value"]["hscl"] <= changes["p_holm"]["hscl"]
+
+
+def test_one_view_is_one(verified: tuple[bc.Verification, bc.Verification]) -> None:
+    runs = [replace(v.run, manifest={**v.run.manifest, "data": {**v.run.manifest["data"], "v": 1}}) for v in verified]
+    assert "60 instances in one view of 3 classes" in str(bc.compare({"one": runs[0], "two": runs[1]}))
 
 
 def test_seeds_that_are_not_paired_err_as_one(verified: tuple[bc.Verification, bc.Verification]) -> None:
