@@ -11,7 +11,7 @@ from torch.nn.functional import softplus
 
 from boundcheck.claims.base import Evidence, Finding, claim
 from boundcheck.claims.contrastive_bounds import QUADRATURE
-from boundcheck.claims.requirements import CLASS_POSITIVES, LIMIT, SAMPLE, SELF_INCLUDED
+from boundcheck.claims.requirements import CLASS_POSITIVES, LIMIT, MODERATE_LOGITS, SAMPLE, SELF_INCLUDED
 from boundcheck.estimators.mean_classifier import anchor_labels, class_logits, class_prior
 
 
@@ -21,7 +21,7 @@ from boundcheck.estimators.mean_classifier import anchor_labels, class_logits, c
     statement=r"L_{\mathrm{un}}^{(1)} \geq (1 - c)\, L_{\sup}^{\mu} + c \log 2",
     source="Arora, Khandeparkar, Khodak, Plevrakis, Saunshi 2019 (arXiv 1902.09229), Lemma 4.3, logistic loss",
     kind="exact",
-    requirements=(SAMPLE, LIMIT, SELF_INCLUDED, CLASS_POSITIVES),
+    requirements=(SAMPLE, LIMIT, MODERATE_LOGITS, SELF_INCLUDED, CLASS_POSITIVES),
 )
 def arora_mean_classifier(evidence: Evidence) -> Iterator[Finding]:
     """Jensen over positive and negative: each meets the anchor through its class mean.

@@ -16,7 +16,7 @@ from boundcheck.claims.contrastive_bounds import (
     log_no_collision,
     upper_bounds,
 )
-from boundcheck.claims.requirements import BALANCED, CLASS_POSITIVES, LIMIT, SAMPLE, SELF_INCLUDED
+from boundcheck.claims.requirements import BALANCED, CLASS_POSITIVES, LIMIT, MODERATE_LOGITS, SAMPLE, SELF_INCLUDED
 
 
 @claim(
@@ -24,7 +24,7 @@ from boundcheck.claims.requirements import BALANCED, CLASS_POSITIVES, LIMIT, SAM
     title="Arora's bound: the mean classifier costs at most the contrastive loss over (1 - t_K) v",
     statement=r"L_{\mu} \leq \frac{L_{\mathrm{cont}} - \mathrm{col}}{(1 - t_K)\, v}",
     source="Arora et al. 2019 (arXiv 1902.09229), as compared in Bao, Nagano, Nozawa 2022 (arXiv 2110.02501), Figure 1",
-    requirements=(SAMPLE, LIMIT, SELF_INCLUDED, CLASS_POSITIVES, BALANCED),
+    requirements=(SAMPLE, LIMIT, MODERATE_LOGITS, SELF_INCLUDED, CLASS_POSITIVES, BALANCED),
 )
 def arora_upper(evidence: Evidence) -> Iterator[Finding]:
     """t_K = P(a collision), v = P(K + 1 draws show every class), col = E log(1 + collisions); equal priors.

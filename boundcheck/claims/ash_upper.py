@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from boundcheck.claims.base import Evidence, Finding, claim
 from boundcheck.claims.contrastive_bounds import collision_loss, line_through_collisions, log_no_collision, upper_bounds
-from boundcheck.claims.requirements import BALANCED, CLASS_POSITIVES, LIMIT, SAMPLE, SELF_INCLUDED
+from boundcheck.claims.requirements import BALANCED, CLASS_POSITIVES, LIMIT, MODERATE_LOGITS, SAMPLE, SELF_INCLUDED
 
 
 @claim(
@@ -20,7 +20,7 @@ from boundcheck.claims.requirements import BALANCED, CLASS_POSITIVES, LIMIT, SAM
     r" \left(L_{\mathrm{cont}} - \mathrm{col}\right)",
     source="Ash, Goel, Krishnamurthy, Misra 2022 (arXiv 2106.09943), "
     "as compared in Bao, Nagano, Nozawa 2022 (arXiv 2110.02501), Figure 1",
-    requirements=(SAMPLE, LIMIT, SELF_INCLUDED, CLASS_POSITIVES, BALANCED),
+    requirements=(SAMPLE, LIMIT, MODERATE_LOGITS, SELF_INCLUDED, CLASS_POSITIVES, BALANCED),
 )
 def ash_upper(evidence: Evidence) -> Iterator[Finding]:
     """H_m is the m-th harmonic number, t_K = P(a collision), col = E log(1 + collisions); C classes of equal prior.

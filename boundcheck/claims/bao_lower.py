@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from boundcheck.claims.base import Evidence, Finding, claim
 from boundcheck.claims.contrastive_bounds import log_cosh, lower_bounds
-from boundcheck.claims.requirements import CLASS_POSITIVES, LIMIT, SAMPLE, SELF_INCLUDED, UNIT_NORM
+from boundcheck.claims.requirements import CLASS_POSITIVES, LIMIT, MODERATE_LOGITS, SAMPLE, SELF_INCLUDED, UNIT_NORM
 from boundcheck.estimators.mean_classifier import class_prior
 
 
@@ -19,7 +19,7 @@ from boundcheck.estimators.mean_classifier import class_prior
     title="Bao's lower bound: the mean classifier costs at least the contrastive loss less a constant",
     statement=r"L_{\mu} \geq L_{\mathrm{cont}} + H(\pi) + \log K - 2 \log(1 + K) - 2 \log\cosh(1/\tau)",
     source="Bao, Nagano, Nozawa 2022 (arXiv 2110.02501), lower bound, with b^2 = 1 / tau",
-    requirements=(SAMPLE, LIMIT, SELF_INCLUDED, CLASS_POSITIVES, UNIT_NORM),
+    requirements=(SAMPLE, LIMIT, MODERATE_LOGITS, SELF_INCLUDED, CLASS_POSITIVES, UNIT_NORM),
 )
 def bao_lower(evidence: Evidence) -> Iterator[Finding]:
     """H is the entropy of the class prior in nats; L_cont as in `bao_upper`.

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from boundcheck.claims.base import Evidence, Finding, claim
 from boundcheck.claims.contrastive_bounds import log_cosh, upper_bounds
-from boundcheck.claims.requirements import CLASS_POSITIVES, LIMIT, SAMPLE, SELF_INCLUDED, UNIT_NORM
+from boundcheck.claims.requirements import CLASS_POSITIVES, LIMIT, MODERATE_LOGITS, SAMPLE, SELF_INCLUDED, UNIT_NORM
 from boundcheck.estimators.mean_classifier import class_prior
 
 
@@ -19,7 +19,7 @@ from boundcheck.estimators.mean_classifier import class_prior
     title="Bao's upper bound: the mean classifier costs at most the contrastive loss plus a constant",
     statement=r"L_{\mu} \leq L_{\mathrm{cont}} + \log \frac{\pi_{\max} C^2 \cosh^2(1/\tau)}{K}",
     source="Bao, Nagano, Nozawa 2022 (arXiv 2110.02501), upper bound, with b^2 = 1 / tau",
-    requirements=(SAMPLE, LIMIT, SELF_INCLUDED, CLASS_POSITIVES, UNIT_NORM),
+    requirements=(SAMPLE, LIMIT, MODERATE_LOGITS, SELF_INCLUDED, CLASS_POSITIVES, UNIT_NORM),
 )
 def bao_upper(evidence: Evidence) -> Iterator[Finding]:
     """L_cont has a sum over K negatives from all classes, its own included.

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import torch
 
 from boundcheck.claims.base import Evidence, Finding, claim, weaker, without_uncertainty
-from boundcheck.claims.requirements import LIMIT, SAMPLE
+from boundcheck.claims.requirements import LIMIT, MODERATE_LOGITS, SAMPLE
 from boundcheck.estimators.finite import DEFAULT_KS, FiniteLosses
 from boundcheck.losses import LossKey
 
@@ -21,10 +21,7 @@ from boundcheck.losses import LossKey
     statement=r"k \leq k' \Rightarrow L^{(k)} \leq L^{(k')} \leq L^{(\infty)}",
     source="Jensen's inequality; the limit: Wang and Isola 2020 (arXiv 2005.10242), Theorem 1",
     kind="exact",
-    requirements=(
-        SAMPLE,
-        LIMIT,
-    ),
+    requirements=(SAMPLE, LIMIT, MODERATE_LOGITS),
 )
 def finite_k_below_limit(evidence: Evidence) -> Iterator[Finding]:
     """log(1 + c x) is concave, and a mean of k' draws is a mean of means of k of them.

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator
 
 from boundcheck.claims.base import Evidence, Finding, claim, weaker, without_uncertainty
-from boundcheck.claims.requirements import LIMIT, SAMPLE, UNIT_NORM
+from boundcheck.claims.requirements import LIMIT, MODERATE_LOGITS, SAMPLE, UNIT_NORM
 from boundcheck.estimators.finite import DEFAULT_KS
 from boundcheck.hardening import Hardening
 
@@ -26,7 +26,7 @@ def gap_bound(temperature: float, k: int) -> float:
     statement=r"L^{(\infty)} - L^{(k)} \leq \min\left(\frac2\tau, \frac{(e^{1/\tau} - 1)^2}{k}\right)",
     source="derived here; sharpens the rate k^{-1/2} of Wang and Isola 2020 (arXiv 2005.10242), Theorem 1",
     kind="exact",
-    requirements=(SAMPLE, LIMIT, UNIT_NORM),
+    requirements=(SAMPLE, LIMIT, MODERATE_LOGITS, UNIT_NORM),
 )
 def finite_k_rate(evidence: Evidence) -> Iterator[Finding]:
     """With y = (1 + Q s_k) / (1 + Q s) of mean 1, s_k the mean of k terms e^(t - t_p) in [m, M]: -log y <= 1/y - 1.

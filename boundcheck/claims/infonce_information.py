@@ -12,7 +12,7 @@ import torch
 
 from boundcheck.claims.base import Evidence, Finding, claim
 from boundcheck.claims.contrastive_bounds import KS, lower_finding
-from boundcheck.claims.requirements import CLASS_POSITIVES, LIMIT, SAMPLE, SELF_INCLUDED
+from boundcheck.claims.requirements import CLASS_POSITIVES, LIMIT, MODERATE_LOGITS, SAMPLE, SELF_INCLUDED
 from boundcheck.estimators.mean_classifier import class_prior
 
 
@@ -27,7 +27,7 @@ def least_loss(prior: torch.Tensor, k: int) -> float:
     statement=r"L_{\mathrm{cont}}^{(K)} \geq \log(K + 1) - H(\pi)",
     source="van den Oord, Li, Vinyals 2018 (arXiv 1807.03748), Poole et al. 2019 (arXiv 1905.06922): I >= log(K + 1) -"
     " L; derived here for class positives, which share H(pi) nats with their anchor",
-    requirements=(SAMPLE, LIMIT, SELF_INCLUDED, CLASS_POSITIVES),
+    requirements=(SAMPLE, LIMIT, MODERATE_LOGITS, SELF_INCLUDED, CLASS_POSITIVES),
 )
 def infonce_information(evidence: Evidence) -> Iterator[Finding]:
     """Whatever the critic: the positive is uniform in the anchor's class, so its density ratio is 1 / pi_y."""

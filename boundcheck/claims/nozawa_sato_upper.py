@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from boundcheck.claims.base import Evidence, Finding, claim
 from boundcheck.claims.contrastive_bounds import KS, collision_loss, line_through_collisions, log_coverage, upper_bounds
-from boundcheck.claims.requirements import BALANCED, CLASS_POSITIVES, LIMIT, SAMPLE, SELF_INCLUDED
+from boundcheck.claims.requirements import BALANCED, CLASS_POSITIVES, LIMIT, MODERATE_LOGITS, SAMPLE, SELF_INCLUDED
 
 
 @claim(
@@ -17,7 +17,7 @@ from boundcheck.claims.requirements import BALANCED, CLASS_POSITIVES, LIMIT, SAM
     title="Nozawa and Sato's bound: the mean classifier costs at most twice the contrastive loss over v",
     statement=r"L_{\mu} \leq \frac{2 L_{\mathrm{cont}} - \mathrm{col}}{v}",
     source="Nozawa, Sato 2021 (arXiv 2102.06866), as compared in Bao, Nagano, Nozawa 2022 (arXiv 2110.02501), Figure 1",
-    requirements=(SAMPLE, LIMIT, SELF_INCLUDED, CLASS_POSITIVES, BALANCED),
+    requirements=(SAMPLE, LIMIT, MODERATE_LOGITS, SELF_INCLUDED, CLASS_POSITIVES, BALANCED),
 )
 def nozawa_sato_upper(evidence: Evidence) -> Iterator[Finding]:
     """v = P(K + 1 draws show every class), col = E log(1 + collisions); C classes of equal prior.

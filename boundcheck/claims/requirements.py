@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from boundcheck.claims.base import Requirement
+from boundcheck.estimators.quadrature import LARGEST_LOGIT, largest_logit
 from boundcheck.estimators.records import LossTable
 
 FEW_INSTANCES = 256
@@ -71,6 +72,15 @@ def _limit(losses: LossTable) -> str | None:
     return None if losses.k is None else f"is about infinitely many negatives, received k = {losses.k}"
 
 
+def _moderate_logits(losses: LossTable) -> str | None:
+    if (size := largest_logit(losses)) <= LARGEST_LOGIT:
+        return None
+    return (
+        f"is about finitely many negatives, computed at logits up to {LARGEST_LOGIT:.0f}, received {size:.3g}: "
+        "normalise the embeddings or raise the temperature"
+    )
+
+
 def _one_view(losses: LossTable) -> str | None:
     return None if losses.emb.v == 1 else f"is about one view of each instance, received {losses.emb.v}; keep one"
 
@@ -109,6 +119,7 @@ CLASS_POSITIVES = Requirement("class positives", _class_positives, {"positives":
 EVERY_ANCHOR = Requirement("all anchors, each with a positive", _every_anchor)
 SAMPLE = Requirement("embeddings, not closed forms", _sample)
 LIMIT = Requirement("the large-negative limit", _limit)
+MODERATE_LOGITS = Requirement("logits that losses at finite k can be computed at", _moderate_logits)
 ONE_VIEW = Requirement("one view of each instance", _one_view, {"views": 1})
 AUGMENTATION = Requirement("augmentation positives", _augmentation, {"positives": "augmentation"})
 NON_NEGATIVE = Requirement("non-negative embeddings", _non_negative)

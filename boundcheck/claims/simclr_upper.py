@@ -12,6 +12,7 @@ from boundcheck.claims.base import Evidence, Finding, claim
 from boundcheck.claims.contrastive_bounds import KS, QUADRATURE, above_any_loss, mean_classifier_loss
 from boundcheck.claims.finite_k_rate import gap_bound
 from boundcheck.claims.mean_classifier_by_variance import NEEDS
+from boundcheck.claims.requirements import MODERATE_LOGITS
 
 
 def offset(classes: int, temperature: float, k: int) -> float:
@@ -26,7 +27,7 @@ def offset(classes: int, temperature: float, k: int) -> float:
     r" + \min\left(\tfrac2\tau, \tfrac{(e^{1/\tau} - 1)^2}{K}\right)",
     source="for the setting of Van Elst, Ghoshdastidar 2024 (arXiv 2412.03486), whose statement was not at hand;"
     " derived here from `wang_upper` and `finite_k_rate`, for any positives of the anchor's class",
-    requirements=NEEDS,
+    requirements=(*NEEDS, MODERATE_LOGITS),
 )
 def simclr_upper(evidence: Evidence) -> Iterator[Finding]:
     """L_cont >= log K + E log(mean of K e^t) - t_p, which is within `gap_bound` of the decoupled limit."""

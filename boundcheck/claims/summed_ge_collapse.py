@@ -18,6 +18,7 @@ from boundcheck.claims.requirements import (
     CLASS_POSITIVES,
     EVERY_ANCHOR,
     LIMIT,
+    MODERATE_LOGITS,
     SAMPLE,
     SELF_INCLUDED,
     UNIT_NORM,
@@ -40,7 +41,7 @@ def floor(classes: int, temperature: float, k: int) -> float:
     r"\quad B \sim \mathrm{Bin}(K, 1/C)",
     source="Awasthi, Dikkala, Kamath 2022 (arXiv 2205.01789) ask whether more negatives hurt the optimum; derived here:"
     " for balanced classes on the sphere the optimum is the same simplex for every K",
-    requirements=(SAMPLE, LIMIT, UNIT_NORM, BALANCED, CLASS_POSITIVES, SELF_INCLUDED, EVERY_ANCHOR),
+    requirements=(SAMPLE, LIMIT, MODERATE_LOGITS, UNIT_NORM, BALANCED, CLASS_POSITIVES, SELF_INCLUDED, EVERY_ANCHOR),
 )
 def summed_ge_collapse(evidence: Evidence) -> Iterator[Finding]:
     """log(1 + sum e^x) is convex in all its logits, and given the classes of anchor and negatives they are independent.

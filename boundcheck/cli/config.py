@@ -99,7 +99,7 @@ def _values(path: Path) -> Mapping[str, Any]:
             raise FileError(
                 f"{path}: expected a run's run.json, which has its options, received another; use a TOML file"
             )
-        return found
+        return {key: value for key, value in found.items() if value != []}  # without tilts, without finite k
     try:
         return tomllib.loads(read_regular(path, _LARGEST).decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:

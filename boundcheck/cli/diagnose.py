@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import Any
 
 import click
 
 from boundcheck.cli.parameters import CONFIDENCE, FORMAT, POSITIVE, SEED
-from boundcheck.cli.progress import say, say_json
+from boundcheck.cli.progress import note, say, say_json
 from boundcheck.cli.samples import FILE
 from boundcheck.cli.tables import aligned, rows_of
 from boundcheck.errors import FileError
@@ -52,12 +54,20 @@ def command(
     if form == "json":
         say_json(rows_of(frame))
     else:
-        header = ("diagnostic", "value", f"{confidence:.0%} interval", "reading")
-        rows = [
-            (str(row.diagnostic), f"{row.plugin:.4g}", f"[{row.ci_low:.4g}, {row.ci_high:.4g}]", str(row.reading))
-            for row in frame.itertuples()
-        ]
-        say(aligned([header, *rows]))
+        header = ("diagnostic", "estimate", f"{confidence:.0%} interval", "plug-in", "reading")
+        say(aligned([header, *(_cells(row) for row in frame.itertuples())]))
+    for sentence in diagnosis.collapsed:
+        note(f"warning: {sentence}", quiet=False)
     if out is not None:
         diagnosis.save(out)
     return 0
+
+
+def _cells(row: Any) -> tuple[str, ...]:
+    """The estimate, the interval about it, and the plug-in that other packages print."""
+    interval = "–" if math.isnan(row.ci_low + row.ci_high) else f"[{row.ci_low:.4g}, {row.ci_high:.4g}]"
+    return str(row.diagnostic), _number(row.estimate), interval, _number(row.plugin), str(row.reading)
+
+
+def _number(value: float) -> str:
+    return "undefined" if math.isnan(value) else f"{value:.4g}"

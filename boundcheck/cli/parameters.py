@@ -56,12 +56,18 @@ class Number(click.ParamType):  # type: ignore[type-arg]
 
 
 class Several(click.ParamType):  # type: ignore[type-arg]
-    """A comma-separated list of values of one type, as a tuple; or a word taken in its place, as it is."""
+    """A comma-separated list of values of one type, as a tuple; or a word taken in its place, as it is.
+
+    Args:
+        each: the type.
+        word: taken as it is.
+        none: whether the list may be empty.
+    """
 
     name = "list"
 
-    def __init__(self, each: Number, word: str | None = None) -> None:
-        self.each, self.word = each, word
+    def __init__(self, each: Number, word: str | None = None, none: bool = False) -> None:
+        self.each, self.word, self.none = each, word, none
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The values, in order."""
@@ -69,7 +75,7 @@ class Several(click.ParamType):  # type: ignore[type-arg]
             return tuple(value)
         if value == self.word:
             return value
-        if not value:
+        if not value and self.none:
             return ()
         return tuple(self.each.convert(part.strip(), param, ctx) for part in value.split(","))
 

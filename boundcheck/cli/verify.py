@@ -89,7 +89,9 @@ if TYPE_CHECKING:
 @click.option("--claims", default="all", show_default=True, help="List of ids from `boundcheck claims`.")
 @click.option("--estimator", type=OneOf(ESTIMATORS), default="auto", show_default=True)
 @click.option("--anchors", type=ANCHORS, default="all", show_default=True, help="Sample this many anchors.")
-@click.option("--negatives", type=Several(COUNT), default="", help="Finite k, as 10,100,1000: losses at them as well.")
+@click.option(
+    "--negatives", type=Several(COUNT, none=True), default="", help="Finite k, as 10,100,1000: losses at them as well."
+)
 @click.option("--until-decided", is_flag=True, help="Sample anchors until every verdict is decided.")
 @click.option("--max-anchors", type=COUNT, help="Budget of --until-decided.  [default: all]")
 @click.option("--confidence", type=CONFIDENCE, default="0.95", show_default=True)

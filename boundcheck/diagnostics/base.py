@@ -5,6 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+from jaxtyping import Float
+
+ROUNDING = 1e-13
+"""Squared distances below this share of the squared lengths are what float32 leaves of equal rows."""
+
 
 @dataclass(frozen=True)
 class Diagnostic:
@@ -26,3 +32,8 @@ class Diagnostic:
     low: float = -math.inf
     high: float = math.inf
     share: bool = False
+
+
+def is_point(x: Float[np.ndarray, "n d"]) -> bool:
+    """Whether all rows are one point, up to rounding: what compares directions or classes is then undefined."""
+    return bool(np.square(x - x.mean(0)).sum() <= ROUNDING * np.square(x).sum())

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from boundcheck.bounds.moments import class_moments
-from boundcheck.diagnostics.base import Diagnostic
+from boundcheck.diagnostics.base import Diagnostic, is_point
 
 PAPYAN = "Papyan, Han, Donoho 2020 (arXiv 2008.08186)"
 
@@ -57,12 +57,14 @@ NC5 = Diagnostic(
 
 
 def collapse(x: Float[np.ndarray, "n d"], y: Int[np.ndarray, " n"]) -> Float[np.ndarray, " 8"]:
-    """The values of `COLLAPSE`, in that order.
+    """The values of `COLLAPSE`, in that order; NaN where all features are one point, infinite where two means are.
 
     Args:
         x: (n, d) features.
         y: (n,) class codes, every class with an instance.
     """
+    if is_point(x):
+        return np.full(len(COLLAPSE), np.nan)
     moments = class_moments(x, y)
     c, off = moments.c, ~np.eye(moments.c, dtype=bool)
     m = moments.mean - moments.mean.mean(0)
@@ -70,7 +72,7 @@ def collapse(x: Float[np.ndarray, "n d"], y: Int[np.ndarray, " n"]) -> Float[np.
     centred = x - moments.mean[y]
     within = (centred / np.bincount(y)[y, None]).T @ centred / c
     lengths = np.sqrt(np.diag(gram))
-    cosines = (gram / np.outer(lengths, lengths))[off]
+    cosines = _ratio(gram, np.outer(lengths, lengths))[off]
     simplex = (np.eye(c) - 1 / c) / np.sqrt(c - 1)
     w, decided = _least_squares(x, y, c)
     nearest = np.square(moments.mean).sum(1) - 2 * x @ moments.mean.T
@@ -79,13 +81,20 @@ def collapse(x: Float[np.ndarray, "n d"], y: Int[np.ndarray, " n"]) -> Float[np.
             moments.cdnv[off].mean() / 2,
             moments.directional_cdnv[off].mean(),
             np.trace(within @ np.linalg.pinv(m.T @ m / c, rcond=1e-10, hermitian=True)) / c,
-            lengths.std() / lengths.mean(),
+            _ratio(lengths.std(), lengths.mean()),
             np.abs(cosines + 1 / (c - 1)).mean(),
-            np.linalg.norm(gram / np.linalg.norm(gram) - simplex),
-            np.linalg.norm(w / np.linalg.norm(w) - m / np.linalg.norm(m)),
+            np.linalg.norm(_ratio(gram, np.linalg.norm(gram)) - simplex),
+            np.linalg.norm(_ratio(w, np.linalg.norm(w)) - _ratio(m, np.linalg.norm(m))),
             np.mean(decided != nearest.argmin(1)),
         ]
     )
+
+
+def _ratio(values: np.ndarray | np.floating, scale: np.ndarray | np.floating) -> np.ndarray:
+    """NaN where the scale is 0: means that all lie at their own mean have no direction."""
+    out = np.full(np.shape(values), np.nan)
+    np.divide(values, scale, out=out, where=np.asarray(scale) > 0)
+    return out
 
 
 def _least_squares(x: np.ndarray, y: np.ndarray, c: int) -> tuple[np.ndarray, np.ndarray]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from boundcheck.diagnostics.alignment import CLASS_ALIGNMENT, VIEW_ALIGNMENT, alignment, class_alignment
-from boundcheck.diagnostics.base import Diagnostic
+from boundcheck.diagnostics.base import ROUNDING, Diagnostic, is_point
 from boundcheck.diagnostics.between import BETWEEN, RSA_INSTANCES, cka, rsa
 from boundcheck.diagnostics.collapse import COLLAPSE, NC5, collapse, nc5
 from boundcheck.diagnostics.pairs import PAIRS, PairSums
@@ -32,26 +33,34 @@ class Diagnosis:
     Attributes:
         found: diagnostic, estimate, instances it is about.
         confidence: of the intervals.
+        collapsed: in what way nothing is left to diagnose, a sentence each.
     """
 
     found: tuple[tuple[Diagnostic, Estimate, int], ...]
     confidence: float
+    collapsed: tuple[str, ...] = ()
 
     def to_frame(self) -> pd.DataFrame:
-        """One row per diagnostic; `plugin` is the number that other packages print, `estimate` less its bias."""
+        """One row per diagnostic; `plugin` is the number that other packages print, `estimate` less its bias.
+
+        The interval is about `estimate`. There is none where that is undefined (NaN) or infinite, nor where the
+        correction leaves the values that there can be, so that the jackknife says nothing: `estimate` then is `plugin`.
+        """
         rows = []
         for what, estimate, n in self.found:
-            centre, (low, high) = estimate.value, estimate.interval(self.confidence)
+            centre, se, (low, high) = estimate.value, estimate.se, estimate.interval(self.confidence)
             if what.share:
                 centre = estimate.plugin
-                low, high = Share(centre, estimate.se, n).interval(self.confidence)
+                low, high = Share(centre, se, n).interval(self.confidence)
+            elif not math.isfinite(centre) or high < what.low - ROUNDING or low > what.high + ROUNDING:
+                centre, se, low, high = estimate.plugin, math.nan, math.nan, math.nan
             rows.append(
                 dict(
                     diagnostic=what.id,
                     title=what.title,
-                    plugin=estimate.plugin,
+                    plugin=float(np.clip(estimate.plugin, what.low, what.high)),
                     estimate=float(np.clip(centre, what.low, what.high)),
-                    se=estimate.se,
+                    se=se,
                     ci_low=float(np.clip(low, what.low, what.high)),
                     ci_high=float(np.clip(high, what.low, what.high)),
                     n=n,
@@ -135,7 +144,23 @@ def diagnose(
     found += _of_pairs(emb, x, temperature, groups, seed)
     if against is not None:
         found += _between(x, np.asarray(against.z[:, 0], dtype=np.float64), y, groups, seed)
-    return Diagnosis(tuple(found), confidence)
+    return Diagnosis(tuple(found), confidence, tuple(_collapsed(x, y)))
+
+
+def _collapsed(x: np.ndarray, y: np.ndarray) -> Iterator[str]:
+    """What has collapsed altogether: all instances to a point or a line, or classes onto each other."""
+    if is_point(x):
+        yield f"The encoder is collapsed: all {len(x)} instances are one point, and nothing tells classes apart."
+        return
+    centred = x - x.mean(0)
+    values = np.linalg.eigvalsh(centred.T @ centred)
+    if len(values) > 1 and values[-2] <= ROUNDING * values[-1]:
+        yield f"The encoder is collapsed to a line: all {len(x)} instances differ along one direction."
+    means = np.stack([x[y == c].mean(0) for c in range(y.max() + 1)])
+    between = np.square(means[:, None] - means).sum(2)
+    same = int((np.triu(between <= ROUNDING * np.square(x).sum(1).mean(), 1)).sum())
+    if same:
+        yield f"{same} of {len(means) * (len(means) - 1) // 2} pairs of classes have the same mean: CDNV is infinite."
 
 
 def _of_pairs(
@@ -146,6 +171,8 @@ def _of_pairs(
     unit = x[some] / np.linalg.norm(x[some], axis=1, keepdims=True)
     sums = PairSums(unit, emb.y[some], deal_groups(emb.y[some], min(groups, len(some)), seed), temperature)
     estimates = from_values(sums.values(), np.stack([sums.values(g) for g in range(sums.groups)]))
+    if is_point(x[some]):  # rounding decides who is nearer
+        estimates[1:] = [Estimate(math.nan, math.nan, math.nan)] * (len(PAIRS) - 1)
     return [(what, estimate, len(some)) for what, estimate in zip(PAIRS, estimates, strict=True)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-from boundcheck.diagnostics.base import Diagnostic
+from boundcheck.diagnostics.base import Diagnostic, is_point
 
 RANKME_EPSILON = 1e-7  # the papers' own constants
 LIDAR_DELTA, LIDAR_EPSILON = 1e-4, 1e-8
@@ -42,13 +42,15 @@ def effective_rank(values: Float[np.ndarray, " k"], epsilon: float = 0.0) -> flo
 
 
 def spectrum(x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " 3"]:
-    """The values of `SPECTRUM`, in that order; x is (n, d) with two rows or more that differ."""
+    """The values of `SPECTRUM`, in that order, of (n, d) features; NaN for those of centred ones at a point."""
+    plain = effective_rank(np.sqrt(_eigenvalues(x.T @ x)), RANKME_EPSILON)
+    if is_point(x):
+        return np.array([np.nan, plain, np.nan])
     centred = x - x.mean(0)
     eigenvalues = _eigenvalues(centred.T @ centred / len(x))
     real = eigenvalues[eigenvalues > RELATIVE_ZERO * eigenvalues[0]]
     decay = -np.polyfit(np.log(np.arange(1, len(real) + 1)), np.log(real), 1)[0] if len(real) > 1 else np.nan
-    plain = np.sqrt(_eigenvalues(x.T @ x))
-    return np.array([effective_rank(np.sqrt(eigenvalues)), effective_rank(plain, RANKME_EPSILON), decay])
+    return np.array([effective_rank(np.sqrt(eigenvalues)), plain, decay])
 
 
 def lidar(z: Float[np.ndarray, "n v d"]) -> float:
@@ -57,9 +59,14 @@ def lidar(z: Float[np.ndarray, "n v d"]) -> float:
     Args:
         z: (n, v, d) with v >= 2; Sigma_w is the mean covariance of views (v - 1 in the denominator) plus delta I,
             Sigma_b that of the instances' means (n - 1).
+
+    Returns:
+        At least 1; NaN where the means are one point.
     """
     n, v, d = z.shape
     means = z.mean(1)
+    if is_point(means):
+        return float("nan")
     centred = means - means.mean(0)
     spread = (z - means[:, None]).reshape(n * v, d)
     within = spread.T @ spread / (n * (v - 1)) + LIDAR_DELTA * np.eye(d)

@@ -29,6 +29,8 @@ from boundcheck.pools import ALL, SAME
 LEFT_OUT = 1e-8
 # Logits of thousands need as many nodes for every anchor: beyond this memory and time are no longer those of a run.
 MOST_NODES = 4096
+LARGEST_LOGIT = MOST_NODES * STEP / 2 - 30
+"""Up to this size of logits there is a grid for every k and Q that may be asked for: their logs take the 30."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,11 @@ class Grid:
 
     log_u: Tensor  # (a,) log u_0
     nodes: int
+
+
+def largest_logit(limit: LossTable) -> float:
+    """What no logit of the embeddings exceeds in size: the largest squared norm over tau."""
+    return float(limit.emb.largest_norm**2 / limit.variant.temperature)
 
 
 def grid_for(limit: LossTable, most: int, least_q: float, least_ratio: float) -> Grid:
@@ -56,7 +63,7 @@ def grid_for(limit: LossTable, most: int, least_q: float, least_ratio: float) ->
         InputError: logits are so large that a grid over their range is.
     """
     variant, table = limit.variant, limit.table
-    radius = limit.emb.largest_norm**2 / variant.temperature
+    radius = largest_logit(limit)
     rho = torch.stack([table.rho(key.tilt.pool, key.hardening) for key in limit.keys], 1).nan_to_num(-radius).amax(1)
     # Class positives of one view are the pool's; other views of the anchor's instance may lie anywhere.
     of_pool = variant.positives == "class" and limit.emb.v == 1
@@ -68,7 +75,7 @@ def grid_for(limit: LossTable, most: int, least_q: float, least_ratio: float) ->
     nodes = max(1, math.ceil(float((last - log_u).max()) / STEP) + 1)
     if nodes > MOST_NODES:
         raise InputError(
-            f"negatives: losses at finite k need logits of at most some {MOST_NODES * STEP / 2:.0f} in size, received "
+            f"negatives: losses at finite k need logits of at most some {LARGEST_LOGIT:.0f} in size, received "
             f"{radius:.3g} (norms up to {limit.emb.largest_norm:.3g}, temperature {variant.temperature:g}); normalise "
             "the embeddings or raise the temperature"
         )

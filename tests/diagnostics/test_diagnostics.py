@@ -145,6 +145,55 @@ def test_a_collapsed_simplex() -> None:
     assert frame.effective_rank == pytest.approx(3, rel=1e-5) and frame.nearest_neighbour == 1
 
 
+@pytest.mark.parametrize("noise", [0.0, 1e-8])
+def test_a_point_is_said_to_be_one_and_what_it_leaves_undefined_has_no_number(
+    noise: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exactly, and up to what float32 keeps."""
+    y = np.arange(60) % 3
+    emb = bc.EmbeddingSet(1 + noise * np.random.default_rng(0).standard_normal((60, 2, 5)), y)
+    found = diagnose(emb)
+    frame = found.to_frame().set_index("diagnostic")
+    assert len(found.collapsed) == 1 and "all 60 instances are one point" in found.collapsed[0]
+    defined = frame.index[frame.estimate.notna()]
+    assert set(defined) == {"rankme", "class_alignment", "alignment", "uniformity"}
+    np.testing.assert_allclose(frame.estimate[defined], [1, 0, 0, 0], atol=1e-5)
+    assert frame.ci_low.isna().equals(frame.estimate.isna())
+    bc.save_embeddings(emb, tmp_path / "e.npz")
+    assert main(["diagnose", "--embeddings", str(tmp_path / "e.npz")]) == 0
+    said = capsys.readouterr()
+    assert "one point" in said.err and "Warning" not in said.err
+    assert "undefined" in said.out and "nan" not in said.out
+
+
+def test_a_line_and_classes_of_one_mean_are_named() -> None:
+    rng, y = np.random.default_rng(1), np.arange(60) % 3
+    line = diagnose(bc.EmbeddingSet(np.c_[rng.choice([-1.0, 1.0], 60), np.zeros(60)], y))
+    assert "to a line" in line.collapsed[0]
+    z = rng.standard_normal((60, 4))
+    z[y == 1] = z[y == 0]
+    same = diagnose(bc.EmbeddingSet(z, y))
+    assert same.collapsed == ("1 of 3 pairs of classes have the same mean: CDNV is infinite.",)
+    rows = same.to_frame().set_index("diagnostic")
+    assert math.isinf(rows.estimate.cdnv) and math.isnan(rows.ci_low.cdnv)
+    assert diagnose(some_set()).collapsed == ()
+    # Without a group the two means part and NC1 jumps: the correction would be below 0, and so its whole interval.
+    assert rows.estimate.nc1 == rows.plugin.nc1 > 1 and math.isnan(rows.ci_low.nc1) and math.isnan(rows.se.nc1)
+
+
+def test_the_number_shown_is_the_one_that_the_interval_is_about(
+    emb: bc.EmbeddingSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bc.save_embeddings(emb, tmp_path / "e.npz")
+    assert main(["diagnose", "--embeddings", str(tmp_path / "e.npz")]) == 0
+    rows = {line.split()[0]: line.split()[1:5] for line in capsys.readouterr().out.splitlines()[1:]}
+    frame = diagnose(emb).to_frame().set_index("diagnostic")
+    for name, (estimate, low, high, plugin) in rows.items():
+        expected = frame.loc[name, ["estimate", "ci_low", "ci_high", "plugin"]]
+        assert [estimate, low[1:-1], high[:-1], plugin] == [f"{value:.4g}" for value in expected]
+    assert (frame.estimate != frame.plugin).sum() > 10
+
+
 def test_rotation_and_scale_leave_two_encoders_alike(emb: bc.EmbeddingSet) -> None:
     q = np.linalg.qr(np.random.default_rng(0).standard_normal((6, 6)))[0]
     turned = diagnose(emb, against=bc.EmbeddingSet(emb.z @ q, emb.y)).to_frame().set_index("diagnostic")
