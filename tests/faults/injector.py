@@ -1,4 +1,4 @@
-"""Stops a command at one of its writes: by an error of the disk, or by an interrupt.
+"""Stops a command at one of its writes or calls back: by an error of the disk, or by an interrupt.
 
 Python tells audit hooks of every file that it opens, names and makes; a hook that raises stops that very operation.
 Hooks cannot be taken away again, so there is one, which does nothing unless a fault is armed.
@@ -14,20 +14,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+CALL = "call"
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 _NAMES = {"os.rename": 1, "os.mkdir": 0}  # which argument is the name that appears
 
 
 @dataclass
 class Fault:
-    """What happens at the writes below a folder.
+    """What happens at the writes below a folder, and where long work calls back to say how far it is.
 
     Attributes:
         below: the folder.
-        at: the number of the write that fails, from 0; None for none.
+        at: the number of the write or call that fails, from 0; None for none.
         error: makes what is raised there.
         lasting: whether every later write fails as well, as on a full disk.
-        seen: the writes so far.
+        seen: the writes and calls so far.
     """
 
     below: Path
@@ -44,6 +45,12 @@ class Fault:
         number = len(self.seen)
         self.seen.append(f"{event} {Path(name).name}")
         if self.at is not None and (number == self.at or (self.lasting and number > self.at)):
+            raise self.error()
+
+    def called(self, _: int, total: int, unit: str) -> None:
+        """Long work calls back."""
+        self.seen.append(f"{CALL} {total} {unit}")
+        if len(self.seen) - 1 == self.at:
             raise self.error()
 
 

@@ -19,7 +19,7 @@ from tests.fuzz.campaign import campaign
 from tests.fuzz.readers import READERS
 
 READER_COLUMNS = ["reader", "inputs", "read", "refused", "faults", "slowest_s", "most_memory_mb", "first_fault"]
-FAULT_COLUMNS = ["command", "writes", "faults", "stopped", "wrong", "first_wrong"]
+FAULT_COLUMNS = ["command", "writes", "calls", "faults", "stopped", "wrong", "first_wrong"]
 
 
 def main() -> int:
@@ -27,7 +27,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("results/trust"))
     parser.add_argument("--inputs", type=int, default=10_000)
-    parser.add_argument("--writes", type=int, default=None, help="of a command; all if left out")
+    parser.add_argument("--writes", type=int, default=None, help="and calls of a command; all if left out")
     parser.add_argument("--only", nargs="*", default=[*READERS, *COMMANDS])
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -43,7 +43,7 @@ def main() -> int:
     for name in (name for name in COMMANDS if name in options.only):
         tried = try_all(name, options.writes)
         first = tried.wrong[0] if tried.wrong else ""
-        faults.append([name, tried.writes, tried.faults, tried.stopped, len(tried.wrong), first])
+        faults.append([name, tried.writes, tried.calls, tried.faults, tried.stopped, len(tried.wrong), first])
         _write(options.out / "faults.csv", FAULT_COLUMNS, faults)
     manifest: Mapping[str, object] = {
         **environment(),
@@ -51,7 +51,7 @@ def main() -> int:
         "wall_seconds": time.time() - start,
     }
     write_manifest(manifest, options.out)
-    return int(any(row[4] not in (0, "0") for row in (*readers, *faults)))
+    return int(any(row[place] not in (0, "0") for rows, place in ((readers, 4), (faults, 5)) for row in rows))
 
 
 def _kept(path: Path, renewed: Sequence[str]) -> list[list[object]]:

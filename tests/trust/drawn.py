@@ -1,0 +1,166 @@
+"""Mistakes drawn by a seed from all places of the core that `changes` knows: `python -m tests.trust.drawn`.
+
+Every test that reaches a mistake runs with it, quickest first, until one notices. What none notices has survived, or
+is in `EQUIVALENT`, which says why no test could notice it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.trust.changes import Change, count_places, switched
+from tests.trust.judging import lines
+
+ROOT = Path(__file__).parents[2]
+COLUMNS = ["number", "kind", "file", "line", "was", "is", "outcome", "noticed_by", "tests"]
+CORE = ("losses.py", "hardening.py", "claims", "inference", "estimators", "pairwise")
+COMPILED = ("pairwise/loops.py", "pairwise/cuda", "pairwise/ring")
+"""Without switches: numba and Triton compile what they read, and ranks are other processes."""
+OWN: Mapping[str, Sequence[str]] = {
+    "claims": ["claims"],
+    "claims/judging.py": ["claims/test_judging.py", "claims/test_base.py"],
+    "claims/requirements.py": ["claims/test_base.py", "claims/test_configurations.py"],
+    "claims/evidence.py": ["claims/test_finite_k_below_limit.py", "claims/test_configurations.py"],
+    "inference": ["inference"],
+    "estimators/__init__.py": ["estimators/test_exact.py", "estimators/test_montecarlo.py", "test_losses.py"],
+    "estimators/anchor_losses.py": ["estimators/test_dense.py", "estimators/test_exact.py", "test_losses.py"],
+    "estimators/convergence.py": ["estimators/test_reliability.py"],
+    "estimators/dense.py": ["estimators/test_dense.py", "test_losses.py"],
+    "estimators/finite.py": ["estimators/test_finite_corrections.py", "estimators/test_dense_finite.py",
+                             "inference/test_influence.py"],
+    "estimators/measured.py": ["estimators/test_exact.py"],
+    "estimators/permutation.py": ["estimators/test_reliability.py", "test_verification.py"],
+    "estimators/quadrature.py": ["estimators/test_dense_finite.py", "claims/test_finite_k_below_limit.py"],
+    "estimators/records.py": ["estimators/test_share_errors.py", "estimators/test_exact.py",
+                              "estimators/test_closed.py", "inference/test_influence.py"],
+    "estimators/shares.py": ["estimators/test_share_errors.py", "inference/test_influence.py"],
+    "pairwise": ["pairwise", "test_losses.py"],
+    "pairwise/jackknife": ["pairwise/jackknife", "inference/test_influence.py"],
+    "pairwise/laplace": ["pairwise/laplace", "estimators/test_dense_finite.py"],
+    "pairwise/passes.py": ["estimators/test_exact.py", "pairwise/test_plan.py"],
+    "pairwise/running_sums.py": ["pairwise/test_loops.py", "pairwise/test_cumulants.py"],
+    "pairwise/tiles.py": ["pairwise/test_plan.py", "pairwise/test_cumulants.py", "estimators/test_exact.py"],
+}  # fmt: skip
+"""Test files of a file, or of a folder of files, beside those named after it."""
+EQUIVALENT: Mapping[tuple[str, str, str], str] = {}
+"""(file, was, is) -> why every result is the same."""
+
+
+def drawn(count: int, seed: int) -> dict[Path, dict[int, int]]:
+    """File of the core -> switch -> number of its place: so many places, each as likely as another."""
+    files = [path for part in CORE for path in _files(ROOT / "boundcheck" / part)]
+    places = [(path, i) for path in files for i in range(count_places(path.read_text(encoding="utf-8")))]
+    out: dict[Path, dict[int, int]] = {}
+    for switch, (path, i) in enumerate(random.Random(seed).sample(places, count), 1):
+        out.setdefault(path.relative_to(ROOT), {})[switch] = i
+    return out
+
+
+def _files(place: Path) -> list[Path]:
+    found = sorted(place.rglob("*.py")) if place.is_dir() else [place]
+    return [path for path in found if not path.relative_to(ROOT / "boundcheck").as_posix().startswith(COMPILED)]
+
+
+def tests_of(file: str) -> list[str]:
+    """Test files of a file of the core, relative to tests/: those named after it first."""
+    folder, _, name = file.rpartition("/")
+    own = f"{folder}/test_{name}" if folder else f"test_{name}"
+    told = OWN.get(file) or next((OWN[place] for place in _folders(folder) if place in OWN), [])
+    found = [ROOT / "tests" / place for place in (own, *told)]
+    files = [path for place in found for path in (sorted(place.rglob("test_*.py")) if place.is_dir() else [place])]
+    return list(dict.fromkeys(path.relative_to(ROOT / "tests").as_posix() for path in files if path.exists()))
+
+
+def _folders(folder: str) -> list[str]:
+    """The folder and those above it."""
+    parts = folder.split("/")
+    return ["/".join(parts[:i]) for i in range(len(parts), 0, -1)]
+
+
+def put_in(chosen: Mapping[Path, Mapping[int, int]], copy: Path) -> dict[int, tuple[str, Change]]:
+    """Writes the changes of files into a copy, each behind its switch; switch -> file and change."""
+    out: dict[int, tuple[str, Change]] = {}
+    for path, numbers in chosen.items():
+        source, changes = switched((ROOT / path).read_text(encoding="utf-8"), numbers)
+        (copy / path).write_text(source, encoding="utf-8")
+        out |= {switch: (path.relative_to("boundcheck").as_posix(), made) for switch, made in changes.items()}
+    return dict(sorted(out.items()))
+
+
+def judge(copy: Path, alive: Mapping[int, Sequence[str]], seconds: float, noted: Path) -> None:
+    """Runs tests of a copy, see `judging`; plug-ins that take seconds to import are left out."""
+    (copy / "mistakes.json").write_text(json.dumps({"alive": alive, "seconds": seconds}), encoding="utf-8")
+    tests = dict.fromkeys(file for files in alive.values() for file in files)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "addopts="]
+    command += ["-p", "pytest_timeout", "-p", "tests.trust.judging", "-m", "not study and not fuzz and not slow"]
+    variables = {
+        "PYTHONPATH": str(copy),
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "MISTAKES": str(copy / "mistakes.json"),
+        "JUDGED": str(noted),
+    }
+    subprocess.run([*command, *(f"tests/{name}" for name in tests)], cwd=copy, env={**os.environ, **variables})
+
+
+def table(found: Mapping[int, tuple[str, Change]], noted: Path) -> list[list[object]]:
+    """A row for every mistake."""
+    noticed: dict[int, str] = {}
+    tried: dict[int, int] = {}
+    for row in lines(noted):
+        if "mistake" in row:
+            number = row["mistake"]
+            tried[number] = tried.get(number, 0) + row["tests"]
+            if row["noticed_by"] != "":
+                noticed[number] = row["noticed_by"] or f"{row['file']}, ended by time or memory"
+    rows: list[list[object]] = []
+    for number, (file, made) in found.items():
+        outcome = "killed" if number in noticed else "survived"
+        if outcome == "survived" and (file, made.was, made.becomes) in EQUIVALENT:
+            outcome = "equivalent"
+        change = [number, made.kind, file, made.line, made.was, made.becomes]
+        rows.append([*change, outcome, noticed.get(number, ""), tried.get(number, 0)])
+    return rows
+
+
+def main() -> int:
+    """Writes drawn.csv; the exit code says whether fewer than nine of ten are killed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("results/trust"))
+    parser.add_argument("--mistakes", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", type=int, nargs="*", help="Numbers of the mistakes.")
+    parser.add_argument("--tests", nargs="*", help="Files below tests/, instead of those that `OWN` tells.")
+    parser.add_argument("--seconds", type=float, default=60.0, help="Of a mistake in each test file, quickest first.")
+    parser.add_argument("--noted", type=Path, help="File that keeps what was found, to go on from.")
+    options = parser.parse_args()
+    with TemporaryDirectory() as name:
+        copy = Path(name).resolve()
+        for part in ("boundcheck", "tests", "benchmarks"):
+            shutil.copytree(ROOT / part, copy / part)
+        shutil.copy(ROOT / "pyproject.toml", copy)
+        found = put_in(drawn(options.mistakes, options.seed), copy)
+        noted = (options.noted or copy / "noted.jsonl").resolve()
+        known = {row.get("mistake") for row in lines(noted) if row.get("noticed_by", "") != ""}
+        alive = [switch for switch in options.only or found if switch not in known]
+        judge(copy, {n: options.tests or tests_of(found[n][0]) for n in alive}, options.seconds, noted)
+        rows = table(found, noted)
+    options.out.mkdir(parents=True, exist_ok=True)
+    with (options.out / "drawn.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([COLUMNS, *rows])
+    killed, judged = (sum(row[6] in outcomes for row in rows) for outcomes in (["killed"], ["killed", "survived"]))
+    print(f"{killed} of {judged} killed, {len(rows) - judged} equivalent")
+    return int(killed < 0.9 * judged)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
