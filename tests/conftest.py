@@ -18,14 +18,16 @@ if not torch.cuda.is_available():
 # Before anything imports the package: only modules loaded from here on are checked.
 install_import_hook(["boundcheck"], f"{tests.typechecker.__name__}.check")
 
+JUDGES = "MISTAKES" in os.environ  # see tests.trust.judging: every test runs many times
+
 settings.register_profile(
     "boundcheck",
     derandomize=True,
     deadline=None,
-    max_examples=40,
+    max_examples=10 if JUDGES else 40,
     print_blob=True,
     # A mistake put in on purpose needs no smallest example.
-    phases=[Phase.explicit, Phase.generate] if "MISTAKES" in os.environ else tuple(Phase),
+    phases=[Phase.explicit, Phase.generate] if JUDGES else tuple(Phase),
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("boundcheck")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+import numpy as np
 from torch import Tensor
 
 from boundcheck.claims.base import Evidence, Finding, claim
@@ -38,9 +39,11 @@ def spread_cost(largest_variance: float, temperature: float) -> float:
     """
     u = 2 / temperature
     hoeffding = u**2 / 8
-    if u > 600:
-        return hoeffding
-    return min(math.log1p(largest_variance * (math.expm1(u) - u) / 4), hoeffding)
+    if largest_variance <= 0:  # below by rounding
+        return 0.0
+    # log(e^u - 1 - u), which overflows at temperatures below 1 / 350.
+    excess = math.log(math.expm1(u) - u) if u < 1 else u + math.log1p(-(1 + u) * math.exp(-u))
+    return min(float(np.logaddexp(0.0, math.log(largest_variance / 4) + excess)), hoeffding)
 
 
 @claim(

@@ -1,6 +1,6 @@
 """A pytest plug-in that runs every test without a mistake, then with each that it reaches, until one notices.
 
-`MISTAKES` names a file of the switches, the test files of each, and the seconds that a mistake may spend in one of them;
+`MISTAKES` names a file of the switches, the test files of each and the seconds that a mistake may spend in one of them;
 `JUDGED` a file that gets a line of JSON for every mistake in every test file, and for every test file that is through.
 All runs are forks of one process that has imported and collected everything, so that a mistake costs no more than the
 tests that reach it.
@@ -12,6 +12,7 @@ import itertools
 import json
 import os
 import resource
+import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -73,11 +74,14 @@ class Judge:
 
     def _without(self, items: list[pytest.Item]) -> list[dict[str, Any]]:
         rows = []
+        signal.signal(signal.SIGPROF, _too_long)
         for item, following in itertools.zip_longest(items, items[1:]):
             self.failed, self.made_ready = "", []
             switch.reached.clear()
             start = time.process_time()
+            signal.setitimer(signal.ITIMER_PROF, 2 * self.seconds)
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            signal.setitimer(signal.ITIMER_PROF, 0)
             seconds = time.process_time() - start
             row = {"passed": not self.failed, "seconds": seconds, "made_ready": self.made_ready}
             rows.append({**row, "reached": sorted(switch.reached)})
@@ -94,6 +98,10 @@ class Judge:
     def _note(self, **row: object) -> None:
         with self.out.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
+
+
+def _too_long(*_: object) -> None:
+    raise TimeoutError("a test that takes so long would be run with no mistake")
 
 
 def _forked(work: Any, seconds: float) -> Any:
