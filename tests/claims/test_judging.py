@@ -63,6 +63,14 @@ def test_a_lone_borderline_verdict_is_undecided_among_many(
     assert first.reliable  # the interval itself is sound
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_an_interval_that_ends_at_zero_decides_nothing(evidence: Evidence, sign: int) -> None:
+    half = Estimate(0.0, 0.0, 0.1).interval(0.95)[1]
+    found = finding(sign * half)
+    assert 0.0 in found.gap.interval(0.95)
+    assert one(evidence, found).verdict == "undecided"
+
+
 def test_what_is_far_from_zero_stays_decided_among_many_on_either_side(evidence: Evidence) -> None:
     verdicts = [judgement.verdict for judgement in family(evidence, [1.0, -1.0, *[0.0] * 8])]
     assert verdicts == ["holds", "violated", *["undecided"] * 8]

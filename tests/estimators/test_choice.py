@@ -46,6 +46,12 @@ def test_memory_counts_too(monkeypatch):
     assert found.anchors == 2000
 
 
+def test_the_memory_told_is_that_of_log_sums_and_influences_in_float64():
+    """Two log-sums of each power 0, 1, 2, 5 and 6 of e^t, four numbers of each of six losses, eight bytes each."""
+    assert "and 3 GB" in choose(set_of(10_000_000), SPEC, cores=2).reason
+    assert pytest.approx(2.72) == (2 * 5 + 4 * 6) * 8 * 1e7 * 1e-9
+
+
 def test_the_table_says_why():
     emb = EmbeddingSet(*clouds("clustered", n=40, v=2, d=6))
     auto = bc.estimate(emb, device="cpu")

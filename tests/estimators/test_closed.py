@@ -176,6 +176,12 @@ def test_what_has_no_closed_form(options, message):
         bc.estimate("vmf", **options)
 
 
+def test_two_anchors_of_each_class_are_enough():
+    assert bc.estimate("vmf", anchors=20, betas=[1.0]).losses.mean.isfinite().all()
+    with pytest.raises(InputError, match="must be at least 20"):
+        bc.estimate("vmf", anchors=19)
+
+
 def test_embeddings_have_no_closed_form():
     with pytest.raises(InputError, match="closed needs a population"):
         bc.estimate(MIXED.sample(), estimator="closed")

@@ -51,3 +51,6 @@ def test_gaps_that_fall_as_the_inverse_are_met_exactly():
     assert least_k(ks, gaps, 0.5 / 77.5) == 78
     assert least_k(ks, gaps, 0.6) == 1 and least_k(ks, gaps, 1e-5) == math.inf
     assert least_k(ks, torch.where(gaps > 0.01, gaps, 0.0), 0.011) in range(33, 64)  # zero is rounding
+    # Between the first two numbers of negatives as well.
+    assert least_k(ks, gaps, 0.5 / 1.5) == 2
+    assert least_k([1, 1024], 0.5 / torch.tensor([1, 1024]).double(), 0.5 / 100) == pytest.approx(100, abs=1)

@@ -12,7 +12,7 @@ import boundcheck as bc
 from boundcheck.cli import main
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
-from boundcheck.estimators.hardness import propose_betas
+from boundcheck.estimators.hardness import SERIES, propose_betas
 from boundcheck.estimators.reliability import LEAST_ESS
 from boundcheck.spec import Variant
 
@@ -35,6 +35,15 @@ def test_the_largest_beta_leaves_enough_and_a_larger_one_does_not(sample: Embedd
     assert least(sample, found.largest * 1.11, temperature) < LEAST_ESS  # two digits and a grid of 1/64 of the step
     assert found.betas[-1] == found.largest and list(found.betas) == sorted(found.betas)
     assert f"betas up to {found.largest:g}" in found.reason
+
+
+def test_what_lies_between_is_looked_at_in_even_steps(sample: EmbeddingSet) -> None:
+    """Eighths of the step that holds the largest beta, then eighths of one of those, from the first to the last."""
+    found = propose_betas(sample, Variant(temperature=0.5))
+    low = max(beta for beta in SERIES if beta <= found.largest)
+    high = min(beta for beta in SERIES if beta > found.largest)
+    eighths = {low + (high - low) * i / 8 for i in range(1, 8)}
+    assert eighths <= set(found.ess)
 
 
 def test_the_temperature_proposed_leaves_as_many_at_the_usual_largest_beta(sample: EmbeddingSet) -> None:

@@ -112,9 +112,10 @@ def judge(copy: Path, alive: Mapping[int, Sequence[str]], seconds: float, noted:
 
 
 def table(found: Mapping[int, tuple[str, Change]], noted: Path) -> list[list[object]]:
-    """A row for every mistake."""
+    """A row for every mistake; one is judged where a test noticed it, or where all its test files are through."""
     noticed: dict[int, str] = {}
     tried: dict[int, int] = {}
+    through = {row["file"] for row in lines(noted) if "mistake" not in row}
     for row in lines(noted):
         if "mistake" in row:
             number = row["mistake"]
@@ -123,7 +124,8 @@ def table(found: Mapping[int, tuple[str, Change]], noted: Path) -> list[list[obj
                 noticed[number] = row["noticed_by"] or f"{row['file']}, ended by time or memory"
     rows: list[list[object]] = []
     for number, (file, made) in found.items():
-        outcome = "killed" if number in noticed else "survived"
+        outcome = "survived" if through.issuperset(tests_of(file)) else "not judged"
+        outcome = "killed" if number in noticed else outcome
         if outcome == "survived" and (file, made.was, made.becomes) in EQUIVALENT:
             outcome = "equivalent"
         change = [number, made.kind, file, made.line, made.was, made.becomes]
@@ -157,7 +159,8 @@ def main() -> int:
     with (options.out / "drawn.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([COLUMNS, *rows])
     killed, judged = (sum(row[6] in outcomes for row in rows) for outcomes in (["killed"], ["killed", "survived"]))
-    print(f"{killed} of {judged} killed, {len(rows) - judged} equivalent")
+    left = sum(row[6] == "not judged" for row in rows)
+    print(f"{killed} of {judged} killed, {len(rows) - judged - left} equivalent, {left} not judged")
     return int(killed < 0.9 * judged)
 
 
