@@ -73,7 +73,7 @@ def _picture(ax: Axes, picture: np.ndarray, column: int, line: int, caption: str
     """A picture one unit wide, with its caption above."""
     left, bottom = column * _STEP, (line + 1) * _LINE
     extent = (left, left + 1, bottom, bottom - 1)
-    ax.imshow(picture_array(picture), interpolation="nearest", extent=extent, aspect="auto")
+    ax.imshow(picture_array(picture), interpolation="none", extent=extent, aspect="auto")
     ax.text(
         left + 0.5, bottom - 1.03, caption, ha="center", va="bottom", fontsize="x-small", color=colour, linespacing=1.1
     )

@@ -31,7 +31,7 @@ def save_figure(figure: Figure, data: pd.DataFrame, directory: Path, name: str) 
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)
-        figure.set_layout_engine("none")  # laid out once, not again for every format
+        figure.set_layout_engine(None)  # laid out once; "none" would leave a stand-in that draws again in every format
     for suffix, options in _FORMATS.items():
         figure.savefig(directory / f"{name}.{suffix}", dpi=200, **options)
     data.to_csv(directory / f"{name}.csv", index=False)
