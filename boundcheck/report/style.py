@@ -56,7 +56,7 @@ _PAPER: dict[Any, Any] = {
     "xtick.major.width": 0.6,
     "ytick.major.width": 0.6,
     "pdf.fonttype": 42,  # TrueType: journals refuse Type 3 fonts
-    "ps.fonttype": 42,  # by which matplotlib also cuts the fonts of PDF into parts: at its 3 each font is embedded twice
+    "ps.fonttype": 42,  # matplotlib cuts the fonts of PDF by this one too: at its 3 each is embedded twice
     "svg.fonttype": "path",
     "svg.hashsalt": "boundcheck",
 }
