@@ -199,6 +199,7 @@ def verify(
     one_of("configurations", configurations, CONFIGURATIONS)
     if isinstance(emb, EmbeddingSet) and duplicates == "drop" and (found := near_duplicates(emb)) is not None:
         emb = emb.subset(found.first)
+    assumed = variant.design == "auto"
     variant = variant.on(emb) if isinstance(emb, EmbeddingSet) else variant.with_views(emb.v)
     proposal = _proposal(emb, variant, execution) if auto else None
     if proposal is not None:
@@ -244,6 +245,7 @@ def verify(
         "duplicates": duplicates,
         "null": null,
         "configurations": configurations,
+        "design_assumed": assumed,
     }
     choice: dict[str, Any] = {
         "estimator": losses.estimator,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,8 @@ def test_a_sweep_and_the_same_again(capsys: pytest.CaptureFixture[str], monkeypa
     manifest = json.loads((place / "run.json").read_text())
     assert manifest["command"] == ["boundcheck", "sweep", "tight.npz", "noise.npz", *FAST]
     assert len(list(Path("results/cells").iterdir())) == 4
+    links = re.findall(r'<a href="([^"#]+)">τ = ', (place / "report.html").read_text(encoding="utf-8"))
+    assert len(links) == 4 and all((place / link).is_file() for link in links)
     # each cell is a run that can be reported on its own
     assert main(["report", manifest["cells"][0]["run"]]) == 0
     assert main(["report", str(place)]) == 0

@@ -16,8 +16,8 @@ from boundcheck.embeddings import EmbeddingSet
 from boundcheck.embeddings.given import as_array
 from boundcheck.errors import FileError, InputError
 from boundcheck.estimators.populations import checked
+from boundcheck.report.spelling import as_flags, as_it_was_called, as_keywords
 from boundcheck.report.text import summary_text
-from boundcheck.report.words import as_it_was_called
 from boundcheck.spec import _number
 
 Z, Y = np.random.default_rng(0).normal(size=(40, 6)), np.repeat([0, 1], [12, 28])
@@ -81,11 +81,23 @@ def test_what_is_misspelt_is_said_before_anything_is_loaded(
     assert said in capsys.readouterr().err
 
 
+def test_every_way_of_writing_an_option_is_spelt_for_its_reader() -> None:
+    advice = "more instances, or duplicates=drop; use precision float64; needs self_pairs='include', views=1"
+    assert as_flags(advice) == (
+        "more instances, or --duplicates drop; use --precision float64; needs --self-pairs include, --views 1"
+    )
+    assert as_flags(as_flags(advice)) == as_flags(advice)
+    assert as_keywords(advice) == (
+        "more instances, or duplicates='drop'; use precision='float64'; needs self_pairs='include', views=1"
+    )
+    assert as_keywords("a design of duplicates that precision keeps") == "a design of duplicates that precision keeps"
+
+
 def test_advice_is_in_flags_for_a_command_and_in_python_for_python() -> None:
     emb = EmbeddingSet(np.stack([Z, Z + 0.3], 1), Y)
     run = bc.verify(emb, claims="bao_upper", betas=[1.0], null=False).run
     assert "self_pairs='include'" in run.claims["reason"].iloc[0]
-    assert as_it_was_called(run) is run
+    assert as_it_was_called(run).claims["reason"].tolist() == run.claims["reason"].tolist()
     called = as_it_was_called(replace(run, manifest={**run.manifest, "command": ["boundcheck", "verify"]}))
     assert "use --self-pairs include" in called.claims["reason"].iloc[0]
     told = summary_text(run)

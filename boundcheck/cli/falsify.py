@@ -67,7 +67,8 @@ def command(
     """Searches for points on the sphere that violate CLAIM, by gradient descent from many starts.
 
     A find is shrunk to few points, evaluated again at 50 digits and saved as counterexample.npz; the exit code is
-    then 1. Nothing found is reported with the effort spent, never as proof; the exit code is then 0.
+    then 1. Nothing found is reported with the effort spent, never as proof; the exit code is then 0. Either way
+    report.html shows it.
     """
     with reserve_folder(out or _usual(claim), overwrite=overwrite, numbered=out is None) as place:
         from boundcheck.falsification import search

@@ -32,12 +32,14 @@ class Effort:
         seconds: wall time.
         least_margin: the least margin that the restarts reached (with premise="hold", where the premise holds), nats;
             NaN where the claim applied nowhere.
+        least_margins: of each restart, likewise.
     """
 
     restarts: int
     steps: int
     seconds: float
     least_margin: float
+    least_margins: tuple[float, ...] = ()
 
     def __str__(self) -> str:
         restarts = "1 restart" if self.restarts == 1 else f"{self.restarts:,} restarts"
@@ -101,7 +103,7 @@ class Counterexample:
     def save(
         self, directory: str | os.PathLike[str], overwrite: bool = False, command: Sequence[str] | None = None
     ) -> Path:
-        """Write counterexample.npz (z, y) and run.json as one directory, which appears whole or not at all.
+        """Write counterexample.npz (z, y), run.json and report.html as one directory, whole or not at all.
 
         Args:
             directory: where.
@@ -114,7 +116,7 @@ class Counterexample:
 
         def write(folder: Path) -> None:
             save_embeddings(self.embeddings, folder / "counterexample.npz")
-            write_manifest(self.manifest(command), folder)
+            _finish(self.manifest(command), folder)
 
         return save_directory(directory, overwrite, write)
 
@@ -186,8 +188,8 @@ class Counterexample:
         total = emb.n * emb.v
         if proof.anchors < total:
             yield "left out", f"{total - proof.anchors} of {total} anchors, without a positive or with an empty pool"
-        yield "lhs, rhs", f"{finding.lhs:.6f}, {finding.rhs:.6f} nats"
-        what = "mean premise slack" if self.problem.premise == "fail" else "margin"
+        yield "sides", f"left {finding.lhs:.6f}, right {finding.rhs:.6f} nats"
+        what = "slack" if self.problem.premise == "fail" else "gap"
         yield (
             what,
             f"{proof.margin:.6f} nats at {proof.digits} digits, error at most {proof.error_bound:.0e} "
@@ -228,10 +230,10 @@ class Search:
     def save(
         self, directory: str | os.PathLike[str], overwrite: bool = False, command: Sequence[str] | None = None
     ) -> Path:
-        """The counterexample's files; the effort alone, as run.json, where there is none. See `Counterexample.save`."""
+        """The counterexample's files; where there is none the effort alone. See `Counterexample.save`."""
         if self.counterexample is not None:
             return self.counterexample.save(directory, overwrite, command)
-        return save_directory(directory, overwrite, lambda folder: write_manifest(self.manifest(command), folder))
+        return save_directory(directory, overwrite, lambda folder: _finish(self.manifest(command), folder))
 
     def manifest(self, command: Sequence[str] | None = None) -> dict[str, Any]:
         """Everything run.json holds."""
@@ -243,7 +245,7 @@ class Search:
         if self.counterexample is not None:
             return repr(self.counterexample)
         what = {"free": "", "hold": " where its premise holds", "fail": ": its premise never failed"}
-        least = f"the least margin reached is {self.effort.least_margin:.2g} nats"
+        least = f"the least gap reached is {self.effort.least_margin:.2g} nats"
         if np.isnan(self.effort.least_margin):
             least = "the claim applied to none of the configurations tried"
         return (
@@ -252,6 +254,14 @@ class Search:
             f"  variant:   {stated(self.problem.variant)}\n"
             "  This is the effort spent, not a proof."
         )
+
+
+def _finish(manifest: Mapping[str, Any], folder: Path) -> None:
+    """run.json, and the page from what is in the folder."""
+    from boundcheck.report.search import load_search, write_search_page  # draws: half a second to import
+
+    write_manifest(manifest, folder)
+    write_search_page(load_search(folder), folder)
 
 
 def headline(problem: Problem, finding: Finding | None = None) -> str:

@@ -166,7 +166,8 @@ def _search(
     progress: Progress | None,
 ) -> Search:
     began = time.perf_counter()
-    restarts, steps, least = 0, 0, math.inf
+    restarts, steps = 0, 0
+    margins: list[float] = []
     found: Point | None = None
     while found is None and time.perf_counter() < began + seconds:
         rng = np.random.default_rng([seed, restarts])
@@ -178,21 +179,22 @@ def _search(
             emb = shape.start(restarts, rng, equal=True)  # the claim is about balanced classes
         point, taken = descend(problem, emb, restarts // 3, rng, began + seconds)
         restarts, steps = restarts + 1, steps + taken
-        if point is not None and _feasible(problem, point):
-            least = min(least, point.margin)
+        margins.append(point.margin if point is not None and _feasible(problem, point) else math.nan)
         if point is not None and point.found:
             found = point
         if progress is not None:
             done = time.perf_counter() - began
             progress(min(int(done), math.ceil(seconds)), math.ceil(seconds), "s of search")
-    least = least if math.isfinite(least) else math.nan
+    least = min((margin for margin in margins if math.isfinite(margin)), default=math.nan)
     if found is None:
-        return Search(problem, Effort(restarts, steps, time.perf_counter() - began, least), None, config)
+        return Search(
+            problem, Effort(restarts, steps, time.perf_counter() - began, least, tuple(margins)), None, config
+        )
     now = time.perf_counter()
     deadline = max(began + seconds, now + SHRINKING * seconds)
     small, taken = shrink(problem, found, np.random.default_rng([seed, restarts]), deadline)
     judged, certificate = certify(problem, small.emb, small.aim)
-    effort = Effort(restarts, steps + taken, time.perf_counter() - began, least)
+    effort = Effort(restarts, steps + taken, time.perf_counter() - began, least, tuple(margins))
     judgement = (judged or small).judgement
     counterexample = Counterexample(small.emb, problem, judgement, certificate, effort, found.emb.n, config)
     return Search(problem, effort, counterexample, config)

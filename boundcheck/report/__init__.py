@@ -12,6 +12,7 @@ from boundcheck.errors import FileError
 from boundcheck.ingest import reading
 from boundcheck.report.figures import FIGURES, write_figures
 from boundcheck.report.page import summary_html, write_page
+from boundcheck.report.search import is_search, load_search, write_search_page
 from boundcheck.report.sweep import write_sweep_report
 from boundcheck.report.tables import TABLES, write_tables
 from boundcheck.report.text import summary_text
@@ -37,7 +38,7 @@ def write_report(run: Run, directory: Path) -> Path:
 
 
 def render(directory: str | os.PathLike[str]) -> Path:
-    """Render a saved run's or sweep's report again from its numbers, in place of the old one.
+    """Render a saved run's, sweep's or search's report again from its numbers, in place of the old one.
 
     Args:
         directory: The run's directory.
@@ -50,7 +51,9 @@ def render(directory: str | os.PathLike[str]) -> Path:
     """
     target = Path(directory)
     if is_sweep(target):
-        write: Callable[[Path], object] = partial(write_sweep_report, load_sweep(target))
+        write: Callable[[Path], object] = partial(write_sweep_report, load_sweep(target), home=target)
+    elif is_search(target):
+        write = partial(write_search_page, load_search(target))
     else:
         write = partial(write_report, load_run(target))
     try:

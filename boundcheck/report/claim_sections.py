@@ -19,14 +19,22 @@ def claim_sections(run: Run, exact: bool) -> list[dict[str, Any]]:
     """The claims that were tested: the exact ones, which check the computation, or all others."""
     tested = run.claims[(run.claims["kind"] == "exact") == exact]
     tested = tested[tested["verdict"] != "inapplicable"]
-    return [_section(run, str(claim), rows) for claim, rows in tested.groupby("claim", sort=False)]
+    groups = tested.groupby(["claim", "configuration"], sort=False)
+    return [_section(run, str(claim), str(where), rows) for (claim, where), rows in groups]
 
 
-def _section(run: Run, claim: str, rows: pd.DataFrame) -> dict[str, Any]:
+def section_id(claim: str, configuration: str) -> str:
+    """Where on the page a claim stands; once for each configuration."""
+    return f"claim-{claim}" + ("-elsewhere" if configuration else "")
+
+
+def _section(run: Run, claim: str, configuration: str, rows: pd.DataFrame) -> dict[str, Any]:
     entry = catalogue_entry(run, claim)
     kind = str(rows["kind"].iloc[0])
     return {
         "id": claim,
+        "at": section_id(claim, configuration),
+        "configuration": configuration,
         "title": title(run, claim),
         "statement": math_svg(str(entry["statement"])) if entry.get("statement") else "",
         "source": entry.get("source") or "",
@@ -72,5 +80,10 @@ def _gap(row: Any, reliable: bool) -> Gap:
 
 def _reason(row: Any) -> str:
     """What stands below a row: why the verdict, and what would decide it where there is none."""
-    reason = row.reason or reading_of(row)
+    reason = _without(row.reason, row.configuration) or reading_of(row)
     return f"{reason} To decide it: {row.remedy}." if row.remedy else str(reason)
+
+
+def _without(reason: str, configuration: str) -> str:
+    """A reason without the configuration, which the section's head names."""
+    return reason.replace(f"In another configuration: {configuration}.", "").strip() if configuration else reason

@@ -15,7 +15,7 @@ Facts = list[tuple[str, str]]
 
 def data_facts(run: Run) -> Facts:
     """Key facts of the data and the encoder."""
-    data, config = _part(run, "data"), _part(run, "config")
+    data, config = _part(run.manifest, "data"), _part(run.manifest, "config")
     counts = data.get("class_counts") or {}
     checkpoint = run.manifest.get("checkpoint") or {}
     return _present(
@@ -33,17 +33,17 @@ def data_facts(run: Run) -> Facts:
     )
 
 
-def computation_facts(run: Run) -> Facts:
-    """How the run was computed: enough to repeat it."""
-    manifest, config, cost = run.manifest, _part(run, "config"), _part(run, "cost")
-    platform, checkpoint = _part(run, "platform"), manifest.get("checkpoint") or {}
-    versions = {"boundcheck": manifest.get("boundcheck"), **_part(run, "versions")}
+def computation_facts(manifest: Mapping[str, Any]) -> Facts:
+    """How a run was computed, from its manifest: enough to repeat it."""
+    config, cost = _part(manifest, "config"), _part(manifest, "cost")
+    platform, checkpoint = _part(manifest, "platform"), _part(manifest, "checkpoint")
+    versions = {"boundcheck": manifest.get("boundcheck"), **_part(manifest, "versions")}
     return _present(
         ("Command", shlex.join(str(word) for word in manifest.get("command") or [])),
         ("Created", manifest.get("created")),
         ("Estimator", config.get("estimator")),
-        ("Chosen because", _part(run, "choice").get("reason")),
-        ("Betas chosen", (_part(run, "choice").get("betas") or {}).get("reason")),
+        ("Chosen because", _part(manifest, "choice").get("reason")),
+        ("Betas chosen", (_part(manifest, "choice").get("betas") or {}).get("reason")),
         ("Confidence", config.get("confidence")),
         ("Seed", config.get("seed")),
         ("Device", _joined([config.get("device"), config.get("precision")])),
@@ -53,13 +53,13 @@ def computation_facts(run: Run) -> Facts:
                           _unit(cost.get("ns_per_pair"), "ns per pair"),
                           _unit(cost.get("peak_memory_gb"), "GB peak")])),
         ("Versions", _joined(f"{name} {version}" for name, version in versions.items())),
-        ("Embeddings, SHA-256", _part(run, "data").get("sha256")),
+        ("Embeddings, SHA-256", _part(manifest, "data").get("sha256")),
         ("Checkpoint, SHA-256", checkpoint.get("sha256")),
     )  # fmt: skip
 
 
-def _part(run: Run, key: str) -> Mapping[str, Any]:
-    part: Mapping[str, Any] = run.manifest.get(key) or {}
+def _part(manifest: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    part: Mapping[str, Any] = manifest.get(key) or {}
     return part
 
 

@@ -10,6 +10,8 @@ from boundcheck.report.words import SYMBOL, contradicts, hardening_label, readin
 from boundcheck.runs import Run, records
 from boundcheck.verdicts import GRAVEST_FIRST, is_met, is_unmet
 
+NO_HARDNESS = "overall"  # the column of claims that are about no hardening
+
 
 @dataclass(frozen=True)
 class Mark:
@@ -43,18 +45,19 @@ def _style(verdict: str, contradiction: bool) -> str:
 
 
 def overview(run: Run) -> tuple[list[str], list[tuple[str, list[Mark | None]]]]:
-    """Columns (hardenings), and for each claim about a population its title and marks.
+    """Columns (hardenings), and for each claim about a population and configuration its title and marks.
 
     A mark is the gravest over Q, and None where nothing was tested.
     """
     tested = run.claims[(run.claims["kind"] != "exact") & (run.claims["verdict"] != "inapplicable")]
     places = sorted({place(row) for row in records(tested)})
     lines = []
-    for claim, rows in tested.groupby("claim", sort=False):
+    for (claim, configuration), rows in tested.groupby(["claim", "configuration"], sort=False):
         marks: dict[tuple[int, float, str], list[Mark]] = {}
         for row in records(rows):
             marks.setdefault(place(row), []).append(mark(row))
-        lines.append((title(run, str(claim)), [gravest(marks[at]) if at in marks else None for at in places]))
+        name = title(run, str(claim)) + (" (in another configuration)" if configuration else "")
+        lines.append((name, [gravest(marks[at]) if at in marks else None for at in places]))
     return [place_label(at) for at in places], lines
 
 
@@ -67,7 +70,7 @@ def place(row: Any) -> tuple[int, float, str]:
 def place_label(at: tuple[int, float, str]) -> str:
     """The column's heading."""
     _, beta, name = at
-    return hardening_label(name, beta) if name else "overall"
+    return hardening_label(name, beta) if name else NO_HARDNESS
 
 
 def gravest(marks: list[Mark]) -> Mark:

@@ -14,23 +14,24 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from PIL import Image
 
 from boundcheck.report.captions import CAPTIONS
-from boundcheck.report.claim_sections import claim_sections
+from boundcheck.report.cautions import cautions, warnings_in_short
+from boundcheck.report.claim_sections import claim_sections, section_id
 from boundcheck.report.facts import computation_facts, data_facts
 from boundcheck.report.figures.hardest_anchors import picture_array
 from boundcheck.report.format import number
-from boundcheck.report.overview import overview
+from boundcheck.report.inlined import figure_entry
+from boundcheck.report.overview import NO_HARDNESS, overview
+from boundcheck.report.spelling import as_it_was_called
 from boundcheck.report.tables import assumption_table, is_text, k_epsilon_table, losses_table, population_table
 from boundcheck.report.words import (
     TERMS,
     VERDICTS,
-    as_it_was_called,
     hardening_label,
     headline,
     not_tested,
     q_label,
     self_checks,
     sentences,
-    title,
     where,
 )
 from boundcheck.runs import CSV_COLUMNS, Run, records, write_table
@@ -53,11 +54,10 @@ def write_page(run: Run, directory: Path, figures: Sequence[str]) -> Path:
             name=_part(run, "data").get("name") or "embeddings",
             said=sentences(run),
             where=where(run),
-            overview=overview(run),
-            ids={title(run, claim): claim for claim in run.claims["claim"].unique()},
+            glance=_glance(run),
             several_q=run.claims["q"].nunique() > 1,
             data_facts=data_facts(run),
-            warnings=run.manifest.get("warnings") or [],
+            warnings=cautions(run),
             claims=claim_sections(run, exact=False),
             checks=claim_sections(run, exact=True),
             checked=self_checks(run),
@@ -77,7 +77,7 @@ def write_page(run: Run, directory: Path, figures: Sequence[str]) -> Path:
             hardest_title=CAPTIONS["hardest_anchors"][0],
             hardest_caption=CAPTIONS["hardest_anchors"][1],
             hardest=_hardest(run),
-            computation_facts=computation_facts(run),
+            computation_facts=computation_facts(run.manifest),
             version=run.manifest.get("boundcheck", ""),
         ),
         encoding="utf-8",
@@ -91,8 +91,9 @@ def summary_html(run: Run) -> str:
     Args:
         run: The run.
     """
+    run = as_it_was_called(run)
     return template("summary.html").render(
-        headline=headline(run), overview=overview(run), warnings=run.manifest.get("warnings") or []
+        headline=headline(run), overview=overview(run), warnings=warnings_in_short(run)
     )
 
 
@@ -110,24 +111,23 @@ def template(name: str) -> Template:
     return environment.get_template(name)
 
 
+def _glance(run: Run) -> dict[str, Any]:
+    """`overview` with the places on the page; one verdict over all columns where a claim has no hardness."""
+    columns, lines = overview(run)
+    tested = run.claims[(run.claims["kind"] != "exact") & (run.claims["verdict"] != "inapplicable")]
+    groups = tested[["claim", "configuration"]].drop_duplicates()
+    places = [section_id(group.claim, group.configuration) for group in records(groups)]
+    alone = columns[-1:] == [NO_HARDNESS] and not any(any(marks[:-1]) for _, marks in lines if marks[-1])
+    end = len(columns) - alone
+    rows = [
+        {"title": title, "at": at, "marks": marks[:end], "overall": marks[-1] if alone else None}
+        for at, (title, marks) in zip(places, lines, strict=True)
+    ]
+    return {"columns": columns[:end], "rows": rows}
+
+
 def _part(run: Run, key: str) -> dict[str, Any]:
     return run.manifest.get(key) or {}
-
-
-def figure_entry(folder: Path, name: str) -> dict[str, Any]:
-    """What the page shows of a figure saved in a folder: the picture itself, its title and caption."""
-    svg = (folder / f"{name}.svg").read_text(encoding="utf-8")
-    width, height = (float(x) for x in re.findall(r'(?:width|height)="([\d.]+)pt"', svg)[:2])
-    heading, caption = CAPTIONS[name]
-    return {
-        "name": name,
-        "title": heading,
-        "caption": caption,
-        "uri": f"data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}",
-        "width": round(width * 1.6),
-        "height": round(height * 1.6),
-        "wide": width > height * 2,
-    }
 
 
 def _downloads(run: Run) -> list[tuple[str, str]]:

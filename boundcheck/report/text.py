@@ -6,18 +6,11 @@ from dataclasses import replace
 
 import pandas as pd
 
+from boundcheck.report.cautions import warnings_in_short
+from boundcheck.report.spelling import as_flags, spelt
 from boundcheck.report.tables import claims_table, is_text, population_table
-from boundcheck.report.words import (
-    as_flags,
-    headline,
-    not_tested,
-    self_checks,
-    title,
-    to_decide,
-    warnings_in_short,
-    where,
-)
-from boundcheck.runs import Run
+from boundcheck.report.words import headline, not_tested, self_checks, title, to_decide, where
+from boundcheck.runs import Run, records
 
 
 def summary_text(run: Run) -> str:
@@ -26,12 +19,13 @@ def summary_text(run: Run) -> str:
     Args:
         run: The run.
     """
+    run = spelt(run, as_flags)
     tilde = run.claims["reliable"].eq(False).any()
     known = population_table(run)
     limits = [] if known.empty else ["", "Exact limits of the population (nats)", "", *aligned(known)]
     notes = ["~ an interval that is not to be relied on"] if tilde else []
     notes += [f"to decide {name}: {remedy}" for name, remedy in to_decide(run)]
-    warnings = [f"warning: {as_flags(warning)}" for warning in warnings_in_short(run)]
+    warnings = [f"warning: {warning}" for warning in warnings_in_short(run)]
     parts = [
         headline(run),
         *([where(run)] if where(run) else []),
@@ -49,16 +43,25 @@ def summary_text(run: Run) -> str:
 
 
 def _verdicts(run: Run) -> list[str]:
-    """A table of what was tested about a population, each claim's rows below its id and title."""
+    """A table of what was tested about a population, each claim's rows below its id, title and configuration."""
     tested = run.claims[(run.claims["kind"] != "exact") & (run.claims["verdict"] != "inapplicable")]
     table = claims_table(replace(run, claims=tested))
     several = ["Q"] if tested["q"].nunique() > 1 else []
     shown = table[["Hardening", *several, "Gap (nats)", "Premise met", "Verdict"]]
     header, rule, *rows = (f"  {line}" for line in aligned(shown))
     lines = [header, rule]
-    for claim, row, before in zip(table["Claim"], rows, ["", *table["Claim"]], strict=False):
-        lines += [row] if claim == before else [f"{claim}: {title(run, claim)}", row]
+    before: tuple[str, str] | None = None
+    for of, row in zip(records(tested), rows, strict=True):
+        if (of.claim, of.configuration) != before:
+            lines.append(f"{of.claim}: {title(run, of.claim)}{_configured(of.configuration)}")
+        before = of.claim, of.configuration
+        lines.append(row)
     return lines
+
+
+def _configured(configuration: str) -> str:
+    """Where a claim was tested, if not in the run's own configuration."""
+    return f" [with {configuration}]" if configuration else ""
 
 
 def aligned(table: pd.DataFrame) -> list[str]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -140,14 +138,30 @@ def sentences(run: Run) -> list[str]:
     premise of the main theorem."""
     if collapse := run.manifest.get("collapse"):
         return [f"{collapse} Nothing is concluded."]
+    if failing := _standings(run, run.claims).get("exact", {}).get("fails"):
+        return [f"The computation is in error: {'; '.join(failing)}. Nothing else here is to be relied on."]
+    here = run.claims["configuration"] == ""
+    own, other = run.claims[here], run.claims[~here]
+    theorems = _theorems(run, own) or "No theorem about a population applies to these data."
+    said = [theorems, *_scenarios(run, own), *_elsewhere(run, other), _assumption_sentence(run)]
+    return [sentence for sentence in said if sentence]
+
+
+def _standings(run: Run, claims: pd.DataFrame) -> dict[str, dict[str, list[str]]]:
+    """Titles of claims by kind and standing, see `claim_standing`."""
     standings: dict[str, dict[str, list[str]]] = {}
-    for claim, rows in run.claims.groupby("claim", sort=False):
+    for claim, rows in claims.groupby("claim", sort=False):
         of_kind = standings.setdefault(rows["kind"].iloc[0], {})
         of_kind.setdefault(claim_standing(rows), []).append(title(run, str(claim)))
-    if failing := standings.get("exact", {}).get("fails"):
-        return [f"The computation is in error: {'; '.join(failing)}. Nothing else here is to be relied on."]
-    said = [_theorems(standings), *_scenarios(run), _assumption_sentence(run)]
-    return [sentence for sentence in said if sentence]
+    return standings
+
+
+def _elsewhere(run: Run, claims: pd.DataFrame) -> list[str]:
+    """What was tested in another configuration than the run's, apart: numbers of several must not be added up."""
+    tested = claims[claims["verdict"] != "inapplicable"]
+    whole = tested[~(tested["se"] > 0) & (tested["kind"] == "theorem")]["claim"].nunique()
+    taken = f" ({whole} on the data taken as the population, without sampling error)" if whole else ""
+    return [_theorems(run, tested, f" in another configuration{taken}"), *_scenarios(run, tested, " elsewhere")]
 
 
 def where(run: Run) -> str:
@@ -156,8 +170,8 @@ def where(run: Run) -> str:
     if not data:
         return ""
     views = f" in {data['v']} views" if data["v"] > 1 else ""
-    known = config.get("design")
-    design = {"iid": ", drawn independently", "fixed": ", class sizes fixed"}.get(str(known), "")
+    drawn = {"iid": "drawn independently", "fixed": "class sizes fixed"}.get(str(config.get("design")), "")
+    design = f", {drawn}{' (assumed)' if config.get('design_assumed', True) else ''}" if drawn else ""
     confidence = f", confidence {config['confidence']:.0%}" if "confidence" in config else ""
     size = f"{data['n']:,} instances{views} of {data['c']} classes{design}"
     q = config.get("q") or []
@@ -181,24 +195,10 @@ def not_tested(run: Run) -> list[str]:
     rows = run.claims[run.claims["verdict"] == "inapplicable"]
     reasons: dict[str, list[str]] = {}
     for row in records(rows):
-        names = reasons.setdefault(as_flags(row.reason), [])
+        names = reasons.setdefault(row.reason, [])
         if row.claim not in names:
             names.append(row.claim)
     return [f"not tested: {', '.join(names)}: {reason}" for reason, names in reasons.items()]
-
-
-def as_flags(text: str) -> str:
-    """Options as Python writes them, `self_pairs='include'`, as one types them: `--self-pairs include`."""
-    return re.sub(r"(\w+)='(\w+)'", lambda m: f"--{m[1].replace('_', '-')} {m[2]}", text)
-
-
-def as_it_was_called(run: Run) -> Run:
-    """The run with its advice in the words of the one who made it: flags where a command line did."""
-    if not run.manifest.get("command"):
-        return run
-    warnings = [as_flags(warning) for warning in run.manifest.get("warnings") or []]
-    claims = run.claims.assign(reason=run.claims["reason"].map(as_flags))
-    return replace(run, claims=claims, manifest={**run.manifest, "warnings": warnings})
 
 
 def to_decide(run: Run) -> list[tuple[str, str]]:
@@ -207,29 +207,6 @@ def to_decide(run: Run) -> list[tuple[str, str]]:
     if rows["remedy"].nunique() == 1 and rows["claim"].nunique() > 3:
         return [("what is undecided", str(rows["remedy"].iloc[0]))]
     return [(at_hardnesses(alike), str(remedy)) for remedy, alike in rows.groupby("remedy", sort=False)]
-
-
-UNSURE = "not to be relied on: "
-
-
-def warnings_in_short(run: Run) -> list[str]:
-    """The warnings for a terminal: of many losses that are not to be relied on only how many, and where it says why."""
-    said = [_every_loss(run, warning) for warning in run.manifest.get("warnings") or []]
-    unsure = [warning for warning in said if warning.startswith(UNSURE)]
-    if len(unsure) <= 3:
-        return said
-    thin = int((~run.losses["reliable"].astype(bool)).sum())
-    short = f"{UNSURE}{thin} of {len(run.losses)} losses; warnings in run.json say why of each"
-    first = said.index(unsure[0])
-    return [*said[:first], short, *(warning for warning in said[first:] if warning not in unsure)]
-
-
-def _every_loss(run: Run, warning: str) -> str:
-    """A warning that names every loss, without the names."""
-    names, _, reason = warning.partition(". ")
-    if not warning.startswith(UNSURE) or names.count("Q = ") < max(len(run.losses), 2):
-        return warning
-    return f"{UNSURE}every loss. {reason}"
 
 
 def at_hardnesses(rows: pd.DataFrame) -> str:
@@ -256,13 +233,14 @@ _STANDS = {
 }  # fmt: skip
 
 
-def _theorems(standings: Mapping[str, Mapping[str, list[str]]]) -> str:
-    """How many theorems and conjectures could have failed, and what became of them."""
+def _theorems(run: Run, claims: pd.DataFrame, where: str = "") -> str:
+    """How many theorems and conjectures could have failed, and what became of them; empty where there were none."""
+    standings = _standings(run, claims)
     kinds = [kind for kind in ("theorem", "conjecture") if standings.get(kind, {}).keys() - {"inapplicable"}]
     names = {word: [name for kind in kinds for name in standings[kind].get(word, [])] for word in _STANDS}
     tested = sum(map(len, names.values()))
     if tested == 0:
-        return "No theorem about a population applies to these data."
+        return ""
     # What holds is in the table below; what does not must not be missed.
     parts = [
         f"{len(names[word])} {said}" + ("" if word == "holds" and tested > 3 else f" ({'; '.join(names[word])})")
@@ -270,17 +248,17 @@ def _theorems(standings: Mapping[str, Mapping[str, list[str]]]) -> str:
         if names[word]
     ]
     what = plural(tested, kinds[0]) if len(kinds) == 1 else f"{tested} theorems and conjectures"
-    return f"Of {what} tested at every hardness: {', '.join(parts)}."
+    return f"Of {what} tested{where}: {', '.join(parts)}."
 
 
 _HAPPENS = {"occurs": "occurs", "does not occur": "does not occur", "undecided": "is undecided"}
 
 
-def _scenarios(run: Run) -> list[str]:
+def _scenarios(run: Run, claims: pd.DataFrame, where: str = "") -> list[str]:
     """A sentence for each scenario: at which hardness it occurs, does not, or cannot be told."""
-    rows = run.claims[(run.claims["kind"] == "scenario") & run.claims["verdict"].isin(_HAPPENS)]
+    rows = claims[(claims["kind"] == "scenario") & claims["verdict"].isin(_HAPPENS)]
     return [
-        f"Scenario: {_quoted(title(run, str(claim)))} {_happens(of_claim)}."
+        f"Scenario{where}: {_quoted(title(run, str(claim)))} {_happens(of_claim)}."
         for claim, of_claim in rows.groupby("claim", sort=False)
     ]
 

@@ -7,6 +7,7 @@ import inspect
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from boundcheck._files import source_digest
 from boundcheck._places import reserve_folder
 from boundcheck.claims import Claim
 from boundcheck.errors import FileError
+from boundcheck.report.page import write_page
 from boundcheck.runs import Run, load_run, save_run
 from boundcheck.spec import Variant
 
@@ -69,13 +71,14 @@ def find_cell(folder: Path, key: str) -> tuple[Path, Run] | None:
 
 
 def keep_cell(folder: Path, label: str, key: str, run: Run) -> Path:
-    """Saves a cell as a run; `boundcheck report` renders it.
+    """Saves a cell as a run with a page, which the sweep's links to; `boundcheck report` draws its figures.
 
     Raises:
         FileError: it cannot be written.
     """
     place = reserve_folder(folder / f"{label.replace('/', '-')}-{key[:12]}", numbered=True)
-    return save_run(replace(run, manifest={**run.manifest, "cell": key}), place)
+    own = replace(run, manifest={**run.manifest, "cell": key})
+    return save_run(own, place, also=[partial(write_page, figures=[])])
 
 
 def _is_ours(thing: Any) -> bool:

@@ -15,6 +15,9 @@ import boundcheck as bc
 from boundcheck.errors import FileError
 from boundcheck.falsification import Counterexample, Effort, Search
 from boundcheck.falsification.picture import draw
+from boundcheck.report import render
+from boundcheck.report.search.drawing import margins_svg
+from tests.chromium import load_in_chromium
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +51,7 @@ def test_text(counterexample: Counterexample) -> None:
 def test_text_of_nothing_found(nothing: Search) -> None:
     text = repr(nothing)
     assert "No counterexample to hscl_le_hucl" in text
-    assert "3 restarts, 1,200 steps, 4.0 s; the least margin reached is 0.25 nats" in text
+    assert "3 restarts, 1,200 steps, 4.0 s; the least gap reached is 0.25 nats" in text
     assert text.endswith("This is the effort spent, not a proof.")
     nowhere = dataclasses.replace(nothing, effort=Effort(1, 1, 1.0, math.nan))
     assert "applied to none of the configurations tried" in repr(nowhere) and "nan" not in repr(nowhere)
@@ -63,7 +66,7 @@ def test_html(counterexample: Counterexample) -> None:
 
 def test_saved_bit_for_bit(counterexample: Counterexample, tmp_path: Path) -> None:
     place = counterexample.save(tmp_path / "found", command=["boundcheck", "falsify"])
-    assert sorted(path.name for path in place.iterdir()) == ["counterexample.npz", "run.json"]
+    assert sorted(path.name for path in place.iterdir()) == ["counterexample.npz", "report.html", "run.json"]
     loaded = bc.load_embeddings(place / "counterexample.npz")
     assert loaded.digest == counterexample.embeddings.digest
     run = json.loads((place / "run.json").read_text())
@@ -86,10 +89,10 @@ def test_a_saved_counterexample_can_be_verified(counterexample: Counterexample, 
 
 def test_the_effort_is_saved_without_a_find(nothing: Search, tmp_path: Path) -> None:
     place = nothing.save(tmp_path / "none")
-    assert [path.name for path in place.iterdir()] == ["run.json"]
+    assert sorted(path.name for path in place.iterdir()) == ["report.html", "run.json"]
     run = json.loads((place / "run.json").read_text())
     assert run["found"] is False
-    assert run["effort"] == {"restarts": 3, "steps": 1200, "seconds": 4.0, "least_margin": 0.25}
+    assert run["effort"] == {"restarts": 3, "steps": 1200, "seconds": 4.0, "least_margin": 0.25, "least_margins": []}
 
 
 @pytest.mark.parametrize("d", [2, 5])
@@ -106,3 +109,30 @@ def test_picture(d: int) -> None:
     assert ("squared length" in ax.get_xlabel()) == (d > 2)
     if d == 2:
         np.testing.assert_allclose(np.linalg.norm(drawn, axis=1), 1)
+
+
+@pytest.mark.parametrize("found", [True, False])
+def test_the_page_shows_what_was_saved_and_is_rendered_again(
+    found: bool, counterexample: Counterexample, nothing: Search, tmp_path: Path
+) -> None:
+    place = (counterexample if found else nothing).save(tmp_path / "run", command=["boundcheck", "falsify"])
+    page = (place / "report.html").read_text(encoding="utf-8")
+    assert "default-src 'none'" in page and "<script" not in page
+    assert ("A counterexample to" in page) is found and ("No counterexample to" in page) is not found
+    if found:
+        n = len(counterexample.embeddings.y)
+        assert len(re.findall(r"<title>point \d+, class", page)) == n
+        assert f"{counterexample.gap:.6f}".replace("-", "−") in page and counterexample.meaning in page
+    (place / "report.html").write_text("edited")
+    assert render(place).read_text(encoding="utf-8") == page
+    _, console, requests = load_in_chromium(place / "report.html", tmp_path)
+    assert console == [] and requests == []
+
+
+def test_every_restart_is_drawn_with_its_gap() -> None:
+    drawn = margins_svg([0.5, math.nan, -0.25], found=True)
+    assert drawn.count("<circle") == 2 and 'class="violated"' in drawn
+    assert "restart 1: 0.5000 nats" in drawn and "restart 3: -0.2500 nats" in drawn
+    high, low = (float(at) for at in re.findall(r'cy="([\d.]+)"', drawn))
+    (zero,) = re.findall(r'class="zero"[^>]* y1="([\d.]+)"', drawn)
+    assert high < float(zero) < low and margins_svg([math.nan], found=False) == ""

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from xml.etree import ElementTree
 
 import matplotlib as mpl
 import numpy as np
@@ -15,8 +17,9 @@ from PIL import Image
 
 from boundcheck.report import FIGURES
 from boundcheck.report.figures import write_figures
+from boundcheck.report.format import interval
 from boundcheck.report.style import COLUMN, PAGE
-from boundcheck.runs import Run
+from boundcheck.runs import Run, records
 
 Factory = Callable[..., Run]
 SHOWN = [name for name in FIGURES if name != "bounds"]  # what the usual run has
@@ -161,3 +164,15 @@ def test_bounds_of_the_mean_classifier(run: Run) -> None:
     assert list(data["value"]) == [9, 8, 3e40, -2] and set(data["mean_classifier"]) == {1}
     labels = [line.get_label() for line in main_axes(figure).lines]
     assert labels == ["Bao 2022, upper", "Bao 2022, lower", "mean classifier"]  # Arora's says nothing
+
+
+def test_every_figure_tells_values_on_pointing_at_its_marks(factory: Factory, tmp_path: Path) -> None:
+    run = factory()
+    for name in write_figures(run, tmp_path):
+        said = re.findall(r"<title>([^<]+)</title>", (tmp_path / f"{name}.svg").read_text(encoding="utf-8"))
+        assert said or name == "hardest_anchors", name
+    spots = ElementTree.parse(tmp_path / "losses.svg").getroot().findall(".//{*}circle")
+    row = next(r for r in records(run.losses) if r.loss == "hscl" and r.beta == 5)
+    words = f"H-SCL, β = 5: {interval(row.estimate, row.ci_low, row.ci_high, unit=' nats')}"
+    assert sum((spot.findtext("{*}title") or "").startswith(words) for spot in spots) == 1
+    assert "anchor" in (tmp_path / "margin.svg").read_text(encoding="utf-8").partition("<title>")[2]

@@ -213,7 +213,7 @@ def test_files(saved):
 def test_the_page_is_whole_and_asks_for_nothing(saved, tmp_path):
     dom, console, requests = load_in_chromium((saved / "report.html").resolve(), tmp_path)
     assert console == [] and requests == []
-    assert dom.count('<img src="data:image/svg+xml') == 3
+    assert dom.count('<svg class="figure"') == 3 and "<title>bad, τ = 0.1, β = 5: −0.300" in dom.replace("-0.3", "−0.3")
     assert "few &amp; far" in dom and "runs/&lt;bad&gt;/encoder.pt" in dom
     assert "adjusted over all 24 tests" in dom and "3 s, 12,800 pairs" in dom
     assert re.search(r"<title>boundcheck: 3 encoders</title>", dom)

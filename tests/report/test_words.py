@@ -7,7 +7,11 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from boundcheck.report.cautions import cautions
+from boundcheck.report.claim_sections import claim_sections
 from boundcheck.report.overview import overview
+from boundcheck.report.spelling import as_flags, spelt
+from boundcheck.report.text import summary_text
 from boundcheck.report.words import (
     claim_standing,
     hardening_label,
@@ -17,6 +21,7 @@ from boundcheck.report.words import (
     reading,
     self_checks,
     to_decide,
+    where,
 )
 from boundcheck.runs import Run
 from boundcheck.verdicts import MET
@@ -89,7 +94,7 @@ def test_a_row_that_could_not_fail_says_so() -> None:
 def test_headline_when_all_hold(run: Run) -> None:
     said = headline(all_met(run))
     assert said.startswith(
-        "Of 2 theorems tested at every hardness: 2 confirmed (H-SCL never exceeds H-UCL; no SCL below neural collapse)."
+        "Of 2 theorems tested: 2 confirmed (H-SCL never exceeds H-UCL; no SCL below neural collapse)."
     )
     assert "“hard enough H-SCL bounds UCL” occurs at every hardness tested." in said
     assert "tilting never lowers H-UCL" not in said  # an exact statement is no finding
@@ -107,9 +112,7 @@ def test_a_violated_conjecture_is_contradicted_whatever_its_premise(run: Run) ->
     verdicts = run.claims["verdict"].mask(run.claims["claim"] == "hscl_le_hucl", "violated")
     conjectured = with_claims(run, kind=kinds, verdict=verdicts, premise_share=0.5)
     said = headline(conjectured)
-    assert said.startswith(
-        "Of 2 theorems and conjectures tested at every hardness: 1 contradicted (H-SCL never exceeds"
-    )
+    assert said.startswith("Of 2 theorems and conjectures tested: 1 contradicted (H-SCL never exceeds")
     assert {mark.style for mark in dict(overview(conjectured)[1])["H-SCL never exceeds H-UCL"] if mark} == {"violated"}
 
 
@@ -198,12 +201,66 @@ def test_self_checks_are_one_line(run: Run) -> None:
 
 
 def test_what_was_not_tested_is_said_once_a_reason_with_the_flag_that_would_help(factory: Factory) -> None:
-    assert not_tested(factory(inapplicable=True)) == [
+    assert not_tested(spelt(factory(inapplicable=True), as_flags)) == [
         "not tested: scl_ge_collapse: needs balanced classes: the class counts differ; use --class-prior balanced"
     ]
     everything = with_claims(factory(), verdict="inapplicable", reason="is about a population")
     assert not_tested(everything) == [f"not tested: {', '.join(CATALOGUE)}: is about a population"]
     assert not_tested(factory()) == []
+
+
+def in_two_configurations(run: Run) -> Run:
+    """`scl_ge_collapse` once more, on data taken as the population."""
+    row = run.claims[run.claims["claim"] == "scl_ge_collapse"].head(1)
+    other = row.assign(
+        configuration="self_pairs=include", se=0.0, reason="In another configuration: self_pairs=include."
+    )
+    return replace(run, claims=pd.concat([run.claims, other], ignore_index=True))
+
+
+def test_what_was_tested_elsewhere_is_counted_apart(run: Run) -> None:
+    here, both = headline(all_met(run)), headline(in_two_configurations(all_met(run)))
+    assert here.partition(" Assumption")[0] in both
+    assert (
+        "Of 1 theorem tested in another configuration (1 on the data taken as the population, without sampling error): "
+        "1 confirmed (no SCL below neural collapse)." in both
+    )
+
+
+def test_a_claim_tested_twice_is_told_apart_wherever_it_stands(run: Run) -> None:
+    both = in_two_configurations(run)
+    heads = [line for line in summary_text(both).split("\n") if line.startswith("scl_ge_collapse: no SCL")]
+    assert len(heads) == 2 and heads[1].endswith(" [with --self-pairs include]")
+    sections = [section for section in claim_sections(both, exact=False) if section["id"] == "scl_ge_collapse"]
+    assert [section["at"] for section in sections] == ["claim-scl_ge_collapse", "claim-scl_ge_collapse-elsewhere"]
+    assert sections[1]["configuration"] == "self_pairs=include" and sections[1]["rows"][0]["reason"] == ""
+    assert "no SCL below neural collapse (in another configuration)" in dict(overview(both)[1])
+
+
+def test_a_design_that_nobody_named_is_assumed(run: Run) -> None:
+    def said(**config: object) -> str:
+        return where(replace(run, manifest={**run.manifest, "config": {**run.manifest["config"], **config}}))
+
+    assert "drawn independently (assumed);" in said(design="iid", design_assumed=True)
+    assert "drawn independently;" in said(design="iid", design_assumed=False)
+
+
+def test_warnings_of_many_losses_are_one_with_the_reason_most_have(run: Run) -> None:
+    few = [f"not to be relied on: H-SCL (β = {b}, Q = 1). H-SCL at β = {b} rests on {b}.1 effective." for b in range(3)]
+    other = "not to be relied on: UCL (η = 1, Q = 1). The bias correction is 3.0 standard errors."
+    warned = replace(run, manifest={**run.manifest, "warnings": ["first", *few, other, "last"]})
+    (first, none), (line, losses), (last, _) = cautions(warned)
+    assert (first, none, last) == ("first", [], "last") and len(losses) == 4
+    thin = int((~run.losses["reliable"].astype(bool)).sum())
+    assert line.startswith(
+        f"not to be relied on: {thin} of {len(run.losses)} losses, most often (3 of 4 reasons) as H-SCL"
+    )
+    assert "rests on 0.1 effective. Gaps are judged apart: " in line
+    assert [len(below) for _, below in cautions(replace(warned, manifest={**run.manifest, "warnings": few}))] == [
+        0,
+        0,
+        0,
+    ]
 
 
 def test_what_would_decide_the_undecided_is_named(factory: Factory) -> None:

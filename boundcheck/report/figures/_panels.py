@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,10 @@ from matplotlib.figure import Figure
 
 from boundcheck.report.figures._axis import HardnessAxis
 from boundcheck.report.figures._hollow import draw_marks
+from boundcheck.report.figures._pointing import in_words, say_at
 from boundcheck.report.style import COLUMN, PAGE
-from boundcheck.report.words import q_label
-from boundcheck.runs import is_reliable
+from boundcheck.report.words import hardening_label, q_label
+from boundcheck.runs import is_reliable, records
 
 
 def limit_rows(losses: pd.DataFrame) -> pd.DataFrame:
@@ -30,7 +32,14 @@ def loss_at(rows: pd.DataFrame, loss: str) -> pd.DataFrame:
 
 
 def draw_curve(
-    ax: Axes, axis: HardnessAxis, rows: pd.DataFrame, column: str, band: tuple[str, str], skip: int = 0, **style: Any
+    ax: Axes,
+    axis: HardnessAxis,
+    rows: pd.DataFrame,
+    column: str,
+    band: tuple[str, str],
+    skip: int = 0,
+    shown: Callable[..., str] | None = None,
+    **style: Any,
 ) -> None:
     """One quantity over hardness: a curve with a band on the scale, points with intervals beside it.
 
@@ -43,6 +52,7 @@ def draw_curve(
         column: The quantity.
         band: Columns of the interval's ends.
         skip: Points at the start of the curve that have no mark.
+        shown: Value and ends of the interval in words, for pointing at a mark; without it, in nats.
         style: Colour, marker, linestyle and label.
     """
     on_scale = axis.on_scale(rows)
@@ -57,6 +67,16 @@ def draw_curve(
     mark = {"color": style["color"], "marker": style["marker"]}
     for part in (line.iloc[skip:], aside):
         draw_marks(ax, axis.positions(part), part[column].tolist(), is_reliable(part), **mark)
+        said = in_words(records(part), (column, *band), shown)
+        say_marks(ax, axis.positions(part), part, column, str(style.get("label", "")), said)
+
+
+def say_marks(ax: Axes, places: list[float], rows: pd.DataFrame, column: str, name: str, values: list[str]) -> None:
+    """What shows on pointing at the marks of rows: of what, at which hardening, the value, whether it is unreliable."""
+    of = [", ".join(part for part in (name, hardening_label(r.hardening, r.beta)) if part) for r in records(rows)]
+    doubt = ["" if sure else ", not to be relied on" for sure in is_reliable(rows)]
+    words = [f"{what}: {value}{unsure}" for what, value, unsure in zip(of, values, doubt, strict=True)]
+    say_at(ax, places, rows[column].tolist(), words)
 
 
 def q_panels(rows: pd.DataFrame) -> tuple[Figure, list[Axes]]:

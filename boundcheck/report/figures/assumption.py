@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from boundcheck.report.figures._axis import HardnessAxis
 from boundcheck.report.figures._hollow import legend_entries
 from boundcheck.report.figures._panels import draw_curve
+from boundcheck.report.format import percent
 from boundcheck.report.style import COLUMN, FAILS, HOLDS, paper
 from boundcheck.runs import Run, records
 
@@ -34,7 +35,8 @@ def draw_assumption(run: Run) -> tuple[Figure, pd.DataFrame] | None:
     assumption_on(ax, rows)
     handles, labels = legend_entries([ax])
     if handles:
-        figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+        spacing = {"columnspacing": 1.0, "handletextpad": 0.3}  # three entries are as much as a column holds
+        figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), **spacing)
     return figure, rows
 
 
@@ -47,7 +49,8 @@ def assumption_on(ax: Axes, rows: pd.DataFrame) -> None:
     """
     axis = HardnessAxis.of(rows)
     axis.draw(ax)
-    draw_curve(ax, axis, rows, "share_holding", ("share_low", "share_high"), color=HOLDS, marker="o", linestyle="-")
+    ends, style = ("share_low", "share_high"), {"color": HOLDS, "marker": "o", "linestyle": "-"}
+    draw_curve(ax, axis, rows, "share_holding", ends, 0, percent, **style)
     _mark_ends(ax, axis, rows)
     ax.set_ylabel("anchors satisfying\nAssumption 1 (%)")
     ax.yaxis.set_major_formatter(lambda share, _: f"{100 * share:g}")

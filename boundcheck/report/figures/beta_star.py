@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from boundcheck.report.figures.margin import say_bins
 from boundcheck.report.format import percent
 from boundcheck.report.style import COLUMN, HOLDS, NEUTRAL, paper
 from boundcheck.runs import Run
@@ -52,7 +55,9 @@ def beta_star_on(ax: Axes, anchors: pd.DataFrame) -> pd.DataFrame:
     none = len(anchors) - len(found)
     said = f"no β* exists for {percent(none / len(anchors))} ({none:,}) of {len(anchors):,} anchors"
     ax.set_title(said, fontsize="small", color=NEUTRAL)
-    return pd.DataFrame({"low": edges[:-1], "high": edges[1:], "anchors": counts})
+    bins = pd.DataFrame({"low": edges[:-1], "high": edges[1:], "anchors": counts})
+    say_bins(ax, bins, "%s with a β* of %s to %s", math.sqrt)
+    return bins
 
 
 def _legible(high: float) -> np.ndarray:

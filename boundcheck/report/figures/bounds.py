@@ -6,8 +6,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from boundcheck.report.figures._pointing import say_at
+from boundcheck.report.format import number
 from boundcheck.report.style import COLUMN, NEUTRAL, paper
-from boundcheck.runs import Run
+from boundcheck.runs import Run, records
 
 _UPPER = {
     "arora_upper": ("Arora 2019", "#d6629f", "^"),
@@ -61,6 +63,8 @@ def bounds_on(ax: Axes, data: pd.DataFrame) -> None:
         rows = data[(data["bound"] == claim) & (data["value"] <= _HIGHEST)]
         if len(rows):
             ax.plot(rows["k"], rows["value"], color=colour, marker=marker, label=name)
+            words = [f"{name}, K = {row.k:g}: {number(row.value)} nats, exact on these data" for row in records(rows)]
+            say_at(ax, rows["k"].tolist(), rows["value"].tolist(), words)
     ax.axhline(data["mean_classifier"].iloc[0], color=NEUTRAL, linestyle="--", label="mean classifier")
     ax.set_xscale("log", base=2)
     ax.set_yscale("symlog", linthresh=1)

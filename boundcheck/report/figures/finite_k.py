@@ -8,6 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
+from boundcheck.report.figures._pointing import in_words, say_at
+from boundcheck.report.format import number
 from boundcheck.report.style import LOSS_COLOUR, LOSS_NAME, PAGE, paper
 from boundcheck.report.words import hardening_label, q_label
 from boundcheck.runs import Run, records
@@ -59,9 +61,18 @@ def finite_k_on(ax: Axes, rows: pd.DataFrame, hard: str) -> None:
         label = name if hardening == "constant" else f"{name}, {hardening_label(str(hardening), curve['beta'].iloc[0])}"
         seen = curve[curve["gap_plugin"] > _LEAST]
         ax.loglog(seen["k"], seen["gap_plugin"], marker, color=colour, label=label)
+        below = in_words(records(seen), ("gap", "gap_low", "gap_high"))
+        words = [f"{label}, k = {k:,}: {said} below the limit" for k, said in zip(seen["k"], below, strict=True)]
+        say_at(ax, seen["k"].tolist(), seen["gap_plugin"].tolist(), words)
         batch = curve.assign(minibatch=limit - curve["minibatch"])
         batch = batch[batch["minibatch"] > np.maximum(_LEAST, 2 * batch["minibatch_se"])]
         ax.loglog(batch["k"], batch["minibatch"], "x", color=colour)
+        words = [
+            f"{label}, k = {row.k:,}: {number(row.minibatch, row.minibatch_se)} nats below the limit in mini-batches, "
+            f"standard error {number(row.minibatch_se, row.minibatch_se)}"
+            for row in records(batch)
+        ]
+        say_at(ax, batch["k"].tolist(), batch["minibatch"].tolist(), words)
         k = np.geomspace(curve["k"].min(), curve["k"].max(), 50)
         predicted = float(next(records(curve)).gap_predicted) * float(curve["k"].iloc[0]) / k
         ax.loglog(k[predicted > _LEAST], predicted[predicted > _LEAST], "--", color=colour, linewidth=0.8)

@@ -8,9 +8,10 @@ from matplotlib.figure import Figure
 
 from boundcheck.report.figures._axis import HardnessAxis
 from boundcheck.report.figures._hollow import draw_marks, legend_entries
-from boundcheck.report.figures._panels import draw_curve, limit_rows, loss_at, q_panels
+from boundcheck.report.figures._panels import draw_curve, limit_rows, loss_at, q_panels, say_marks
+from boundcheck.report.figures._pointing import in_words
 from boundcheck.report.style import LOSS_COLOUR, LOSS_DASH, LOSS_MARKER, LOSS_NAME, paper
-from boundcheck.runs import Run, is_reliable
+from boundcheck.runs import Run, is_reliable, records
 
 _HARD = {"hucl": "ucl", "hscl": "scl"}  # eta = 1 turns a hard loss into its plain one: the curve starts there
 
@@ -64,6 +65,8 @@ def draw_plain(ax: Axes, axis: HardnessAxis, rows: pd.DataFrame, loss: str) -> N
     )  # fmt: skip
     ax.fill_between(ends, low, high, color=colour, alpha=0.2, linewidth=0)
     draw_marks(ax, ends[:1], [value], is_reliable(row), color=colour, marker=LOSS_MARKER[loss])
+    said = in_words(records(row), ("estimate", "ci_low", "ci_high"))
+    say_marks(ax, ends[:1], row, "estimate", LOSS_NAME[loss], said)
 
 
 def draw_hard(ax: Axes, axis: HardnessAxis, rows: pd.DataFrame, loss: str, mark_start: bool = False) -> None:
@@ -74,4 +77,4 @@ def draw_hard(ax: Axes, axis: HardnessAxis, rows: pd.DataFrame, loss: str, mark_
     curve = pd.concat([loss_at(rows, _HARD[loss]).head(1), hard]).drop_duplicates(["hardening", "beta"])
     style = {"color": LOSS_COLOUR[loss], "marker": LOSS_MARKER[loss], "linestyle": LOSS_DASH[loss]}
     skip = 0 if mark_start else len(curve) - len(hard)
-    draw_curve(ax, axis, curve, "estimate", ("ci_low", "ci_high"), skip, label=LOSS_NAME[loss], **style)
+    draw_curve(ax, axis, curve, "estimate", ("ci_low", "ci_high"), skip, None, label=LOSS_NAME[loss], **style)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from boundcheck.report.format import percent
+from boundcheck.report.figures._pointing import say_over
+from boundcheck.report.format import number, percent
 from boundcheck.report.style import COLUMN, FAILS, HOLDS, paper
-from boundcheck.report.words import hardening_label
+from boundcheck.report.words import hardening_label, plural
 from boundcheck.runs import Run, hardening_key, records
 
 _BINS = 60
@@ -34,10 +36,11 @@ def draw_margin(run: Run) -> tuple[Figure, pd.DataFrame] | None:
     tables = []
     for ax, (key, values) in zip(strips, margins.items(), strict=True):
         table = margin_on(ax, values, edges)
+        label = hardening_label(*_parse(key))
+        say_bins(ax, table, f"{label}: %s with a margin of %s to %s nats")
         ax.set_yticks([])
         ax.spines["left"].set_visible(False)
         ax.grid(False)
-        label = hardening_label(*_parse(key))
         ax.set_ylabel(label, rotation=0, ha="right", va="center", fontsize="small")
         share = percent(shares.get(key, np.nan))
         ax.text(1.01, 0.5, share, transform=ax.transAxes, va="center", fontsize="small", color=HOLDS)
@@ -66,6 +69,21 @@ def margin_on(ax: Axes, values: np.ndarray, edges: np.ndarray) -> pd.DataFrame:
         ax.stairs(np.where(bins, counts, 0), edges, fill=True, color=colour, linewidth=0)
     ax.axvline(0, color="0.2", linewidth=0.8)
     return pd.DataFrame({"low": edges[:-1], "high": edges[1:], "anchors": counts})
+
+
+def say_bins(ax: Axes, table: pd.DataFrame, said: str, place: Callable[[float], float] = float) -> None:
+    """What shows on pointing at the bars of a histogram.
+
+    Args:
+        ax: Where.
+        table: The bins: low, high, anchors.
+        said: The words, with places for anchors, low and high.
+        place: Of an edge on the axis.
+    """
+    full = list(records(table[table["anchors"] > 0]))
+    boxes = [((place(bar.low), 0.0), (place(bar.high), float(bar.anchors))) for bar in full]
+    words = [said % (plural(int(bar.anchors), "anchor"), number(bar.low), number(bar.high)) for bar in full]
+    say_over(ax, boxes, words)
 
 
 def margins_of(anchors: pd.DataFrame) -> dict[str, np.ndarray]:

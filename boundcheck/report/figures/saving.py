@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
+from boundcheck.report.figures._pointing import with_titles
 from boundcheck.report.style import paper
 
 # without dates, so that the same numbers give the same files
@@ -20,7 +21,7 @@ _FORMATS: dict[str, dict[str, Any]] = {
 
 @paper()
 def save_figure(figure: Figure, data: pd.DataFrame, directory: Path, name: str) -> None:
-    """Write a figure as NAME.png (200 dpi), .pdf, .svg, and its data as NAME.csv.
+    """Write a figure as NAME.png (200 dpi), .pdf, .svg (with values on pointing at marks), and its data as NAME.csv.
 
     Args:
         figure: The figure.
@@ -34,4 +35,6 @@ def save_figure(figure: Figure, data: pd.DataFrame, directory: Path, name: str) 
         figure.set_layout_engine(None)  # laid out once; "none" would leave a stand-in that draws again in every format
     for suffix, options in _FORMATS.items():
         figure.savefig(directory / f"{name}.{suffix}", dpi=200, **options)
+    svg = directory / f"{name}.svg"
+    svg.write_text(with_titles(svg.read_text(encoding="utf-8"), figure), encoding="utf-8")
     data.to_csv(directory / f"{name}.csv", index=False)

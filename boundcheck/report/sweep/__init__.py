@@ -17,16 +17,17 @@ SWEEP_FIGURES = {"verdicts": draw_verdicts, "gap": draw_gap, "share": draw_share
 __all__ = ["SWEEP_FIGURES", "SWEEP_TABLES", "sweep_html", "sweep_text", "write_sweep_report"]
 
 
-def write_sweep_report(record: SweepRecord, directory: Path) -> Path:
+def write_sweep_report(record: SweepRecord, directory: Path, home: Path | None = None) -> Path:
     """Write figures/, tables/ and report.html into a directory; `save_sweep(..., also=[...])` adds them.
 
     Args:
         record: The sweep.
         directory: An existing directory.
+        home: Where the page will be, from where it links to the pages of its runs; the directory unless given.
 
     Returns:
         The page.
     """
     figures = write_drawings(SWEEP_FIGURES, record, directory / "figures")
     write_sweep_tables(record, directory / "tables")
-    return write_sweep_page(record, directory, figures)
+    return write_sweep_page(record, directory, figures, home or directory)

@@ -8,6 +8,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import FuncNorm, LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+from boundcheck.report.figures._pointing import in_words
 from boundcheck.report.style import FAILS, HOLDS, paper
 from boundcheck.report.sweep.grid import UNDEFINED, Grid, cell_of, thin_cells
 from boundcheck.report.words import q_label
@@ -44,7 +45,10 @@ def draw_gap(record: SweepRecord) -> tuple[Figure, pd.DataFrame] | None:
         for row in records(of_q.dropna(subset=["gap"])):
             marked = "?" * (row.verdict == "undecided") + "*" * (cell_of(row) in thin)
             cells[cell_of(row)] = _COLOURS(scale(row.gap)), _short(row.gap) + marked
-        grid.paint(ax, cells)
+        drawn = of_q.dropna(subset=["gap"])
+        gaps = in_words(records(drawn), ("gap", "ci_low", "ci_high"))
+        said = [f"{gap}, {verdict}" for gap, verdict in zip(gaps, drawn["verdict"], strict=True)]
+        grid.paint(ax, cells, dict(zip(map(cell_of, records(drawn)), said, strict=True)))
         if len(qs) > 1:
             ax.set_title(f"Q = {q_label(q)}")
     bar = figure.colorbar(ScalarMappable(scale, _COLOURS), ax=list(panels), location="top", aspect=40, pad=0.02)

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgb
 
+from boundcheck.report.figures._pointing import say_over
 from boundcheck.report.overview import Mark, gravest, mark, place, place_label
 from boundcheck.runs import records
 from boundcheck.sweep_record import SweepRecord
@@ -66,8 +67,17 @@ class Grid:
             middle = self.top(self.encoders[0], tau) + len(self.encoders) / 2
             ax.text(len(self.places) + 0.15, middle, f"τ = {tau:g}", va="center", ha="left", fontsize=7)
 
-    def paint(self, ax: Axes, cells: Mapping[Cell, tuple[Any, str]], fontsize: float = 6.5) -> None:
-        """Fill cells with a colour and a text, dark on light colours and light on dark ones."""
+    def paint(
+        self, ax: Axes, cells: Mapping[Cell, tuple[Any, str]], said: Mapping[Cell, str], fontsize: float = 6.5
+    ) -> None:
+        """Fill cells with a colour and a text, dark on light colours and light on dark ones.
+
+        Args:
+            ax: Where.
+            cells: Colour and text of each.
+            said: What shows on pointing at them, behind what they are about.
+            fontsize: Of the texts.
+        """
         corners, colours = [], []
         for (encoder, tau, at), (colour, text) in cells.items():
             x, y = self.places.index(at), self.top(encoder, tau)
@@ -75,6 +85,9 @@ class Grid:
             colours.append(colour)
             ink = "white" if _luminance(colour) < 0.5 else "0.1"
             ax.text(x + 0.5, y + 0.5, text, ha="center", va="center", color=ink, fontsize=fontsize)
+        names = [f"{encoder}, τ = {tau:g}, {place_label(at)}" for encoder, tau, at in cells]
+        boxes = [(box[0], box[2]) for box in corners]
+        say_over(ax, boxes, [f"{name}: {said.get(cell, 'nothing')}" for name, cell in zip(names, cells, strict=True)])
         ax.add_collection(PolyCollection(corners, facecolors=colours, edgecolors="white", linewidths=0.8))
 
 

@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
+import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from boundcheck.report.format import plain
+from boundcheck.report.inlined import figure_entry
 from boundcheck.report.mathsvg import math_svg
-from boundcheck.report.page import figure_entry, template
+from boundcheck.report.page import template
+from boundcheck.report.spelling import speller
 from boundcheck.report.sweep.tables import assumption_grid, gap_grid, symbol_grid
 from boundcheck.report.sweep.words import sweep_headline
 from boundcheck.report.words import KIND, VERDICTS
 from boundcheck.sweep_record import SweepRecord
 
 
-def write_sweep_page(record: SweepRecord, directory: Path, figures: Sequence[str]) -> Path:
+def write_sweep_page(record: SweepRecord, directory: Path, figures: Sequence[str], home: Path) -> Path:
     """Write report.html, with the figures found in directory/figures inside it.
 
     Args:
         record: The sweep.
         directory: Where; its folder figures holds NAME.svg.
         figures: Names of the figures to show.
+        home: Where the page will be.
 
     Returns:
         The page.
     """
     manifest = record.manifest
-    page = directory / "report.html"
+    page, spell = directory / "report.html", speller(manifest)
     page.write_text(
         template("sweep/sweep.html").render(
             name=f"{len(manifest['encoders'])} encoders",
@@ -36,9 +41,9 @@ def write_sweep_page(record: SweepRecord, directory: Path, figures: Sequence[str
             figures=[figure_entry(directory / "figures", name) for name in figures],
             several_q=record.claims["q"].nunique() > 1,
             family=plain(manifest["family"]),
-            general=[item["warning"] for item in manifest["warnings"] if item["all"]],
-            particular=[item for item in manifest["warnings"] if not item["all"]],
-            encoders=[_encoder(encoder) for encoder in manifest["encoders"]],
+            general=[spell(item["warning"]) for item in manifest["warnings"] if item["all"]],
+            particular=[item | {"warning": spell(item["warning"])} for item in manifest["warnings"] if not item["all"]],
+            encoders=[_encoder(encoder, _runs(manifest, encoder["name"], home)) for encoder in manifest["encoders"]],
             claims=_claims(record),
             verdicts=VERDICTS,
             assumption=assumption_grid(record),
@@ -77,7 +82,7 @@ def _claims(record: SweepRecord) -> list[dict[str, Any]]:
     ]
 
 
-def _encoder(encoder: dict[str, Any]) -> dict[str, str]:
+def _encoder(encoder: dict[str, Any], runs: list[tuple[str, str]]) -> dict[str, Any]:
     data, checkpoint = encoder["data"], encoder["checkpoint"] or {}
     return {
         "name": encoder["name"],
@@ -86,7 +91,23 @@ def _encoder(encoder: dict[str, Any]) -> dict[str, str]:
         "size": f"{plain(data['n'])} × {plain(data['v'])} × {plain(data['d'])}",
         "classes": plain(data["c"]),
         "sha256": str(checkpoint.get("sha256") or data["sha256"])[:16],
+        "runs": runs,
     }
+
+
+def _runs(manifest: Mapping[str, Any], encoder: str, home: Path) -> list[tuple[str, str]]:
+    """The pages of an encoder's runs that are still there: (temperature, address from the sweep's own page)."""
+    found = []
+    for cell in manifest["cells"]:
+        if cell.get("encoder") != encoder or not cell.get("run"):
+            continue
+        # where it was, and beside the sweep, which may have been moved together with its cells
+        places = (Path(cell["run"]), home.parent / "cells" / Path(cell["run"]).name)
+        page = next((place / "report.html" for place in places if (place / "report.html").is_file()), None)
+        if page is not None:
+            address = os.path.relpath(page.resolve(), home.resolve())
+            found.append((f"τ = {cell['temperature']:g}", quote(Path(address).as_posix())))
+    return found
 
 
 def _facts(record: SweepRecord) -> list[tuple[str, str]]:

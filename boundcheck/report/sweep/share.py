@@ -9,6 +9,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 
+from boundcheck.report.format import percent as in_percent
 from boundcheck.report.style import HOLDS, paper
 from boundcheck.report.sweep.grid import UNDEFINED, Grid, cell_of, thin_cells
 from boundcheck.runs import records
@@ -38,7 +39,7 @@ def draw_share(record: SweepRecord) -> tuple[Figure, pd.DataFrame] | None:
         # rounded down: 100 only when nothing is left out
         percent = f"{math.floor(1000 * row.share_holding + 1e-9) / 10:.1f}".replace("100.0", "100")
         cells[cell_of(row)] = _COLOURS(scale(row.share_holding)), percent + "*" * (cell_of(row) in thin)
-    grid.paint(ax, cells)
+    grid.paint(ax, cells, {cell_of(r): in_percent(r.share_holding, r.share_low, r.share_high) for r in records(rows)})
     bar = figure.colorbar(ScalarMappable(scale, _COLOURS), ax=ax, location="top", aspect=40, pad=0.02)
     bar.set_label("anchors satisfying Assumption 1 (%)")
     bar.ax.xaxis.set_major_formatter(lambda share, _: f"{100 * share:g}")

@@ -96,7 +96,9 @@ def _lines(panels: Sequence[_Panel]) -> list[list[_Panel]]:
 def _draw(ax: Axes, panel: _Panel, first: bool, last: bool) -> None:
     """One panel: encoders are named on the first of a line, temperatures on the last."""
     panel.grid.frame(ax, names=first, temperatures=last)
-    panel.grid.paint(ax, {cell: (_COLOUR[m.style], m.symbol) for cell, m in panel.marks.items()}, fontsize=6)
+    painted = {cell: (_COLOUR[m.style], m.symbol) for cell, m in panel.marks.items()}
+    said = {cell: f"{m.verdict}, {m.reading}" if m.reading else m.verdict for cell, m in panel.marks.items()}
+    panel.grid.paint(ax, painted, said, fontsize=6)
     # bare numbers for betas: there is no room for more
     labels = [place_label(at).removeprefix("β = ") for at in panel.grid.places]
     ax.set_xticks(ax.get_xticks(), labels, rotation=45 if max(map(len, labels)) > 9 else 0, fontsize=6)
