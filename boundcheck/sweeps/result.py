@@ -44,7 +44,9 @@ class Sweep:
         manifest = dict(self.record.manifest)
         if command is not None:
             manifest["command"] = list(command)
-        return save_sweep(replace(self.record, manifest=manifest), directory, overwrite, also=[write_sweep_report])
+        home, record = Path(directory), replace(self.record, manifest=manifest)
+        page = [lambda record, folder: write_sweep_report(record, folder, home)]
+        return save_sweep(record, directory, overwrite, also=page)
 
     def _repr_html_(self) -> str:
         return sweep_html(self.record)
