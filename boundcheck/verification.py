@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import pandas as pd
 
 from boundcheck.claims import Claim, choose_claims, judge_all
-from boundcheck.claims.configurations import CONFIGURATIONS, elsewhere
+from boundcheck.claims.configurations import CONFIGURATIONS, elsewhere, waiting
 from boundcheck.claims.evidence import gather
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.embeddings.duplicates import near_duplicates
@@ -255,6 +255,7 @@ def verify(
     if proposal is not None:
         ess = [{"beta": beta, "ess": value} for beta, value in proposal.ess.items()]
         choice["betas"] = {"largest": proposal.largest, "reason": proposal.reason, "ess": ess}
+    choice["waiting"] = waiting(chosen, losses) if configurations == "own" else []
     hardest = pd.DataFrame() if plan is None else hardest_anchors(losses)
     manifest = manifest_of(losses, config, measured.crossing, chosen, tally)
     run = Run(

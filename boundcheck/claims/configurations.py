@@ -6,7 +6,7 @@ another Q would meet carries that change, and the changes of all that are unmet 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -62,6 +62,21 @@ def declared(claim: Claim, losses: LossTable) -> Configuration | None:
         return None
     changes = {name: value for need in unmet for name, value in need.change.items()}
     return Configuration(tuple(sorted(changes.items())))
+
+
+def waiting(claims: Iterable[Claim], losses: LossTable) -> list[str]:
+    """Ids of the claims that are about another configuration, one that the data allow."""
+    if losses.estimator == "closed" or losses.k is not None or isinstance(losses.emb, ShardedEmbeddings):
+        return []
+    return [claim.id for claim in claims if (there := declared(claim, losses)) and _allowed(there, losses)]
+
+
+def _allowed(configuration: Configuration, losses: LossTable) -> bool:
+    try:
+        configuration.variant(losses.variant).on(configuration.embeddings(losses.emb))
+    except InputError:
+        return False
+    return True
 
 
 Elsewhere = Callable[[Claim], "tuple[str, Evidence] | None"]

@@ -35,7 +35,7 @@ NOTHING = 0.01  # of what rounding may do: a standard error below is rounding it
 MOST_TIMES = 1000.0  # beyond, a ratio is no number to act on
 CLEAR = 3.0  # standard errors from zero at which a difference is proposed as one that will be decided
 FEWEST = 20  # instances: a sample of fewer is too small to see what its estimates rest on
-_DROPPED = "near-duplicates dropped (duplicates: drop), which is about a population without them"
+_DROPPED = "near-duplicates dropped (duplicates=drop), which is about a population without them"
 # Mean cosine of two embeddings above which there is next to nothing to tell apart.
 COLLAPSED = 0.99
 

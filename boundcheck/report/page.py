@@ -21,7 +21,7 @@ from boundcheck.report.figures.hardest_anchors import picture_array
 from boundcheck.report.format import number
 from boundcheck.report.inlined import figure_entry
 from boundcheck.report.overview import NO_HARDNESS, overview
-from boundcheck.report.spelling import as_it_was_called
+from boundcheck.report.spelling import as_it_was_called, speller
 from boundcheck.report.tables import assumption_table, is_text, k_epsilon_table, losses_table, population_table
 from boundcheck.report.words import (
     TERMS,
@@ -61,7 +61,7 @@ def write_page(run: Run, directory: Path, figures: Sequence[str]) -> Path:
             claims=claim_sections(run, exact=False),
             checks=claim_sections(run, exact=True),
             checked=self_checks(run),
-            untested=not_tested(run),
+            untested=list(map(speller(run.manifest), not_tested(run))),
             verdicts=VERDICTS,
             terms=TERMS,
             downloads=downloads,

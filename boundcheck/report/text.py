@@ -33,7 +33,7 @@ def summary_text(run: Run) -> str:
         *_verdicts(run),
         "",
         *self_checks(run),
-        *not_tested(run),
+        *map(as_flags, not_tested(run)),
         *notes,
         *limits,
         *([""] if warnings else []),

@@ -191,14 +191,21 @@ def self_checks(run: Run) -> list[str]:
 
 
 def not_tested(run: Run) -> list[str]:
-    """One line for each reason why claims do not apply."""
+    """A line for claims that another configuration would test, then one for each reason why others do not apply."""
     rows = run.claims[run.claims["verdict"] == "inapplicable"]
+    waiting = run.manifest.get("choice", {}).get("waiting", [])
+    elsewhere = list(dict.fromkeys(rows.loc[rows["claim"].isin(waiting), "claim"]))
+    rows = rows[~rows["claim"].isin(elsewhere)]
     reasons: dict[str, list[str]] = {}
     for row in records(rows):
         names = reasons.setdefault(row.reason, [])
         if row.claim not in names:
             names.append(row.claim)
-    return [f"not tested: {', '.join(names)}: {reason}" for reason, names in reasons.items()]
+    told = [
+        f"not tested: {plural(len(elsewhere), 'claim')} about another configuration, which configurations='all' tests: "
+        f"{', '.join(elsewhere)}"
+    ]
+    return told[: len(elsewhere)] + [f"not tested: {', '.join(names)}: {reason}" for reason, names in reasons.items()]
 
 
 def to_decide(run: Run) -> list[tuple[str, str]]:

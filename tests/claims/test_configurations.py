@@ -128,3 +128,11 @@ def test_falsify_finds_a_false_variant_where_it_is_declared(monkeypatch: pytest.
     found = search("ucl_ge_collapse", classes=2, points=4, dim=2, seconds=20).counterexample
     assert found is not None and found.judgement.verdict == "violated"
     assert CLAIMS["ucl_ge_collapse"].kind == "theorem"
+
+
+def test_a_run_names_the_claims_that_another_configuration_would_test(emb: bc.EmbeddingSet) -> None:
+    """What `waiting` names is what `configurations="all"` tests beside, no more and no less."""
+    own, everything = (bc.verify(emb, betas=[1.0], configurations=which) for which in ("own", "all"))
+    apart = {name for name, result in everything.claims.items() if (result.frame.configuration != "").any()}
+    assert apart and set(own.run.manifest["choice"]["waiting"]) == apart
+    assert everything.run.manifest["choice"]["waiting"] == []

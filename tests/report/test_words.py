@@ -304,3 +304,11 @@ def test_labels() -> None:
     assert hardening_label("threshold:0.5", math.nan) == "threshold 0.5"
     assert hardening_label("poly:2", math.nan) == "power 2"
     assert [q_label(q) for q in (1.0, math.inf, math.nan)] == ["1", "∞", "–"]
+
+
+def test_claims_that_another_configuration_would_test_are_one_line(factory: Factory) -> None:
+    run = factory(inapplicable=True)
+    waiting = replace(run, manifest={**run.manifest, "choice": {"waiting": ["scl_ge_collapse", "hscl_le_hucl"]}})
+    assert not_tested(waiting) == [
+        "not tested: 1 claim about another configuration, which configurations='all' tests: scl_ge_collapse"
+    ]
