@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 from torch import Tensor
@@ -14,6 +15,7 @@ from torch import Tensor
 from boundcheck.bounds import BOUNDS, FewShotBound, class_moments
 from boundcheck.claims.base import Evidence, Finding, claim
 from boundcheck.claims.requirements import LABELS, SAMPLE
+from boundcheck.claims.statistics import of_instances
 
 
 def nearest_mean_error(z: Tensor, y: np.ndarray) -> float:
@@ -35,7 +37,7 @@ def bound_on_error(bound: FewShotBound, z: Tensor, y: np.ndarray) -> float:
 
 
 def _finding(evidence: Evidence, bound: FewShotBound) -> Finding:
-    gap = evidence.of_instances(lambda z, y: bound_on_error(bound, z, y) - nearest_mean_error(z, y))
+    gap = of_instances(evidence.losses, evidence.z, partial(bound_on_error, bound), steps=nearest_mean_error)
     error = nearest_mean_error(evidence.z.detach(), evidence.losses.emb.y)
     vacuous = "The bound is 1 or more: no error exceeds it." if error + gap.plugin >= 1 else ""
     return Finding(None, None, None, error, error + gap.value, gap, vacuous=vacuous)

@@ -26,24 +26,45 @@ def mean(losses: LossTable, values: Tensor) -> Estimate:
     plain = float(weighted_mean(values[:, None], weight[:, None]))
     if losses.exhaustive:
         return Estimate(plain, plain, 0.0)
-    instance = losses.table.anchors // losses.emb.v
-    score = values.new_zeros(losses.emb.n).index_add_(0, instance, weight * (values - plain).nan_to_num(0.0))
+    draw = losses.table.anchors // losses.emb.v  # the instance, or its cluster
+    draw = draw if losses.clusters is None else losses.clusters[draw]
+    score = values.new_zeros(losses.emb.n).index_add_(0, draw, weight * (values - plain).nan_to_num(0.0))
     squares = score.square()
-    n = len(torch.unique(instance[weight > 0]))
+    n = len(torch.unique(draw[weight > 0]))
     se = float((squares.sum() * n / max(n - 1, 1)).sqrt() / weight.sum())
     return Estimate(plain, plain, se, float(squares.max() / squares.sum()) if squares.any() else 0.0)
 
 
-def of_instances(losses: LossTable, z: Tensor, statistic: Callable[[Tensor, np.ndarray], float]) -> Estimate:
-    """A statistic of embeddings and labels, see `Evidence.of_instances`."""
+def of_instances(
+    losses: LossTable,
+    z: Tensor,
+    statistic: Callable[[Tensor, np.ndarray], float],
+    steps: Callable[[Tensor, np.ndarray], float] | None = None,
+) -> Estimate:
+    """A statistic of embeddings and labels, see `Evidence.of_instances`.
+
+    Args:
+        losses: whose labels, and what is one draw.
+        z: (n, v, d) the embeddings.
+        statistic: of (k, v, d) of them and (k,) labels.
+        steps: another, taken off, that moves in steps, as shares do: its bias is left, since a jackknife's correction
+            would multiply the steps by the number of groups.
+    """
     y, data = losses.emb.y, z.detach()
+
+    def values(keep: np.ndarray) -> np.ndarray:
+        if len(np.unique(y[keep])) < losses.emb.c:  # a class is gone, and with it the statistic
+            return np.full(2, np.nan)
+        part = data[torch.from_numpy(keep)], y[keep]
+        whole = float(statistic(*part))
+        return np.array([whole, whole if steps is None else whole - float(steps(*part))])
+
     if losses.exhaustive:
-        value = float(statistic(data, y))
+        value = float(values(np.arange(len(y)))[1])
         return Estimate(value, value, 0.0)
-    if np.bincount(y).min() < 2:  # without its one instance a class is gone, and with it the statistic
-        value = float(statistic(data, y))
-        return Estimate(value, value, float("nan"))
-    (estimate,) = delete_group(lambda keep: np.array([statistic(data[torch.from_numpy(keep)], y[keep])]), y)
+    clusters = None if losses.clusters is None else losses.clusters.numpy()
+    smooth, estimate = delete_group(values, y, clusters=clusters)
+    estimate = replace(estimate, value=estimate.plugin + smooth.value - smooth.plugin)
     # Groups that agree to the last place show no spread, which is not to say that there is none.
     return estimate if estimate.se > 0 else replace(estimate, se=float("nan"))
 

@@ -42,6 +42,7 @@ def delete_group(
     *,
     groups: int = GROUPS,
     seed: int = 0,
+    clusters: Int[np.ndarray, " n"] | None = None,
 ) -> list[Estimate]:
     """Estimates of s statistics with their standard errors over samples of instances.
 
@@ -50,12 +51,17 @@ def delete_group(
         y: (n,) class codes; groups take from every class.
         groups: G, at most n.
         seed: of the groups.
+        clusters: (n,) codes 0, 1, ... of what is one draw, and leaves together; None where that is the instance.
 
     Returns:
         One for each value: `value` is the corrected one. Where a group's absence leaves a value undefined (NaN), the
         correction and the standard error are too, and `value` is the plug-in.
     """
-    group = deal_groups(y, min(groups, len(y)), seed)
+    if clusters is None:
+        group = deal_groups(y, min(groups, len(y)), seed)
+    else:
+        first = np.unique(clusters, return_index=True)[1]
+        group = deal_groups(y[first], min(groups, len(first)), seed)[clusters]
     whole = np.asarray(statistic(np.arange(len(y))), dtype=np.float64)
     without = np.stack([statistic(np.flatnonzero(group != g)) for g in range(group.max() + 1)])
     return from_values(whole, without)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
+import torch
 
 import boundcheck as bc
+from boundcheck.bounds import BOUNDS
 from boundcheck.claims import CLAIMS
+from boundcheck.claims.nearest_mean_error import bound_on_error, nearest_mean_error
+from boundcheck.claims.statistics import of_instances
 from boundcheck.falsification.evidence import exact_evidence
 from boundcheck.spec import Variant
 
@@ -67,6 +72,44 @@ def test_classes_that_are_points_decide_nothing_about_the_nearest_mean() -> None
     ).to_frame()
     assert list(frame.verdict) == ["undecided", "undecided"]
     assert list(frame.rhs) == [0.0, 0.0] and frame.ci_low.isna().all()
+
+
+def gaussians(y: np.ndarray, seed: int) -> np.ndarray:
+    """Four classes in six dimensions, of which means tell 96 % apart; (n, 1, 6)."""
+    centre = 1.6 * np.random.default_rng(5).normal(size=(4, 6))
+    noise = np.random.default_rng([seed, 1]).normal(size=(len(y), 1, 6))
+    return centre[y][:, None] + (0.6 + 0.3 * (y % 2))[:, None, None] * noise
+
+
+def test_the_interval_of_the_nearest_mean_covers_what_it_says() -> None:
+    """The error moves in steps: a jackknife's correction of it is noise, and the intervals covered 75 %."""
+    bounds = [partial(bound_on_error, BOUNDS[name]) for name in ("directional", "second_moments")]
+    many, y, times = np.arange(100_000) % 4, np.arange(160) % 4, 40
+    z = torch.from_numpy(gaussians(many, 0))
+    truth = [bound(z, many) - nearest_mean_error(z, many) for bound in bounds]
+    covered = np.zeros(2)
+    for seed in range(1, times + 1):
+        emb = bc.EmbeddingSet(gaussians(y, seed), y, normalize=False)
+        losses = bc.estimate(emb, betas=[], temperature=50.0, intervals=False)
+        for i, bound in enumerate(bounds):
+            found = of_instances(losses, torch.from_numpy(emb.z), bound, steps=nearest_mean_error)
+            low, high = found.interval(0.95)
+            covered[i] += low <= truth[i] <= high
+    assert covered.min() >= 0.85 * times  # 95 % less 2.9 standard errors
+
+
+def test_clusters_leave_the_jackknife_together() -> None:
+    """Every instance three times, told that it is one draw: the error is about that of a third as many."""
+    y = np.arange(120) % 4
+    z = gaussians(y, 1)
+    alone, copies = bc.EmbeddingSet(z, y), bc.EmbeddingSet(np.repeat(z, 3, axis=0), np.repeat(y, 3))
+    options = {"claims": ["ncm_second_moments"], "betas": [], "null": False}
+    one, kept, grouped = (
+        bc.verify(emb, duplicates=how, **options).to_frame().se.item()
+        for emb, how in ((alone, "keep"), (copies, "keep"), (copies, "group"))
+    )
+    assert kept < 0.8 * one
+    assert grouped == pytest.approx(one, rel=0.35)
 
 
 @pytest.mark.parametrize("views", [1, 2])
