@@ -14,10 +14,11 @@ from boundcheck.claims.base import Claim, Evidence
 from boundcheck.claims.evidence import FINITE_INSTANCES, gather, typical
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
-from boundcheck.estimators.convergence import with_parts
+from boundcheck.estimators.convergence import with_duplicates, with_parts
 from boundcheck.estimators.critical_beta import worst_case_losses
 from boundcheck.estimators.exact import exact, pair_plan
 from boundcheck.estimators.measured import Measured, measure
+from boundcheck.estimators.permutation import with_permutations
 from boundcheck.estimators.records import LossTable
 from boundcheck.pairwise.passes import run_one
 from boundcheck.pairwise.plan import Tally
@@ -136,7 +137,10 @@ def _evidence(
     plan = pair_plan(emb, variant, execution, tally)
     if intervals:
         measured = run_one(plan, measure(emb, variant, plan, critical=False))
-        return words, gather(replace(measured, losses=with_parts(measured.losses, execution, tally)), execution, plan)
+        table = with_parts(measured.losses, execution, tally)
+        table = with_permutations(table, execution.seed) if losses.null else table
+        table = with_duplicates(table, execution, tally, group=losses.clusters is not None)
+        return words, gather(replace(measured, losses=table), execution, plan)
     table = exact(emb, variant, execution, intervals=variant.self_pairs == "include", plan=plan)
     worst = run_one(plan, worst_case_losses(emb, variant, table.table))
     return words, gather(Measured(table, worst, {}, table.weight.new_empty(0)), execution, plan)

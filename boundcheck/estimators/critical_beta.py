@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from itertools import product
+from functools import cache, partial
+from itertools import pairwise, product
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,7 +20,7 @@ from boundcheck.estimators.records import LossTable
 from boundcheck.hardening import CONSTANT, Exponential, terms_for
 from boundcheck.losses import HSCL, SCL, UCL, LossKey
 from boundcheck.pairwise.between import rho_between
-from boundcheck.pairwise.critical import MAX_BETA
+from boundcheck.pairwise.critical import MAX_BETA, PIECES
 from boundcheck.pairwise.cumulants import CumulantTable, LogSumsOf
 from boundcheck.pairwise.passes import Task
 from boundcheck.pools import DIFF
@@ -70,8 +71,9 @@ def crossings(losses: LossTable, worst_case: Mapping[LossKey, Tensor]) -> Task[d
 def crossing_interval(losses: LossTable, q: float, crossing: float, confidence: float) -> tuple[float, float]:
     """The betas at which the intervals of H-SCL - UCL hold zero: where the averaged losses of the population cross.
 
-    From corrected gaps at the tilts of the table. In between they are taken to be linear in 1 / (1 + beta), less what
-    makes the plug-in gaps cross where they do; what is not to be relied on may be anything.
+    The plug-in gap between the tilts of the table is that of `_modelled`, less what makes it cross elsewhere than the
+    data's own does; the corrections and half-widths at the tilts are taken to be linear in 1 / (1 + beta) in between.
+    What is not to be relied on may be anything.
 
     Args:
         losses: the table.
@@ -86,17 +88,18 @@ def crossing_interval(losses: LossTable, q: float, crossing: float, confidence: 
     tilts = _tilts(losses, q)
     if not {ucl, *tilts.values()} <= set(losses.keys):
         return math.nan, math.nan
-    lower, upper, plain = [], [], []
+    lower, upper = [], []
     for beta, key in sorted(tilts.items()):
         gap = losses.gap(key, ucl)
         low, high = gap.interval(confidence)
-        plain.append((beta, gap.plugin))
         sure = losses.doubt((ucl, key)) is None and not math.isnan(low)
-        lower.append((beta, low if sure else -math.inf))
-        upper.append((beta, high if sure else math.inf))
-    taken = _reaches_zero(plain)
-    bend = 1 / (1 + crossing) - 1 / (1 + taken) if taken > 0 else 0.0
-    low, high = (_bent(_reaches_zero(curve), bend) for curve in (upper, lower))
+        lower.append((beta, low - gap.plugin if sure else -math.inf))
+        upper.append((beta, high - gap.plugin if sure else math.inf))
+    below = losses.loss(ucl).plugin
+    shape = cache(lambda beta: _modelled(losses, tilts, beta) - below)
+    taken = _reaches_zero(shape, [(beta, 0.0) for beta, _ in lower])
+    bend = 1 / (1 + crossing) - 1 / (1 + taken) if 0 < taken < math.inf else 0.0
+    low, high = (_bent(_reaches_zero(shape, more), bend) for more in (upper, lower))
     return low, high
 
 
@@ -108,18 +111,26 @@ def _bent(beta: float, bend: float) -> float:
     return max(1 / place - 1, 0.0) if place > 0 else math.inf
 
 
-def _reaches_zero(curve: Sequence[tuple[float, float]]) -> float:
-    """The first beta at which a curve is not below zero, inf where it is below throughout."""
-    for i, (beta, value) in enumerate(curve):
-        if value < 0:
+def _reaches_zero(shape: Callable[[float], float], more: Sequence[tuple[float, float]]) -> float:
+    """The first beta at which a curve and what is added to it are not below zero, inf where they are throughout.
+
+    Args:
+        shape: the curve.
+        more: beta, from zero on, and what is added there; linear in 1 / (1 + beta) in between.
+    """
+    if shape(more[0][0]) + more[0][1] >= 0:
+        return more[0][0]
+    for (before, under), (beta, added) in pairwise(more):
+        if shape(beta) + added < 0:
             continue
-        if i == 0:
-            return beta
-        before, under = curve[i - 1]
-        if math.isinf(value) or math.isinf(under):
-            return before if math.isinf(value) else beta
-        left, right = 1 / (1 + before), 1 / (1 + beta)
-        return 1 / (left + (right - left) * under / (under - value)) - 1
+        if math.isinf(added) or math.isinf(under):
+            return before if math.isinf(added) else beta
+        places = np.linspace(1 / (1 + before), 1 / (1 + beta), PIECES + 1)
+        between = [(1 / place - 1, under + (added - under) * i / PIECES) for i, place in enumerate(places.tolist())]
+        values = [shape(at) + plus for at, plus in [(before, under), *between[1:-1], (beta, added)]]
+        first = next(i for i, value in enumerate(values) if value >= 0)
+        share = values[first - 1] / (values[first - 1] - values[first])
+        return float(1 / (places[first - 1] + share * (places[first] - places[first - 1])) - 1)
     return math.inf
 
 

@@ -136,3 +136,17 @@ def test_a_run_names_the_claims_that_another_configuration_would_test(emb: bc.Em
     apart = {name for name, result in everything.claims.items() if (result.frame.configuration != "").any()}
     assert apart and set(own.run.manifest["choice"]["waiting"]) == apart
     assert everything.run.manifest["choice"]["waiting"] == []
+
+
+def test_clusters_are_one_draw_in_another_configuration_too(emb: bc.EmbeddingSet) -> None:
+    """Every instance twice, told that it is one draw: there, too, the error is that of half as many."""
+    twice = bc.EmbeddingSet(np.repeat(emb.z, 2, axis=0), np.repeat(emb.y, 2))
+    options = dict(claims=["positives_exceed_negatives"], betas=[], design="iid", null=False, positives="class")
+    frames = [
+        bc.verify(e, duplicates=how, configurations="all", **options).to_frame()
+        for e, how in ((emb, "keep"), (twice, "keep"), (twice, "group"))
+    ]
+    assert all("positives=augmentation" in frame.configuration.item() for frame in frames)
+    alone, kept, grouped = (frame.se.item() for frame in frames)
+    assert kept == pytest.approx(alone / np.sqrt(2), rel=0.05)
+    assert grouped == pytest.approx(alone, rel=0.05)
