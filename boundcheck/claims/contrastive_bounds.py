@@ -38,7 +38,7 @@ def upper_bounds(evidence: Evidence, line: Callable[[int], tuple[float, float] |
     for j, k in enumerate(KS):
         if (pair := line(k)) is not None:
             bound = pair[0] * contrastive[:, j] + pair[1]
-            vacuous = above_any_loss(evidence, float(bound.mean()))
+            vacuous = above_any_loss(evidence, evidence.losses.average(bound).value)
             yield _finding(evidence, k, supervised, bound, pair[0] * QUADRATURE, vacuous)
 
 
@@ -58,7 +58,11 @@ def lower_bounds(evidence: Evidence, offset: Callable[[int], float]) -> Iterator
 
 def lower_finding(evidence: Evidence, k: int, lhs: Tensor, rhs: Tensor) -> Finding:
     """The finding for lhs <= rhs, (a,) each, where one of them comes from `summed` and rhs is never below 0."""
-    vacuous = "" if float(lhs.mean()) > 0 else "The bound is not above 0, which a cross-entropy never falls below."
+    vacuous = (
+        ""
+        if evidence.losses.average(lhs).value > 0
+        else "The bound is not above 0, which a cross-entropy never falls below."
+    )
     return _finding(evidence, k, lhs, rhs, QUADRATURE, vacuous)
 
 

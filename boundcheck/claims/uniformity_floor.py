@@ -8,11 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+import numpy as np
 import torch
-from scipy.special import gammaln, ive
 
 from boundcheck.claims.base import Evidence, Finding, claim, without_uncertainty
 from boundcheck.claims.requirements import EVERY_ANCHOR, LIMIT, SAMPLE, SELF_INCLUDED, UNIT_NORM
+from boundcheck.estimators.vmf import log_bessel
 from boundcheck.hardening import CONSTANT
 from boundcheck.pools import ALL
 
@@ -22,10 +23,7 @@ def log_mean_uniform(d: int, kappa: float) -> float:
     if d == 1:
         return kappa + math.log1p(math.exp(-2 * kappa)) - math.log(2)
     order = d / 2 - 1
-    scaled = float(ive(order, kappa))
-    if scaled == 0:  # underflow, in many dimensions: the series' first two terms are a floor too
-        return math.log1p(kappa**2 / (2 * d))
-    return float(gammaln(d / 2)) + order * math.log(2 / kappa) + math.log(scaled) + kappa
+    return math.lgamma(d / 2) + order * math.log(2 / kappa) + float(log_bessel(order, np.array(kappa)))
 
 
 @claim(

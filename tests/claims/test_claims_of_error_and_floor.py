@@ -12,6 +12,7 @@ import mpmath
 import numpy as np
 import pytest
 import torch
+from scipy.special import gammaln, logsumexp
 
 import boundcheck as bc
 from boundcheck.bounds import BOUNDS
@@ -191,7 +192,10 @@ def test_bounds_that_meet_where_they_must() -> None:
     kappa = 3.0
     assert log_mean_uniform(3, kappa) == pytest.approx(math.log(math.sinh(kappa) / kappa))
     assert log_mean_uniform(1, kappa) == pytest.approx(math.log(math.cosh(kappa)))
-    assert 0 < log_mean_uniform(100_000, kappa) <= kappa**2 / 200_000
+    assert log_mean_uniform(100_000, kappa) == pytest.approx(kappa**2 / 200_000, rel=1e-4)
+    m = np.arange(200)  # the series in logs, where the scaled Bessel function underflows: it was taken for 0.95
+    terms = 2 * m * math.log(25.0) + gammaln(785 / 2) - gammaln(m + 1) - gammaln(785 / 2 + m)
+    assert log_mean_uniform(785, 50.0) == pytest.approx(float(logsumexp(terms)), rel=1e-9)
     assert BOUNDS["directional"].id == "directional"
 
 
