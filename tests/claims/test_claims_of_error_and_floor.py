@@ -314,3 +314,24 @@ def test_constants_in_the_exponential_of_a_hard_temperature_are_those_of_the_for
             )
         for k in (1, 10**5):
             assert gap_bound(temperature, k) == pytest.approx(float(min(2 / tau, mpmath.expm1(1 / tau) ** 2 / k)))
+
+
+@pytest.mark.parametrize("setting", [LEAVE_OUT, VIEWS, POPULATION])
+def test_the_share_misranked_is_that_of_counting(setting: dict[str, str]) -> None:
+    """Every positive against every candidate of another class, which weighs as its class does over its number."""
+    rng = np.random.default_rng(2)
+    y, views = np.array([0, 0, 0, 1, 1, 2]), 2
+    emb = bc.EmbeddingSet(rng.standard_normal((6, views, 3)), y)
+    losses = dense_evidence(emb, Variant(betas=[], **setting).on(emb)).losses
+    rows, label, instance = emb.z.reshape(-1, 3), np.repeat(y, views), np.repeat(np.arange(6), views)
+    weight = np.ones(len(rows)) if setting is not POPULATION else 1 / np.bincount(label)[label]
+    expected = []
+    for a in range(len(rows)):
+        t = rows @ rows[a]
+        positive = (instance == instance[a]) if setting is VIEWS else (label == label[a])
+        if setting is not POPULATION:
+            positive = positive & (np.arange(len(rows)) != a)
+        other = label != label[a]
+        above = [(weight * other * (t >= t[p])).sum() / (weight * other).sum() for p in np.flatnonzero(positive)]
+        expected.append(np.mean(above) if above else np.nan)
+    np.testing.assert_allclose(misranked(losses, torch.from_numpy(emb.z)), expected)

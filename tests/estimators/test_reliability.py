@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import boundcheck as bc
+from boundcheck.estimators import convergence
 from boundcheck.estimators.convergence import with_duplicates, with_parts
 from boundcheck.estimators.exact import exact
 from boundcheck.estimators.permutation import with_permutations
@@ -200,3 +201,10 @@ def test_what_near_duplicates_leave_too_little_of_is_doubted_in_words():
     reasons = [losses.doubt((key,)).reason for key in losses.keys]
     assert any("too few are left to estimate it from" in reason for reason in reasons)
     assert not any("nan" in reason for reason in reasons)
+
+
+def test_parts_are_halves_of_few_instances_and_quarters_of_many(monkeypatch):
+    losses = exact(sample(n=120), Variant(betas=(1.0,)), EXECUTION)
+    assert with_parts(losses, EXECUTION, Tally()).pieces == 2
+    monkeypatch.setattr(convergence, "HALVES", 119)
+    assert with_parts(losses, EXECUTION, Tally()).pieces == 4

@@ -1,4 +1,4 @@
-"""Writes results/trust: `python -m tests.trust --inputs 10000`; `--only` names some readers or commands.
+"""Writes results/trust: `python -m tests.trust --inputs 10000`; `--readers` and `--commands` name some of them.
 
 Rows of the others stay as an earlier call wrote them.
 """
@@ -28,19 +28,23 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("results/trust"))
     parser.add_argument("--inputs", type=int, default=10_000)
     parser.add_argument("--writes", type=int, default=None, help="and calls of a command; all if left out")
-    parser.add_argument("--only", nargs="*", default=[*READERS, *COMMANDS])
+    parser.add_argument("--readers", nargs="*", default=[*READERS])
+    parser.add_argument("--commands", nargs="*", default=[*COMMANDS])
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     start = time.time()
-    readers, faults = (_kept(options.out / f"{name}.csv", options.only) for name in ("readers", "faults"))
-    for name in (name for name in READERS if name in options.only):
+    readers, faults = (
+        _kept(options.out / "readers.csv", options.readers),
+        _kept(options.out / "faults.csv", options.commands),
+    )
+    for name in options.readers:
         done = campaign(READERS[name], options.inputs)
         broken = len(done.faults)
         first = done.faults[0] if broken else ""
         numbers = [f"{done.slowest:.3f}", f"{done.largest / 1e6:.1f}"]
         readers.append([name, done.inputs, done.read, done.refused, broken, *numbers, first])
         _write(options.out / "readers.csv", READER_COLUMNS, readers)
-    for name in (name for name in COMMANDS if name in options.only):
+    for name in options.commands:
         tried = try_all(name, options.writes)
         first = tried.wrong[0] if tried.wrong else ""
         faults.append([name, tried.writes, tried.calls, tried.faults, tried.stopped, len(tried.wrong), first])
@@ -55,7 +59,7 @@ def main() -> int:
 
 
 def _kept(path: Path, renewed: Sequence[str]) -> list[list[object]]:
-    """The rows of an earlier call, but for those that this one makes anew."""
+    """The rows of an earlier call but for those that this one makes anew."""
     if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8") as file:
