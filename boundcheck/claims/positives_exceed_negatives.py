@@ -28,6 +28,6 @@ def positives_exceed_negatives(evidence: Evidence) -> Iterator[Finding]:
     """|sum of all views|^2 >= 0, and s_+ <= 1; true of every finite set."""
     positive, negative = evidence.positive_similarity(), evidence.negative_similarity()
     bound = largest_gap(evidence.losses.emb.n)
-    gap, _ = evidence.similarity_gap()
-    low, high = evidence.mean(positive).value, bound + evidence.mean(negative).value
-    yield Finding(None, None, None, low, high, less_constant(gap, -bound), bound + negative - positive)
+    gap = less_constant(evidence.similarity_gap()[0], -bound)
+    low = evidence.mean(positive).value
+    yield Finding(None, None, None, low, low + gap.value, gap, bound + negative - positive)

@@ -107,7 +107,8 @@ def similarity_gap(losses: LossTable, z: Tensor) -> tuple[Estimate, Tensor]:
     """Mean similarity of negatives less that of positives, over all anchors alike, and its (n,) influences.
 
     An instance counts as an anchor, as a negative of the others and, with class positives, as a positive of theirs; as
-    <z_a, z_b> is symmetric, as much each time.
+    <z_a, z_b> is symmetric, as much each time. With fixed class sizes the estimate counts what the anchor's own
+    instance takes from its class, as that of the losses does (docs/theory.md, eq. (90)).
     """
     emb, anchors = losses.emb, losses.table.anchors
     positive, negative = (part(losses, z.detach()) for part in (positive_similarity, negative_similarity))
@@ -119,11 +120,27 @@ def similarity_gap(losses: LossTable, z: Tensor) -> tuple[Estimate, Tensor]:
     gap = negative - positive
     weight = torch.ones_like(gap)
     influence = instance_influence(gap, weight, anchors, as_candidate, y, emb.v, losses.variant.stratified)
-    value = float(gap.mean())
+    plugin = float(gap.mean())
     if losses.influence is None or losses.exhaustive:
         se = 0.0 if losses.exhaustive else float("nan")
-        return Estimate(value, value, se), torch.zeros_like(influence)
-    return Estimate(value, value, *losses.spread(influence)), influence
+        return Estimate(plugin, plugin, se), torch.zeros_like(influence)
+    return Estimate(plugin + _design_shift(losses, z.detach()), plugin, *losses.spread(influence)), influence
+
+
+def _design_shift(losses: LossTable, z: Tensor) -> float:
+    """What is added to the mean similarity of negatives where class sizes are fixed: the n_c - 1 others of the anchor's
+    class weigh n_c / (n_c - 1); 0 where labels are drawn with the instances."""
+    emb, anchors = losses.emb, losses.table.anchors
+    if not losses.variant.stratified or losses.variant.self_pairs == "include":
+        return 0.0
+    views, instance = z.to(torch.float64), anchors // emb.v
+    label, own = torch.from_numpy(emb.y)[instance], views.sum(1)[instance]
+    counts = torch.from_numpy(emb.class_counts)
+    rows, n = views.reshape(-1, emb.d)[anchors], counts[label]
+    of_class = class_means(losses, z)[label] * (n * emb.v)[:, None]
+    same = (rows * (of_class - own)).sum(1) / ((n - 1).clamp_min(1) * emb.v)  # their mean, of n - 1
+    more = torch.where(n > 1, (same - negative_similarity(losses, z)) / emb.n, 0.0)
+    return float(more.mean())
 
 
 def _by_class(values: Tensor, label: Tensor) -> Tensor:
