@@ -30,6 +30,7 @@ Scores: TypeAlias = Float[np.ndarray, "m c"]
 
 STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
 _TEST_ROWS = 1024  # test rows whose similarities to the whole bank are held at once
+ROUNDING = 1e-9  # of differences of accuracies
 
 
 @dataclass(frozen=True)
@@ -245,7 +246,8 @@ def paired_test(first: Sequence[float], second: Sequence[float], confidence: flo
         confidence: of the interval.
 
     Returns:
-        The test; NaN interval and p-value with fewer than two seeds.
+        The test; NaN interval and p-value with fewer than two seeds, and where all differ alike: accuracies move in
+        steps, so that no spread seen is not to say that there is none.
 
     Raises:
         InputError: there is no pair, or the numbers of seeds differ.
@@ -254,11 +256,11 @@ def paired_test(first: Sequence[float], second: Sequence[float], confidence: flo
         raise InputError(f"second: needs one value per seed of first, received {len(second)} for {len(first)}")
     differences = np.asarray(first, float) - np.asarray(second, float)
     seeds, mean = len(differences), float(differences.mean())
-    if seeds < 2:
+    if seeds < 2 or np.ptp(differences) < ROUNDING:
         return PairedTest(mean, math.nan, math.nan, math.nan, seeds)
     se = float(differences.std(ddof=1)) / math.sqrt(seeds)
     half = float(stats.t(seeds - 1).ppf((1 + confidence) / 2)) * se
-    p = float(2 * stats.t(seeds - 1).sf(abs(mean) / se)) if se > 0 else float(mean == 0)
+    p = float(2 * stats.t(seeds - 1).sf(abs(mean) / se))
     return PairedTest(mean, mean - half, mean + half, p, seeds)
 
 

@@ -149,6 +149,13 @@ def test_one_seed_has_no_interval():
     assert np.isnan([result.low, result.high, result.p_value]).all()
 
 
+def test_seeds_that_differ_alike_prove_nothing():
+    """Two seeds, each 1 of 360 images ahead: p was zero."""
+    result = paired_test([0.90, 0.80], [0.90 - 1 / 360, 0.80 - 1 / 360])
+    assert result.difference == pytest.approx(1 / 360)
+    assert np.isnan([result.low, result.high, result.p_value]).all()
+
+
 def test_paired_test_refuses_unequal_seeds():
     with pytest.raises(InputError, match="one value per seed"):
         paired_test([0.9, 0.8], [0.9])
