@@ -79,8 +79,19 @@ def with_duplicates(losses: LossTable, execution: Execution, tally: Tally, group
         return losses
     fewer = _of_part(losses, found.first, losses.table.anchors, replace(execution, progress=None), tally)
     dropped = losses.losses.mean * math.nan if fewer is None else fewer.losses.mean
-    clusters = torch.from_numpy(found.cluster) if group else None
-    return replace(losses, duplicates=found, dropped=dropped, clusters=clusters)
+    losses = replace(losses, duplicates=found, dropped=dropped)
+    return _grouped(losses, torch.from_numpy(found.cluster)) if group else losses
+
+
+def _grouped(losses: LossTable, clusters: Tensor) -> LossTable:
+    """The table with a cluster for one draw, in the shares of Assumption 1 too."""
+    losses, margins = replace(losses, clusters=clusters), {}
+    for h, summary in losses.margins.items():
+        share = summary.share
+        if summary.influence is not None:
+            share = replace(share, se=losses.spread(summary.influence)[0], n=min(share.n, int(clusters.max()) + 1))
+        margins[h] = replace(summary, share=share)
+    return replace(losses, margins=margins)
 
 
 def _of_part(

@@ -206,7 +206,7 @@ def assemble(
         margin = table.margin(h)
         margin = torch.where(torch.isfinite(margin), margin, torch.nan)
         share = share_of(margin, weight, table.anchors, emb.v, draft.exhaustive, draft.rounding)
-        ess = None
+        ess = scores = None
         if effects is not None:
             ess = effects.ess[Tilt(DIFF, h)]
             others = effects.influence[:, columns + 2 * index] + effects.influence[:, columns + 2 * index + 1]
@@ -220,7 +220,7 @@ def assemble(
                 variant.stratified,
             )
             share = replace(share, se=standard_error(scores))
-        margins[h] = MarginSummary(h, margin, share, ess)
+        margins[h] = MarginSummary(h, margin, share, ess, scores)
     return replace(draft, margins=margins)
 
 

@@ -22,12 +22,14 @@ class MarginSummary:
         margin: (a,) nats, NaN where undefined (no same-class partner, or an empty tilt).
         share: share of defined anchors with m >= 0 up to rounding.
         ess: (a,) effective number of instances under eta e^t in the pool `diff`, eq. (58); None without intervals.
+        influence: (n,) centred influences on the share; None without intervals.
     """
 
     hardening: Hardening
     margin: Tensor
     share: Share
     ess: Tensor | None
+    influence: Tensor | None = None
 
     @property
     def median_ess(self) -> float:

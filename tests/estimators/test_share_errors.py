@@ -12,6 +12,7 @@ from boundcheck.embeddings import EmbeddingSet
 from boundcheck.estimators import estimate
 from boundcheck.estimators.exact import _share_change
 from boundcheck.estimators.shares import share_of
+from boundcheck.hardening import CONSTANT
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
@@ -52,3 +53,17 @@ def test_a_share_on_few_effective_instances_is_not_to_be_relied_on():
     assert not frame.loc[50.0, "reliable"]
     whole = estimate(emb, betas=[50.0], temperature=0.5, self_pairs="include").assumption_frame(0.95)
     assert whole.set_index("beta").loc[50.0, "reliable"]  # the data are the population
+
+
+def test_a_cluster_is_one_draw_for_a_share_too() -> None:
+    """Every instance twice, told that it is one draw: the error is that of half as many."""
+    rng = np.random.default_rng(0)
+    y = np.repeat(np.arange(60) % 3, 2)
+    z = np.repeat(np.eye(3, 8)[np.arange(60) % 3][:, None] + 0.8 * rng.standard_normal((60, 2, 8)), 2, axis=0)
+    kept, grouped = (
+        boundcheck.verify(EmbeddingSet(z, y), duplicates=how, betas=[], claims="scl_le_ucl", null=False).losses
+        for how in ("keep", "group")
+    )
+    one, two = (losses.margins[CONSTANT].share for losses in (kept, grouped))
+    assert 0 < one.value == two.value < 1 and (one.n, two.n) == (120, 60)
+    assert two.se == pytest.approx(one.se * np.sqrt(2 * 60 - 1) / np.sqrt(60 - 1))
