@@ -87,6 +87,7 @@ def label(row: Any) -> str:
 def _table(rows: pd.DataFrame, by_class: bool) -> pd.DataFrame:
     """A line for each quantity, or class; a column for each method and difference."""
     several = rows["q"].nunique() > 1 and not by_class
+    differences = rows[rows["against"] != ""]["method"].nunique()
     lines: dict[tuple[str, ...], dict[str, str]] = {}
     for row in records(rows.rename(columns={"class": "of"})):
         at = (row.of,) if by_class else (quantity_label(row.quantity), hardening_label(row.hardening, row.beta))
@@ -95,7 +96,7 @@ def _table(rows: pd.DataFrame, by_class: bool) -> pd.DataFrame:
         if not row.against and row.seeds > 1:
             cells[f"{row.method}, sd of seeds"] = number(row.spread, row.spread)
         if row.against:
-            cells[f"p ({row.method})" if rows["against"].nunique() > 2 else "p"] = p_value(row.p_holm)
+            cells[f"p ({label(row)})" if differences > 1 else "p"] = p_value(row.p_holm)
     names = ["Class"] if by_class else ["Quantity", "Hardening", *(["Q"] if several else [])]
     table = pd.DataFrame([{**dict(zip(names, at, strict=True)), **cells} for at, cells in lines.items()]).fillna("–")
     if not by_class:

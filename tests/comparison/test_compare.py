@@ -220,6 +220,19 @@ def test_what_is_not_relied_on_is_not_tested(verified: tuple[bc.Verification, bc
     assert changes["p_value"]["hscl"] <= changes["p_holm"]["hscl"]
 
 
+def test_each_of_several_differences_has_its_own_p_value(
+    verified: tuple[bc.Verification, bc.Verification],
+) -> None:
+    """One column for all showed the last difference's beside the first's interval."""
+    one, two = (v.run for v in verified)
+    same = replace(one, manifest={**one.manifest, "data": {**one.manifest["data"], "sha256": "another"}})
+    text = str(bc.compare({"one": one, "two": two, "again": same}))
+    (head,) = (line for line in text.splitlines() if line.startswith("Quantity"))
+    assert [head.count(f"p ({name} − one)") for name in ("two", "again")] == [1, 1]
+    (row,) = (line for line in text.splitlines() if line.startswith("SCL"))
+    assert row.rstrip().endswith("–") and not row[: head.index("again − one")].rstrip().endswith("–")
+
+
 def test_one_view_is_one(verified: tuple[bc.Verification, bc.Verification]) -> None:
     runs = [replace(v.run, manifest={**v.run.manifest, "data": {**v.run.manifest["data"], "v": 1}}) for v in verified]
     assert "60 instances in one view of 3 classes" in str(bc.compare({"one": runs[0], "two": runs[1]}))
