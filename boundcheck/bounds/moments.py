@@ -70,18 +70,21 @@ def class_moments(x: Float[np.ndarray, "n d"], y: Int[np.ndarray, " n"], *, over
     counts = np.bincount(y)
     if len(counts) < 2 or counts.min() < 1:
         raise InputError(f"y: needs two or more classes, each with an instance, received counts {counts.tolist()}")
-    parts = [np.asarray(x[y == c], dtype=np.float64) for c in range(len(counts))]
+    order = np.argsort(y, kind="stable")
+    parts = np.split(np.asarray(x[order], dtype=np.float64), np.cumsum(counts)[:-1])
     mean = np.stack([part.mean(0) for part in parts])
     # Points that differ by rounding alone are one: of two means so near each other neither is the nearer.
     rounding = 1e-12 * np.abs(x).max()
-    for i, j in zip(*np.nonzero(np.abs(mean[:, None] - mean).max(2) <= rounding), strict=True):
-        mean[max(i, j)] = mean[min(i, j)]
+    for i in range(len(mean)):
+        alike = np.flatnonzero(np.abs(mean[i + 1 :] - mean[i]).max(1) <= rounding)
+        mean[i + 1 + alike] = mean[i]
     centred = [np.where(np.abs(part - mu) <= rounding, 0.0, part - mu) for part, mu in zip(parts, mean, strict=True)]
     squares = [np.square(e).sum(1) for e in centred]
-    between = mean[None] - mean[:, None]  # (c, c, d), D_ij
-    along, skew, overlap = (np.zeros((len(counts), len(counts))) for _ in range(3))
+    distance2, along, skew, overlap = (np.zeros((len(counts), len(counts))) for _ in range(4))
     for i, (e, square) in enumerate(zip(centred, squares, strict=True)):
-        towards = e @ between[i].T  # (k, c)
+        between = mean - mean[i]  # (c, d), D_ij
+        distance2[i] = np.square(between).sum(1)
+        towards = e @ between.T  # (k, c)
         along[i] = np.square(towards).mean(0)
         skew[:, i] = -(towards * square[:, None]).mean(0)  # D_ji = -D_ij
         if overlaps:
@@ -91,7 +94,7 @@ def class_moments(x: Float[np.ndarray, "n d"], y: Int[np.ndarray, " n"], *, over
         mean=mean,
         variance=np.array([square.mean() for square in squares]),
         fourth=np.array([np.square(square).mean() for square in squares]),
-        distance2=np.square(between).sum(2),
+        distance2=distance2,
         along=along,
         across=along.T.copy(),
         overlap=overlap,

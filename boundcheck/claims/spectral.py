@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from boundcheck.claims.base import Evidence, Finding, above_one, claim, of_the_whole
 from boundcheck.claims.requirements import LABELS, SAMPLE
+from boundcheck.claims.statistics import OF_CLASS, means_of, some_instances
 
+WORK = 5e9  # products of entries: what is true of every finite set is looked at on some of very many
 AT_A_TIME = 1 << 15  # rows in float64
 ROUNDING = 1e-20  # of the squared norm: variance that float64 leaves of points that are one
 SOURCE = (
@@ -22,20 +26,32 @@ NOTE = "Of these data as they are, classes alike."
 PRECISION = 1e-9  # of what is computed in float64 of the embeddings as they are, relative
 
 
-def moments(evidence: Evidence, centred: bool) -> tuple[float, float]:
+def looked_at(evidence: Evidence) -> tuple[Tensor, Tensor, Tensor, str]:
+    """Embeddings (n, v, d), codes (n,) and class means (c, d) of the instances, or of some of very many, and a note."""
+    emb, z, y = evidence.losses.emb, evidence.z, evidence.losses.emb.y
+    most, note = max(int(WORK / (emb.v * emb.c * emb.d)), OF_CLASS * emb.c), NOTE
+    if emb.n > most:
+        chosen = some_instances(y, most)
+        z, y, note = z[chosen], y[chosen], f"{NOTE} Of {most:,} of them, each class in proportion."
+    kept, codes = np.unique(y, return_inverse=True)
+    label = torch.from_numpy(codes)
+    return z, label, means_of(z, label, len(kept)), note
+
+
+def moments(z: Tensor, y: Tensor, means: Tensor, centred: bool) -> tuple[float, float]:
     """E <f, f+> over pairs of a class and E <f, f'>^2 over all pairs, classes counting alike.
 
     Args:
-        evidence: embeddings and labels.
+        z: (n, v, d) embeddings.
+        y: (n,) class codes.
+        means: (c, d) of the classes.
         centred: whether the mean of the class means is taken off.
     """
-    means = evidence.class_means()
     middle = means.mean(0) if centred else torch.zeros_like(means[0])
-    counts = torch.from_numpy(evidence.losses.emb.class_counts)
-    weight = (1 / (len(means) * counts * evidence.z.shape[1]))[torch.from_numpy(evidence.losses.emb.y)]
+    weight = (1 / (len(means) * torch.bincount(y) * z.shape[1]))[y]
     second = means.new_zeros(means.shape[1], means.shape[1])
-    for z, w in zip(torch.split(evidence.z, AT_A_TIME), torch.split(weight, AT_A_TIME), strict=True):
-        rows = (z.to(torch.float64) - middle) * w.sqrt()[:, None, None]
+    for part, w in zip(torch.split(z, AT_A_TIME), torch.split(weight, AT_A_TIME), strict=True):
+        rows = (part.to(torch.float64) - middle) * w.sqrt()[:, None, None]
         flat = rows.flatten(0, 1)
         second = second + flat.T @ flat
     return float((means - middle).square().sum(1).mean()), float(second.square().sum())
@@ -52,18 +68,17 @@ def error_bound(between: float, total: float, classes: int) -> float:
     return 2 / classes * (classes - 1 - explained)
 
 
-def mean_error(evidence: Evidence) -> float:
+def mean_error(z: Tensor, y: Tensor, means: Tensor) -> float:
     """Error of the largest <f - m, mu_c - m>, m the mean of the class means; classes alike, ties are errors."""
-    means, y = evidence.class_means(), torch.from_numpy(evidence.losses.emb.y)
     middle = means.mean(0)
     share = torch.zeros(len(means), dtype=torch.float64)
-    for z, label in zip(torch.split(evidence.z, AT_A_TIME), torch.split(y, AT_A_TIME), strict=True):
-        score = (z.to(torch.float64) - middle) @ (means - middle).T  # (k, v, c)
-        at = label[:, None, None].expand(-1, z.shape[1], 1)
+    for part, label in zip(torch.split(z, AT_A_TIME), torch.split(y, AT_A_TIME), strict=True):
+        score = (part.to(torch.float64) - middle) @ (means - middle).T  # (k, v, c)
+        at = label[:, None, None].expand(-1, part.shape[1], 1)
         own = score.gather(2, at)
         wrong = (score.scatter(2, at, -torch.inf).amax(2, keepdim=True) >= own).to(torch.float64)
         share = share.index_add(0, label, wrong.mean((1, 2)))
-    return float((share / torch.from_numpy(evidence.losses.emb.class_counts)).mean())
+    return float((share / torch.bincount(y)).mean())
 
 
 @claim(
@@ -77,9 +92,10 @@ def mean_error(evidence: Evidence) -> float:
 )
 def spectral_rank(evidence: Evidence) -> Iterator[Finding]:
     """-2 E <f, f+> + E <f, f'>^2 = |A - F F^T|^2 - |A|^2: the best F F^T of rank d leaves C - min(d, C) of C."""
-    between, total = moments(evidence, centred=False)
-    high = most_rank(evidence.losses.emb.c, evidence.losses.emb.d) * total
-    yield of_the_whole(evidence, between**2, high, PRECISION * high, NOTE)
+    z, y, means, note = looked_at(evidence)
+    between, total = moments(z, y, means, centred=False)
+    high = most_rank(*means.shape) * total
+    yield of_the_whole(evidence, between**2, high, PRECISION * high, note)
 
 
 @claim(
@@ -96,8 +112,9 @@ def spectral_error(evidence: Evidence) -> Iterator[Finding]:
 
     Centred, A loses its constant eigenvector. The classifier takes the largest <f - m, mu_c - m>; 0 at the simplex.
     """
-    between, total = moments(evidence, centred=True)
-    if between < ROUNDING * float(evidence.z.detach().square().sum(2).mean()):
+    z, y, means, note = looked_at(evidence)
+    between, total = moments(z, y, means, centred=True)
+    if between < ROUNDING * float(z.detach().square().sum(2).mean()):
         between = 0.0  # one point: what is left of it is rounding, which explains nothing
-    error, bound = mean_error(evidence), error_bound(between, total, evidence.losses.emb.c)
-    yield of_the_whole(evidence, error, bound, PRECISION, NOTE, above_one(bound))
+    error, bound = mean_error(z, y, means), error_bound(between, total, len(means))
+    yield of_the_whole(evidence, error, bound, PRECISION, note, above_one(bound))

@@ -9,11 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from boundcheck.embeddings.given import ROWS
 from boundcheck.estimators.anchor_losses import weighted_mean
 from boundcheck.estimators.records import LossTable
 from boundcheck.inference.delete_group import delete_group
 from boundcheck.inference.influence import instance_influence
 from boundcheck.inference.intervals import Estimate
+
+OF_CLASS = 8  # instances of a class that are looked at, however many classes there are
 
 
 def mean(losses: LossTable, values: Tensor) -> Estimate:
@@ -40,6 +43,7 @@ def of_instances(
     z: Tensor,
     statistic: Callable[[Tensor, np.ndarray], float],
     steps: Callable[[Tensor, np.ndarray], float] | None = None,
+    most: int | None = None,
 ) -> Estimate:
     """A statistic of embeddings and labels, see `Evidence.of_instances`.
 
@@ -49,8 +53,15 @@ def of_instances(
         statistic: of (k, v, d) of them and (k,) labels.
         steps: another, taken off, that moves in steps, as shares do: its bias is left, since a jackknife's correction
             would multiply the steps by the number of groups.
+        most: of the instances that it is taken of, see `some_instances`; None for all.
     """
-    y, data = losses.emb.y, z.detach()
+    y, data, clusters = losses.emb.y, z.detach(), losses.clusters
+    if most is not None and len(y) > most:
+        chosen = some_instances(y, most)
+        y, data = y[chosen], data[torch.from_numpy(chosen)]
+        clusters = (
+            None if clusters is None else torch.unique(clusters[torch.from_numpy(chosen)], return_inverse=True)[1]
+        )
 
     def values(keep: np.ndarray) -> np.ndarray:
         if len(np.unique(y[keep])) < losses.emb.c:  # a class is gone, and with it the statistic
@@ -62,29 +73,39 @@ def of_instances(
     if losses.exhaustive:
         value = float(values(np.arange(len(y)))[1])
         return Estimate(value, value, 0.0)
-    clusters = None if losses.clusters is None else losses.clusters.numpy()
-    smooth, estimate = delete_group(values, y, clusters=clusters)
+    smooth, estimate = delete_group(values, y, clusters=None if clusters is None else clusters.numpy())
     estimate = replace(estimate, value=estimate.plugin + smooth.value - smooth.plugin)
     # Groups that agree to the last place show no spread, which is not to say that there is none.
     return estimate if estimate.se > 0 else replace(estimate, se=float("nan"))
 
 
+def some_instances(y: np.ndarray, most: int) -> np.ndarray:
+    """Positions of so many instances, each class in proportion, drawn at random by a seed of their own."""
+    order = np.lexsort((np.random.default_rng(0).random(len(y)), y))
+    return np.sort(order[np.linspace(0, len(y) - 1, most).astype(int)])
+
+
 def class_means(losses: LossTable, z: Tensor) -> Tensor:
     """(c, d) mean over all views of each class."""
-    y = torch.from_numpy(losses.emb.y)
-    sums = z.new_zeros(losses.emb.c, losses.emb.d, dtype=torch.float64)
-    sums = sums.index_add(0, y, z.to(torch.float64).mean(1))
-    return sums / torch.bincount(y, minlength=losses.emb.c)[:, None]
+    return means_of(z, torch.from_numpy(losses.emb.y), losses.emb.c)
+
+
+def means_of(z: Tensor, y: Tensor, classes: int) -> Tensor:
+    """(c, d) mean over all views of each class, of embeddings (n, v, d) and codes (n,); as many at a time as fit."""
+    sums = z.new_zeros(classes, z.shape[2], dtype=torch.float64)
+    for part, label in zip(torch.split(z, ROWS), torch.split(y, ROWS), strict=True):
+        sums = sums.index_add(0, label, part.to(torch.float64).mean(1))
+    return sums / torch.bincount(y, minlength=classes)[:, None]
 
 
 def positive_similarity(losses: LossTable, z: Tensor) -> Tensor:
     """(a,) mean <z_a, z_p> over the positives of every anchor, as the variant has them; NaN without one."""
     emb, variant = losses.emb, losses.variant
-    rows = z.reshape(-1, emb.d).to(torch.float64)[losses.table.anchors]
+    rows = z.reshape(-1, emb.d)[losses.table.anchors].to(torch.float64)
     instance = losses.table.anchors // emb.v
     own = rows.square().sum(1)
     if variant.positives == "augmentation":
-        total = (rows * z.to(torch.float64).sum(1)[instance]).sum(1) - own
+        total = (rows * z[instance].sum(1, dtype=torch.float64)).sum(1) - own
         return total / (emb.v - 1)
     label = torch.from_numpy(emb.y)[instance]
     count = torch.from_numpy(emb.class_counts * emb.v)[label]
@@ -97,9 +118,8 @@ def positive_similarity(losses: LossTable, z: Tensor) -> Tensor:
 def negative_similarity(losses: LossTable, z: Tensor) -> Tensor:
     """(a,) mean <z_a, z_b> over the views b of other instances, each alike."""
     emb = losses.emb
-    views = z.to(torch.float64)
-    rows = views.reshape(-1, emb.d)[losses.table.anchors]
-    others = views.sum((0, 1)) - views.sum(1)[losses.table.anchors // emb.v]
+    rows = z.reshape(-1, emb.d)[losses.table.anchors].to(torch.float64)
+    others = z.sum((0, 1), dtype=torch.float64) - z[losses.table.anchors // emb.v].sum(1, dtype=torch.float64)
     return (rows * others).sum(1) / ((emb.n - 1) * emb.v)
 
 

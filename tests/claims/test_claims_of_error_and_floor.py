@@ -24,8 +24,8 @@ from boundcheck.claims.mean_classifier_by_variance import spread_cost
 from boundcheck.claims.scl_bounds_ranking import misranked
 from boundcheck.claims.scl_ge_collapse import collapse_loss
 from boundcheck.claims.scl_ge_unbalanced import least_exponent
-from boundcheck.claims.spectral import error_bound, moments
-from boundcheck.claims.statistics import mean
+from boundcheck.claims.spectral import error_bound, looked_at, moments
+from boundcheck.claims.statistics import mean, some_instances
 from boundcheck.claims.summed_ge_collapse import floor as summed_floor
 from boundcheck.claims.ucl_ge_collapse import floor
 from boundcheck.claims.uniformity_floor import log_mean_uniform
@@ -296,7 +296,7 @@ def test_rankings_and_spectral_moments_by_loops(setting: dict[str, str]) -> None
         pairs = [weight[b] * (t[i, b] >= t[i, p]) for p in mine for b in others]
         assert float(found[i]) == pytest.approx(sum(pairs) / (len(mine) * weight[others].sum()))
     share = 1 / (emb.c * np.bincount(label)[label])
-    between, total = moments(evidence, centred=False)
+    between, total = moments(*looked_at(evidence)[:3], centred=False)
     alike = label[:, None] == label[None]
     assert between == pytest.approx((np.outer(share, share) * alike * t).sum() * emb.c)
     assert total == pytest.approx((np.outer(share, share) * t**2).sum())
@@ -335,3 +335,19 @@ def test_the_share_misranked_is_that_of_counting(setting: dict[str, str]) -> Non
         above = [(weight * other * (t >= t[p])).sum() / (weight * other).sum() for p in np.flatnonzero(positive)]
         expected.append(np.mean(above) if above else np.nan)
     np.testing.assert_allclose(misranked(losses, torch.from_numpy(emb.z)), expected)
+
+
+def test_very_many_instances_are_looked_at_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The numbers are those of the part itself, every class in proportion, and the reason says so."""
+    rng = np.random.default_rng(4)
+    y = np.sort(rng.integers(0, 3, 600))
+    whole = bc.EmbeddingSet(np.eye(3, 5)[y] + 0.6 * rng.standard_normal((600, 5)), y)
+    claims = ["ncm_directional", "spectral_error", "spectral_rank"]
+    for module in ("nearest_mean_error", "spectral"):
+        monkeypatch.setattr(import_module(f"boundcheck.claims.{module}"), "WORK", 100 * 3 * 5)
+    some = bc.verify(whole, betas=[], claims=claims).to_frame()
+    part = some_instances(whole.y, 100)
+    assert np.abs(np.bincount(whole.y[part]) - np.bincount(whole.y) / 6).max() < 1
+    alone = bc.verify(whole.subset(part), betas=[], claims=claims).to_frame()
+    np.testing.assert_allclose(some[["lhs", "rhs", "gap"]], alone[["lhs", "rhs", "gap"]], rtol=1e-9)
+    assert some.reason.str.contains("Of 100 of ").all() and not alone.reason.str.contains("Of 100 of ").any()
