@@ -351,3 +351,12 @@ def test_very_many_instances_are_looked_at_in_part(monkeypatch: pytest.MonkeyPat
     alone = bc.verify(whole.subset(part), betas=[], claims=claims).to_frame()
     np.testing.assert_allclose(some[["lhs", "rhs", "gap"]], alone[["lhs", "rhs", "gap"]], rtol=1e-9)
     assert some.reason.str.contains("Of 100 of ").all() and not alone.reason.str.contains("Of 100 of ").any()
+
+
+@pytest.mark.parametrize("norm", [1 + 9e-5, 1 + 1e-7])
+def test_norms_that_are_off_by_more_than_rounding_are_not_those_of_the_sphere(norm: float) -> None:
+    """An orthogonal frame of norms a little over 1 lies below the least loss: it was taken for a program's error."""
+    emb = bc.EmbeddingSet(norm * np.eye(3)[[0, 1, 2, 0, 1, 2]], [0, 1, 2, 0, 1, 2], normalize=False)
+    options = {"claims": "scl_ge_orthogonal", "q": [1.0, math.inf], "temperature": 0.05, "betas": [], "null": False}
+    frame = bc.verify(emb, positives="class", **options).to_frame()
+    assert set(frame.verdict) == {"passes" if norm < 1 + 1e-6 else "inapplicable"}
