@@ -19,13 +19,24 @@ from pathlib import Path
 import click
 import pytest
 
-from boundcheck.cli import COMMANDS, _boundcheck, main
+from boundcheck.cli import COMMANDS, _boundcheck, main, terminal
 from boundcheck.cli import catalogue as kept
 from boundcheck.cli.grouped import GROUPS, Grouped
 from boundcheck.cli.terminal import coloured, wrapped
 
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 PROGRAM = "from boundcheck.cli import main; import sys; sys.exit(main(sys.argv[1:]))"
+
+
+def test_verdicts_are_coloured_in_tables_and_not_in_prose(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(terminal, "is_terminal", lambda: True)
+    monkeypatch.setattr(terminal, "has_colour", lambda: True)
+    monkeypatch.setattr(terminal, "width", lambda: 40)
+    prose = "Assumption 1 of the main theorem here holds at 97 % of the anchors."
+    assert "\n  holds at" in terminal.for_people(prose) and "\x1b" not in terminal.for_people(prose)
+    assert terminal.for_people("  β = 1  0.2  98 %  holds") == "  β = 1  0.2  98 %  \x1b[32mholds\x1b[0m"
+    warning = terminal.for_people("warning: what a reader must know beside the verdicts")
+    assert warning.startswith("\x1b[33mwarning:\x1b[0m ") and "\n" in warning
 
 
 def environment(**more: str) -> dict[str, str]:

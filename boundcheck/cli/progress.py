@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from boundcheck._text import shown
-from boundcheck.cli.terminal import for_people
+from boundcheck.cli.terminal import for_people, width, wrapped
 
 
 @contextmanager
@@ -37,7 +37,8 @@ def reporting(quiet: bool, least: float = 0.0) -> Iterator[Callable[[int, int, s
 def note(message: str, quiet: bool) -> None:
     """One line on stderr for people, unless quiet."""
     if not quiet:
-        click.echo(shown(message), err=True)
+        text = shown(message)
+        click.echo(wrapped(text, width()) if sys.stderr.isatty() else text, err=True)
 
 
 class UnheardError(Exception):

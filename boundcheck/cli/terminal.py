@@ -26,8 +26,15 @@ def for_people(text: str) -> str:
     """The text as standard output is to get it: wrapped and coloured on a terminal, as it is elsewhere."""
     if not is_terminal():
         return text
-    lines = "\n".join(wrapped(line, width()) for line in text.split("\n"))
-    return coloured(lines) if has_colour() else lines
+    return "\n".join(_shown(line) for line in text.split("\n"))
+
+
+def _shown(line: str) -> str:
+    """A line as it fits, in colour where it is one of a table, whose verdicts are words of their own, or a warning."""
+    fits = wrapped(line, width())
+    if not has_colour():
+        return fits
+    return coloured(fits) if fits == line or line.startswith("warning:") else fits
 
 
 def is_terminal() -> bool:
