@@ -174,7 +174,7 @@ def _tensors(value: object) -> Iterator[torch.Tensor]:
 def _without_drawings() -> Iterator[None]:
     """Pictures take the most time and are drawn from the numbers."""
 
-    def page(_: object, directory: Path) -> Path:
+    def page(_: object, directory: Path, *_home: object) -> Path:
         (directory / "report.html").write_text("a page")
         return directory / "report.html"
 
