@@ -159,8 +159,10 @@ def _standings(run: Run, claims: pd.DataFrame) -> dict[str, dict[str, list[str]]
 def _elsewhere(run: Run, claims: pd.DataFrame) -> list[str]:
     """What was tested in another configuration than the run's, apart: numbers of several must not be added up."""
     tested = claims[claims["verdict"] != "inapplicable"]
-    whole = tested[~(tested["se"] > 0) & (tested["kind"] == "theorem")]["claim"].nunique()
-    taken = f" ({whole} on the data taken as the population, without sampling error)" if whole else ""
+    theorems = tested[tested["kind"] == "theorem"]
+    whole, every = (rows["claim"].nunique() for rows in (theorems[~(theorems["se"] > 0)], theorems))
+    some = "" if whole == every else f"{whole} of them "
+    taken = f" ({some}on the data taken as the population, without sampling error)" if whole else ""
     return [_theorems(run, tested, f" in another configuration{taken}"), *_scenarios(run, tested, " elsewhere")]
 
 

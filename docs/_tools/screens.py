@@ -23,7 +23,7 @@ from PIL import Image, ImageChops
 
 ROOT = Path(__file__).parents[2]
 SCREENS = ROOT / "docs" / "assets" / "screens"
-COLOURS = 64  # of the palette, enough for text and marks
+COLOURS = 96  # of the palette, enough for text and marks
 LINES = 44  # of a terminal
 PAPER = r"""\documentclass[10pt]{article}\usepackage[T1]{fontenc}\usepackage{times}
 \usepackage{graphicx,booktabs,tabularx}\usepackage[textwidth=5.5in,textheight=9in]{geometry}
@@ -63,7 +63,7 @@ def keep(picture: Image.Image, out: Path) -> None:
     box = ImageChops.difference(picture, empty).getbbox()
     if box is not None:
         picture = picture.crop((0, 0, picture.width, min(picture.height, box[3] + 20)))
-    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(out, optimize=True)
+    picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(out, optimize=True)
 
 
 def boundcheck(*words: str, folder: Path) -> None:

@@ -222,7 +222,7 @@ def test_what_was_tested_elsewhere_is_counted_apart(run: Run) -> None:
     here, both = headline(all_met(run)), headline(in_two_configurations(all_met(run)))
     assert here.partition(" Assumption")[0] in both
     assert (
-        "Of 1 theorem tested in another configuration (1 on the data taken as the population, without sampling error): "
+        "Of 1 theorem tested in another configuration (on the data taken as the population, without sampling error): "
         "1 confirmed (no SCL below neural collapse)." in both
     )
 
