@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import re
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from boundcheck.falsification import Counterexample, Effort, Search
 from boundcheck.falsification.picture import draw
 from boundcheck.report import render
 from boundcheck.report.search.drawing import margins_svg
-from tests.chromium import load_in_chromium
+from tests.chromium import ask_chromium, load_in_chromium
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +128,24 @@ def test_the_page_shows_what_was_saved_and_is_rendered_again(
     assert render(place).read_text(encoding="utf-8") == page
     _, console, requests = load_in_chromium(place / "report.html", tmp_path)
     assert console == [] and requests == []
+
+
+def test_axe_finds_nothing_on_the_page_and_its_marks_can_be_pointed_at(
+    counterexample: Counterexample, tmp_path: Path
+) -> None:
+    page = counterexample.save(tmp_path / "run") / "report.html"
+    axe = resources.files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+    script = """
+        const marks = [...document.querySelectorAll(".points path.point")];
+        const met = marks.filter(mark => {
+            mark.scrollIntoView({block: "center"});
+            const box = mark.getBoundingClientRect();
+            const top = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
+            return top && top.querySelector(":scope > title"); });
+        axe.run().then(found => { document.body.dataset.said = JSON.stringify({
+            marks: marks.length, met: met.length, violations: found.violations.map(v => v.id) }); });"""
+    said = json.loads(ask_chromium(page, tmp_path, axe + script, 390))
+    assert said["violations"] == [] and said["met"] == said["marks"] > counterexample.embeddings.n
 
 
 def test_every_restart_is_drawn_with_its_gap() -> None:
