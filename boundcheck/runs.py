@@ -62,11 +62,12 @@ OPTIONAL_COLUMNS = {
     "population": POPULATION_COLUMNS,
 }
 # What other commands save, known by a file that only they write.
-OTHERS = {"sweep": "sweep.csv", "compare": "comparison.csv", "falsify": "counterexample.npz"}
+OTHERS = {"sweep": "sweep.csv", "compare": "comparison.csv", "atlas": "atlas.csv", "falsify": "counterexample.npz"}
 # Identifiers and labels stay text, so that a class called "NA" or "007" survives the round trip.
 TEXT_COLUMNS = frozenset([
     "loss", "hardening", "positives", "estimator", "claim", "kind", "verdict", "reason", "remedy", "configuration",
-    "design", "id", "label", "same_id", "same_label", "diff_id", "diff_label", "quantity", "encoder",
+    "design", "id", "label", "same_id", "same_label", "diff_id", "diff_label", "quantity", "encoder", "data",
+    "modality",
 ])  # fmt: skip
 
 

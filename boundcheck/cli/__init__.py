@@ -23,8 +23,8 @@ from boundcheck.errors import BoundcheckError, LostRankError, unknown_name
 from boundcheck.plugins import load_plugins
 
 COMMANDS = (
-    "verify", "embed", "train", "sweep", "compare", "runs", "falsify", "diagnose", "reproduce", "claims", "datasets",
-    "inspect", "report", "rerun",
+    "verify", "embed", "train", "sweep", "compare", "runs", "falsify", "diagnose", "reproduce", "atlas", "claims",
+    "datasets", "inspect", "report", "rerun",
 )  # fmt: skip
 
 

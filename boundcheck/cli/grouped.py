@@ -8,6 +8,7 @@ GROUPS = {
     "Encoder and data": (
         "checkpoint", "encoder", "arch", "checkpoint_format", "trust_checkpoint", "layer", "dataset", "split",
         "data_dir", "views", "embeddings", "population", "unlabelled", "no_normalize", "features", "cells", "no_cache",
+        "only", "instances", "installed", "folder",
     ),
     "Losses": (
         "objective", "temperature", "temperatures", "beta", "betas", "hardening", "q", "positives", "self_pairs",

@@ -8,8 +8,10 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from boundcheck.atlas_record import is_atlas, load_atlas
 from boundcheck.errors import FileError
 from boundcheck.ingest import reading
+from boundcheck.report.atlas import write_atlas_report
 from boundcheck.report.figures import FIGURES, write_figures
 from boundcheck.report.page import summary_html, write_page
 from boundcheck.report.search import is_search, load_search, write_search_page
@@ -38,7 +40,7 @@ def write_report(run: Run, directory: Path) -> Path:
 
 
 def render(directory: str | os.PathLike[str]) -> Path:
-    """Render a saved run's, sweep's or search's report again from its numbers, in place of the old one.
+    """Render a saved run's, sweep's, atlas's or search's report again from its numbers, in place of the old one.
 
     Args:
         directory: The run's directory.
@@ -54,6 +56,8 @@ def render(directory: str | os.PathLike[str]) -> Path:
         write: Callable[[Path], object] = partial(write_sweep_report, load_sweep(target), home=target)
     elif is_search(target):
         write = partial(write_search_page, load_search(target))
+    elif is_atlas(target):
+        write = partial(write_atlas_report, load_atlas(target))
     else:
         write = partial(write_report, load_run(target))
     try:

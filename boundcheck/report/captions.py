@@ -70,4 +70,22 @@ CAPTIONS = {
         "The anchors of least margin (below zero they break the assumption), with the nearest candidate of their own "
         "class and the nearest of another class. Mislabelled, ambiguous or truly confused images show here.",
     ),
+    "atlas_verdicts": (
+        "Every verdict",
+        "Sets of embeddings down, claims across; within a column the temperatures from left to right, for bounds on "
+        "few-shot error (error_...) the shots 1, 5 and all. A mark is the gravest verdict over Q and, where the "
+        "column names no β, over β. Nothing is drawn where a claim does not apply. Hollow marks rest on losses that "
+        "are not to be relied on, or on a bound without an interval.",
+    ),
+    "atlas_assumption": (
+        "Share of anchors that satisfy Assumption 1",
+        "Per cent of the anchors with 95 % intervals over instances, from η = 1 (no tilt) to the hardest β; the "
+        "darker, the harder. Hollow: the gap at this hardness is not to be relied on.",
+    ),
+    "atlas_errors": (
+        "Few-shot error and the bounds on it",
+        "Error of the nearest class mean from m instances of each class (black, with its 95 % interval over "
+        "instances), beside every bound on it. In the grey, from 1 on, a bound says nothing; bounds there are "
+        "hollow, and those above 1,000 are drawn at the edge. Classes with too few instances take no part.",
+    ),
 }

@@ -24,8 +24,8 @@ from boundcheck.spec import Variant
 # What makes embeddings (their hash says which they are), trains, draws or talks decides no number of a verification;
 # whatever else there is may.
 _NOT_MADE_BY = (
-    "__main__.py", "augment.py", "cache.py", "checkpoints", "cli", "data", "encoders", "extraction.py", "lab", "report",
-    "sharded_extraction.py", "sweep_record.py", "sweeps",
+    "__main__.py", "atlas", "atlas_record.py", "augment.py", "cache.py", "checkpoints", "cli", "data", "encoders",
+    "extraction.py", "lab", "report", "sharded_extraction.py", "sweep_record.py", "sweeps",
 )  # fmt: skip
 
 

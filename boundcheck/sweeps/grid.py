@@ -68,7 +68,7 @@ def sweep(
             data, options and code are the same. None keeps nothing.
         ranks: processes that share the cells; the first one's call, while the others `serve`.
         **options: fields of `Variant`, `Execution` and `Encoding`; `negatives`, `until_decided`, `confidence`,
-            `duplicates` and `null` of `verify`.
+            `duplicates`, `null` and `configurations` of `verify`.
 
     Returns:
         The sweep: `.to_frame()`, `.save(directory)`.
@@ -111,6 +111,7 @@ def sweep(
 
 _OF_VERIFY: dict[str, Any] = {
     "negatives": (), "until_decided": False, "confidence": 0.95, "duplicates": "keep", "null": True,
+    "configurations": "own",
 }  # fmt: skip
 
 

@@ -1,0 +1,118 @@
+"""What an atlas's table adds up to: numbers with intervals over data sets, for the page to phrase.
+
+Encoders of one data set share its instances, so data sets are the draws: each counts alike, whatever it has of
+encoders, temperatures and hardenings, and an interval says what other data sets like these would do to a number.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from boundcheck.atlas_record import SETS
+from boundcheck.inference.intervals import Estimate, Share
+from boundcheck.report.words import contradicts
+from boundcheck.runs import records
+from boundcheck.verdicts import is_met, is_unmet
+
+CONFIDENCE = 0.95
+THEOREM_1, UNTILTED, SCENARIO = "hscl_le_hucl", "scl_le_ucl", "hscl_ge_ucl"
+
+
+def tested(frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows of statements that may fail, where they apply."""
+    return frame[(frame["kind"] != "exact") & (frame["verdict"] != "inapplicable")]
+
+
+def share_over_data(rows: pd.DataFrame, met: Sequence[bool]) -> tuple[float, float, float]:
+    """Share of rows with its interval over data sets; NaN without rows."""
+    if not len(rows):
+        return math.nan, math.nan, math.nan
+    shares = pd.Series(np.asarray(met, float), index=rows.index).groupby(rows["data"]).mean()
+    value, count = float(shares.mean()), len(shares)
+    se = float(shares.std() / math.sqrt(count)) if count > 1 else 0.0
+    return value, *Share(value, se, count).interval(CONFIDENCE)
+
+
+def mean_over_data(values: pd.Series, data: pd.Series) -> tuple[float, float, float]:
+    """Mean with its interval over data sets, by Student's t; no interval of fewer than two."""
+    means = values.groupby(data).mean()
+    if len(means) < 2:
+        return float(means.mean()), math.nan, math.nan
+    se = float(means.std() / math.sqrt(len(means)))
+    return float(means.mean()), *Estimate(float(means.mean()), 0.0, se, replicates=len(means)).interval(CONFIDENCE)
+
+
+def claims_summary(frame: pd.DataFrame) -> pd.DataFrame:
+    """One row per claim that may fail: in how many tests it is met, vacuous, undecided, violated and contradicted.
+
+    A test is a set at a temperature, hardening, Q and shots. `share` is that of the tests in which the claim is met and
+    could have failed, with its interval over data sets.
+    """
+    lines = []
+    for claim, rows in tested(frame).groupby("claim", sort=False):
+        met = np.array([is_met(row.verdict) for row in records(rows)])
+        vacuous = rows["vacuous"].to_numpy(float) == 1
+        against = [contradicts(row.kind, row.verdict, row.premise_share) for row in records(rows)]
+        share, low, high = share_over_data(rows, list(met & ~vacuous))
+        lines.append(
+            dict(
+                claim=claim, kind=rows["kind"].iloc[0], sets=len(rows[SETS].drop_duplicates()), tests=len(rows),
+                met=int((met & ~vacuous).sum()), vacuous=int((met & vacuous).sum()),
+                undecided=int((rows["verdict"] == "undecided").sum()),
+                unmet=int(sum(is_unmet(verdict) for verdict in rows["verdict"]) - sum(against)),
+                contradicted=int(sum(against)), share=share, low=low, high=high,
+            )
+        )  # fmt: skip
+    return pd.DataFrame(lines)
+
+
+def bounds_summary(frame: pd.DataFrame) -> pd.DataFrame:
+    """One row per bound on error or cross-entropy and shots: how often it says more than guessing does.
+
+    `ratio` is the median of bound over what it bounds from above, where both are above 0.
+    """
+    lines = []
+    bounds = tested(frame).dropna(subset=["informative"])
+    for (claim, shots), rows in bounds.groupby(["claim", "shots"], sort=False, dropna=False):
+        share, low, high = share_over_data(rows, list(rows["informative"] == 1))
+        positive = rows[(rows["lhs"] > 0) & (rows["rhs"] > 0)]
+        ratio = float((positive["rhs"] / positive["lhs"]).median()) if len(positive) else math.nan
+        lines.append(
+            dict(
+                claim=claim, shots=shots, sets=len(rows[SETS].drop_duplicates()), tests=len(rows),
+                informative=int((rows["informative"] == 1).sum()), share=share, low=low, high=high, ratio=ratio,
+            )
+        )  # fmt: skip
+    return pd.DataFrame(lines)
+
+
+def assumption_rows(frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows with a share of Assumption 1: of Theorem 1 at each beta, and without a tilt."""
+    return frame[frame["claim"].isin([THEOREM_1, UNTILTED])].dropna(subset=["premise_share"])
+
+
+def assumption_summary(frame: pd.DataFrame) -> pd.DataFrame:
+    """Share of anchors that satisfy Assumption 1 by modality, temperature and hardening: least, mean and most."""
+    rows = assumption_rows(frame)
+    keys = ["modality", "temperature", "hardening", "beta"]
+    found = rows.groupby(keys, sort=False, dropna=False).premise_share.agg(["min", "mean", "max"])
+    return found.reset_index()
+
+
+def critical_summary(frame: pd.DataFrame) -> pd.DataFrame:
+    """The beta at which H-SCL reaches UCL, by temperature: geometric mean with its interval over data sets, range."""
+    cells = frame.dropna(subset=["temperature"]).drop_duplicates([*SETS, "temperature"])
+    lines = []
+    for tau, rows in cells.groupby("temperature"):
+        there = rows[rows["critical_beta"] > 0]
+        mean = mean_over_data(np.log(there["critical_beta"]), there["data"]) if len(there) else (math.nan,) * 3
+        value, low, high = (math.exp(x) if not math.isnan(x) else math.nan for x in mean)
+        lines.append(
+            dict(temperature=tau, cells=len(rows), reached=len(there), mean=value, low=low, high=high,
+                 least=there["critical_beta"].min(), most=there["critical_beta"].max())
+        )  # fmt: skip
+    return pd.DataFrame(lines)

@@ -1,0 +1,205 @@
+"""An atlas's findings in sentences; every number in them is computed from its table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from boundcheck.atlas_record import SETS, AtlasRecord
+from boundcheck.report.atlas.summary import (
+    SCENARIO,
+    THEOREM_1,
+    UNTILTED,
+    assumption_rows,
+    bounds_summary,
+    claims_summary,
+    critical_summary,
+    share_over_data,
+    tested,
+)
+from boundcheck.report.format import interval, percent
+from boundcheck.report.words import hardening_label, plural
+from boundcheck.runs import records
+
+MANY = 4  # examples that a sentence names
+
+
+def title_of(record: AtlasRecord, claim: str) -> str:
+    """A claim's title, or its id."""
+    return str(record.manifest["catalogue"].get(claim, {}).get("title") or claim)
+
+
+def set_name(row: object) -> str:
+    """A row's data set and encoder."""
+    return f"{row.data} by {row.encoder}"  # type: ignore[attr-defined]
+
+
+def headline(record: AtlasRecord) -> str:
+    """What was looked at, and whether anything contradicts a theorem."""
+    frame = record.frame
+    sets, taus = len(frame[SETS].drop_duplicates()), frame["temperature"].nunique()
+    where = (
+        f"{plural(frame['data'].nunique(), 'data set')} of {_modalities(frame)}, {plural(sets, 'set')} of embeddings, "
+        f"{plural(taus, 'temperature')}."
+    )
+    summary = claims_summary(frame)
+    theorems = summary[summary["kind"] != "scenario"]
+    bad = theorems[theorems["contradicted"] > 0]
+    failing = frame[frame["verdict"] == "fails"]["claim"].unique()
+    if len(failing):
+        return f"{where} The computation is in error: {', '.join(failing)}."
+    tests = plural(int(theorems["tests"].sum()), "test")
+    if len(bad):
+        named = "; ".join(title_of(record, claim) for claim in bad["claim"])
+        return f"{where} Contradicted in {int(bad['contradicted'].sum())} of {tests} of theorems: {named}."
+    return f"{where} None of {tests} of {plural(len(theorems), 'theorem')} contradicts one."
+
+
+def _modalities(frame: pd.DataFrame) -> str:
+    names = list(dict.fromkeys(frame["modality"]))
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def findings(record: AtlasRecord) -> list[tuple[str, list[str]]]:
+    """(question, answers), those with an answer."""
+    frame = record.frame
+    asked = {
+        "What generalises": _general(record, frame),
+        "Where Assumption 1 fails": _assumption(frame),
+        "When hard negatives cost more than all of them": _critical(frame),
+        "Which bounds on error and cross-entropy bite": _bounds(record, frame),
+        "What the numbers rest on": _ground(frame),
+    }
+    return [(question, said) for question, answers in asked.items() if (said := list(answers))]
+
+
+def _general(record: AtlasRecord, frame: pd.DataFrame) -> Iterator[str]:
+    for claim in (UNTILTED, THEOREM_1):
+        rows = tested(frame[frame["claim"] == claim])
+        if len(rows):
+            yield f"{title_of(record, claim)}: {_tally(rows)}. {_by_modality(rows)}"
+    rows = assumption_rows(tested(frame))
+    broken = rows[rows["premise_share"] < 1]
+    if len(broken):
+        share = percent(*share_over_data(broken, list(broken["verdict"] == "holds")))
+        unmet = int((broken["verdict"] == "violated").sum())
+        yield (
+            f"The average outlives its premise: of the {plural(len(broken), 'test')} of these two in which Assumption "
+            f"1 fails at some anchor the inequality holds in {share}, and is violated in {unmet}."
+        )
+    summary = claims_summary(frame)
+    others = summary[~summary["claim"].isin([UNTILTED, THEOREM_1]) & (summary["kind"] != "scenario")]
+    always = others[(others["met"] == others["tests"])]
+    if len(always):
+        yield f"Met and not vacuous in every test: {'; '.join(title_of(record, claim) for claim in always['claim'])}."
+    never = others[(others["vacuous"] == others["tests"])]
+    if len(never):
+        yield f"Vacuous in every test: {'; '.join(title_of(record, claim) for claim in never['claim'])}."
+    exact = frame[(frame["kind"] == "exact") & (frame["verdict"] != "inapplicable")]
+    if len(exact):
+        yield f"{int((exact['verdict'] == 'passes').sum()):,} of {len(exact):,} self-checks pass."
+
+
+def _tally(rows: pd.DataFrame) -> str:
+    """How the tests of one claim ended."""
+    share = percent(*share_over_data(rows, list(rows["verdict"] == "holds")))
+    undecided = rows[rows["verdict"] == "undecided"]
+    thin = int((undecided["reliable"] == 0).sum())
+    because = f" ({thin} as the losses are not to be relied on)" if thin else ""
+    return (
+        f"holds in {int((rows['verdict'] == 'holds').sum())} of {plural(len(rows), 'test')}, {share} with data sets "
+        f"counting alike; undecided in {len(undecided)}{because}, violated in "
+        f"{int((rows['verdict'] == 'violated').sum())}"
+    )
+
+
+def _by_modality(rows: pd.DataFrame) -> str:
+    said = [
+        f"{name} {int((some['verdict'] == 'holds').sum())} of {len(some)}"
+        for name, some in rows.groupby("modality", sort=False)
+    ]
+    return f"By modality: {', '.join(said)}." if len(said) > 1 else ""
+
+
+def _assumption(frame: pd.DataFrame) -> Iterator[str]:
+    rows = assumption_rows(frame)
+    if rows.empty:
+        return
+    whole = int((rows["premise_share"] == 1).sum())
+    yield f"It holds at every anchor in {whole} of {plural(len(rows), 'test')}."
+    for claim, words in ((UNTILTED, "Without a tilt"), (THEOREM_1, "At the largest β")):
+        some = rows[rows["claim"] == claim]
+        some = some[some["beta"] == some["beta"].max()] if claim == THEOREM_1 else some
+        if some.empty:
+            continue
+        least = list(records(some.sort_values("premise_share", kind="stable").drop_duplicates(SETS)))[:MANY]
+        named = "; ".join(
+            f"{set_name(row)}, τ = {row.temperature:g}: {percent(row.premise_share, row.premise_low, row.premise_high)}"
+            for row in least
+        )
+        at = f" ({hardening_label('exp', least[0].beta)})" if claim == THEOREM_1 else ""
+        yield f"{words}{at} it holds at the fewest anchors on {named}."
+    unmet = tested(frame[frame["claim"].isin([THEOREM_1, UNTILTED])])
+    unmet = unmet[unmet["verdict"] == "violated"].sort_values("gap", kind="stable").drop_duplicates(SETS)
+    if len(unmet):
+        named = "; ".join(
+            f"{set_name(row)}, τ = {row.temperature:g}, {hardening_label(row.hardening, row.beta)}: "
+            f"{interval(row.gap, row.ci_low, row.ci_high)} nats, Assumption 1 at {percent(row.premise_share)}"
+            for row in list(records(unmet))[:MANY]
+        )
+        yield f"The averaged inequality itself is violated on {plural(len(unmet), 'set')}, furthest on {named}."
+
+
+def _critical(frame: pd.DataFrame) -> Iterator[str]:
+    rows = tested(frame[frame["claim"] == SCENARIO])
+    if rows.empty:
+        return
+    ends = {word: int((rows["verdict"] == word).sum()) for word in ("occurs", "does not occur", "undecided")}
+    told = ", ".join(f"{word if word != 'undecided' else 'is undecided'} in {count}" for word, count in ends.items())
+    yield f"That H-SCL is at least UCL {told} of {plural(len(rows), 'test')}."
+    for row in records(critical_summary(frame)):
+        if row.reached:
+            yield (
+                f"At τ = {row.temperature:g} H-SCL reaches UCL in {row.reached} of {plural(row.cells, 'set')}, at a β "
+                f"of {interval(row.mean, row.low, row.high)} in the geometric mean over data sets, from "
+                f"{row.least:.2g} to {row.most:.2g}."
+            )
+
+
+def _bounds(record: AtlasRecord, frame: pd.DataFrame) -> Iterator[str]:
+    summary = bounds_summary(frame)
+    if summary.empty:
+        return
+    bites = summary[summary["informative"] > 0].sort_values("share", ascending=False, kind="stable")
+    for row in records(bites):
+        shots = "" if pd.isna(row.shots) else f", m = {row.shots:g}".replace("inf", "∞")
+        yield (
+            f"{title_of(record, row.claim)}{shots}: says more than a guess in {row.informative} of "
+            f"{plural(row.tests, 'test')}, {percent(row.share, row.low, row.high)} with data sets counting alike; "
+            f"in the median test the right side is {row.ratio:.3g} times the left."
+        )
+    never = summary[summary["informative"] == 0]
+    names = dict.fromkeys(
+        title_of(record, row.claim) + ("" if pd.isna(row.shots) else f" (m = {row.shots:g})".replace("inf", "∞"))
+        for row in records(never)
+    )
+    if names:
+        yield f"Nowhere better than a guess: {'; '.join(names)}."
+
+
+def _ground(frame: pd.DataFrame) -> Iterator[str]:
+    tilted = tested(frame[frame["claim"] == THEOREM_1])
+    for tau, rows in tilted.groupby("temperature"):
+        share = percent(*share_over_data(rows, list(rows["reliable"] == 0)))
+        yield (
+            f"At τ = {tau:g} the tests of Theorem 1 rest on {rows['ess'].median():.3g} effective negatives in the "
+            f"median (the harmonic mean over anchors of the thinner pool); {share} are not to be relied on."
+        )
+    sets = frame.drop_duplicates(SETS)
+    many = sets[sets["duplicates"] > 0.05 * sets["n"]].assign(part=lambda f: f["duplicates"] / f["n"])
+    if len(many):
+        named = ", ".join(
+            f"{set_name(row)} ({percent(row.part)})" for row in records(many.sort_values("part", ascending=False))
+        )
+        yield f"More than one instance in twenty has a near-duplicate (cosine above 0.98) in {named}."
