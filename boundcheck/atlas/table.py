@@ -51,6 +51,8 @@ def atlas_frame(
         critical = pd.DataFrame([_critical(runs[name, tau]) for tau in claims["temperature"]], index=claims.index)
         said = [_informative(row, emb.c) for row in records(claims)]
         of_claims = pd.concat([claims, critical], axis=1).assign(ess=ess, informative=said, shots=math.nan)
+        once = of_claims["claim"].isin(ERRORS)
+        of_claims.loc[once, ["shots", "temperature"]] = math.inf, math.nan
         first = runs[name, claims["temperature"].iloc[0]]
         about = dict(
             data=entry.data, modality=entry.modality, encoder=entry.encoder, n=emb.n, views=emb.v, d=emb.d,
@@ -67,8 +69,11 @@ def atlas_frame(
 def _without_repeats(claims: pd.DataFrame) -> pd.DataFrame:
     """One row per temperature of exact claims, which check the program, and of bounds on cross-entropy with many K.
 
-    It is the gravest, and of these the one of least gap: the bound at its best K.
+    It is the gravest, and of these the one of least gap: the bound at its best K. Bounds on the error of the nearest
+    class mean have one row, of all shots, as no temperature is in them.
     """
+    once = claims["claim"].isin(ERRORS)
+    claims = claims[~(once & (claims["temperature"] != claims["temperature"].iloc[0]))]
     many = (claims["kind"] == "exact") | claims["claim"].isin([*COSTS_ABOVE, *COSTS_BELOW])
     ranked = claims[many].assign(rank=claims["verdict"].map(GRAVEST_FIRST.index))
     kept = ranked.sort_values(["rank", "gap"], kind="stable").drop_duplicates(["temperature", "claim"]).index

@@ -38,7 +38,7 @@ def draw_atlas_assumption(record: AtlasRecord) -> tuple[Figure, pd.DataFrame] | 
             shift, colour = 0.55 * (i / max(len(kinds) - 1, 1) - 0.5), _COLOURS[i % len(_COLOURS)]
             y = [at[row.data, row.modality, row.encoder] + shift for row in records(some)]
             ax.hlines(y, 100 * some["premise_low"], 100 * some["premise_high"], color=colour, linewidth=0.8)
-            draw_marks(ax, 100 * some["premise_share"], y, some["reliable"].to_numpy() != 0, color=colour,
+            draw_marks(ax, (100 * some["premise_share"]).tolist(), y, some["reliable"].to_numpy() != 0, color=colour,
                        marker=_MARKERS[i % len(_MARKERS)], markersize=2.4, markeredgewidth=0.6,
                        label=hardening_label(str(hardening), float(beta)))  # fmt: skip
         name_lines(ax, at)

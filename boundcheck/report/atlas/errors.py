@@ -38,7 +38,7 @@ def draw_atlas_errors(record: AtlasRecord) -> tuple[Figure, pd.DataFrame] | None
         for name, (colour, _, label) in LINES.items():
             some = rows[rows["claim"] == f"error_{name}"]
             y = [at[row.data, row.modality, row.encoder] for row in records(some)]
-            draw_marks(ax, some["rhs"].clip(3e-3, _MOST), y, (some["rhs"] < 1).to_numpy(), color=colour,
+            draw_marks(ax, some["rhs"].clip(3e-3, _MOST).tolist(), y, (some["rhs"] < 1).to_numpy(), color=colour,
                        marker=_MARKERS[name], markersize=3.2, markeredgewidth=0.7, label=label)  # fmt: skip
         once = rows.drop_duplicates(SETS)
         y = [at[row.data, row.modality, row.encoder] for row in records(once)]

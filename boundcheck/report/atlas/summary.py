@@ -7,10 +7,10 @@ encoders, temperatures and hardenings, and an interval says what other data sets
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from boundcheck.atlas_record import SETS
 from boundcheck.inference.intervals import Estimate, Share
@@ -27,7 +27,7 @@ def tested(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[(frame["kind"] != "exact") & (frame["verdict"] != "inapplicable")]
 
 
-def share_over_data(rows: pd.DataFrame, met: Sequence[bool]) -> tuple[float, float, float]:
+def share_over_data(rows: pd.DataFrame, met: ArrayLike) -> tuple[float, float, float]:
     """Share of rows with its interval over data sets; NaN without rows."""
     if not len(rows):
         return math.nan, math.nan, math.nan
@@ -57,7 +57,7 @@ def claims_summary(frame: pd.DataFrame) -> pd.DataFrame:
         met = np.array([is_met(row.verdict) for row in records(rows)])
         vacuous = rows["vacuous"].to_numpy(float) == 1
         against = [contradicts(row.kind, row.verdict, row.premise_share) for row in records(rows)]
-        share, low, high = share_over_data(rows, list(met & ~vacuous))
+        share, low, high = share_over_data(rows, met & ~vacuous)
         lines.append(
             dict(
                 claim=claim, kind=rows["kind"].iloc[0], sets=len(rows[SETS].drop_duplicates()), tests=len(rows),
@@ -78,7 +78,7 @@ def bounds_summary(frame: pd.DataFrame) -> pd.DataFrame:
     lines = []
     bounds = tested(frame).dropna(subset=["informative"])
     for (claim, shots), rows in bounds.groupby(["claim", "shots"], sort=False, dropna=False):
-        share, low, high = share_over_data(rows, list(rows["informative"] == 1))
+        share, low, high = share_over_data(rows, rows["informative"] == 1)
         positive = rows[(rows["lhs"] > 0) & (rows["rhs"] > 0)]
         ratio = float((positive["rhs"] / positive["lhs"]).median()) if len(positive) else math.nan
         lines.append(
@@ -101,6 +101,28 @@ def assumption_summary(frame: pd.DataFrame) -> pd.DataFrame:
     keys = ["modality", "temperature", "hardening", "beta"]
     found = rows.groupby(keys, sort=False, dropna=False).premise_share.agg(["min", "mean", "max"])
     return found.reset_index()
+
+
+def error_correlation(frame: pd.DataFrame, temperature: float) -> tuple[float, float, float]:
+    """Rank correlation over sets of where Assumption 1 fails (no tilt) and the error of the nearest class mean.
+
+    The interval is a jackknife's over data sets; NaN with fewer than four of them.
+    """
+    failing = frame[(frame["claim"] == UNTILTED) & (frame["temperature"] == temperature)]
+    error = frame[frame["claim"].str.startswith("error_") & np.isinf(frame["shots"])].drop_duplicates(SETS)
+    both = failing[[*SETS, "premise_share"]].merge(error[[*SETS, "lhs"]], on=SETS).dropna()
+    data = list(both["data"].unique())
+    if len(data) < 4:
+        return math.nan, math.nan, math.nan
+
+    def of(rows: pd.DataFrame) -> float:
+        return float((1 - rows["premise_share"]).rank().corr(rows["lhs"].rank()))
+
+    value, count = of(both), len(data)
+    without = np.array([of(both[both["data"] != name]) for name in data])
+    se = math.sqrt((count - 1) / count * float(np.square(without - without.mean()).sum()))
+    low, high = Estimate(value, value, se, replicates=count).interval(CONFIDENCE)
+    return value, max(low, -1.0), min(high, 1.0)
 
 
 def critical_summary(frame: pd.DataFrame) -> pd.DataFrame:

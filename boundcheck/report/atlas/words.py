@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import pandas as pd
@@ -15,6 +16,8 @@ from boundcheck.report.atlas.summary import (
     bounds_summary,
     claims_summary,
     critical_summary,
+    error_correlation,
+    mean_over_data,
     share_over_data,
     tested,
 )
@@ -82,14 +85,15 @@ def _general(record: AtlasRecord, frame: pd.DataFrame) -> Iterator[str]:
     rows = assumption_rows(tested(frame))
     broken = rows[rows["premise_share"] < 1]
     if len(broken):
-        share = percent(*share_over_data(broken, list(broken["verdict"] == "holds")))
+        share = percent(*share_over_data(broken, broken["verdict"] == "holds"))
         unmet = int((broken["verdict"] == "violated").sum())
         yield (
             f"The average outlives its premise: of the {plural(len(broken), 'test')} of these two in which Assumption "
             f"1 fails at some anchor the inequality holds in {share}, and is violated in {unmet}."
         )
     summary = claims_summary(frame)
-    others = summary[~summary["claim"].isin([UNTILTED, THEOREM_1]) & (summary["kind"] != "scenario")]
+    apart = [UNTILTED, THEOREM_1, *frame.loc[frame["informative"].notna(), "claim"].unique()]
+    others = summary[~summary["claim"].isin(apart) & (summary["kind"] != "scenario")]
     always = others[(others["met"] == others["tests"])]
     if len(always):
         yield f"Met and not vacuous in every test: {'; '.join(title_of(record, claim) for claim in always['claim'])}."
@@ -103,7 +107,7 @@ def _general(record: AtlasRecord, frame: pd.DataFrame) -> Iterator[str]:
 
 def _tally(rows: pd.DataFrame) -> str:
     """How the tests of one claim ended."""
-    share = percent(*share_over_data(rows, list(rows["verdict"] == "holds")))
+    share = percent(*share_over_data(rows, rows["verdict"] == "holds"))
     undecided = rows[rows["verdict"] == "undecided"]
     thin = int((undecided["reliable"] == 0).sum())
     because = f" ({thin} as the losses are not to be relied on)" if thin else ""
@@ -128,6 +132,21 @@ def _assumption(frame: pd.DataFrame) -> Iterator[str]:
         return
     whole = int((rows["premise_share"] == 1).sum())
     yield f"It holds at every anchor in {whole} of {plural(len(rows), 'test')}."
+    untilted = rows[rows["claim"] == UNTILTED]
+    for tau, some in untilted.groupby("temperature"):
+        value, low, high = mean_over_data(some["premise_share"], some["data"])
+        by = [f"{name} {percent(float(part.mean()))}" for name, part in _means(some).groupby(level=0, sort=False)]
+        yield (
+            f"Without a tilt, at τ = {tau:g}, it holds at {percent(value, low, min(high, 1.0))} of the anchors in the "
+            f"mean over data sets; by modality {', '.join(by)}."
+        )
+    for tau in untilted["temperature"].unique():
+        value, low, high = error_correlation(frame, float(tau))
+        if not math.isnan(value):
+            yield (
+                f"Over sets the share of anchors at which it fails, without a tilt at τ = {tau:g}, and the error of "
+                f"the nearest class mean have the rank correlation {interval(value, low, high)}."
+            )
     for claim, words in ((UNTILTED, "Without a tilt"), (THEOREM_1, "At the largest β")):
         some = rows[rows["claim"] == claim]
         some = some[some["beta"] == some["beta"].max()] if claim == THEOREM_1 else some
@@ -151,6 +170,12 @@ def _assumption(frame: pd.DataFrame) -> Iterator[str]:
         yield f"The averaged inequality itself is violated on {plural(len(unmet), 'set')}, furthest on {named}."
 
 
+def _means(rows: pd.DataFrame) -> pd.Series:
+    """Mean shares of Assumption 1 by modality and data set."""
+    means: pd.Series = rows.groupby(["modality", "data"], sort=False)["premise_share"].mean()
+    return means
+
+
 def _critical(frame: pd.DataFrame) -> Iterator[str]:
     rows = tested(frame[frame["claim"] == SCENARIO])
     if rows.empty:
@@ -171,27 +196,23 @@ def _bounds(record: AtlasRecord, frame: pd.DataFrame) -> Iterator[str]:
     summary = bounds_summary(frame)
     if summary.empty:
         return
-    bites = summary[summary["informative"] > 0].sort_values("share", ascending=False, kind="stable")
-    for row in records(bites):
-        shots = "" if pd.isna(row.shots) else f", m = {row.shots:g}".replace("inf", "∞")
-        yield (
-            f"{title_of(record, row.claim)}{shots}: says more than a guess in {row.informative} of "
-            f"{plural(row.tests, 'test')}, {percent(row.share, row.low, row.high)} with data sets counting alike; "
-            f"in the median test the right side is {row.ratio:.3g} times the left."
-        )
-    never = summary[summary["informative"] == 0]
-    names = dict.fromkeys(
-        title_of(record, row.claim) + ("" if pd.isna(row.shots) else f" (m = {row.shots:g})".replace("inf", "∞"))
-        for row in records(never)
-    )
-    if names:
-        yield f"Nowhere better than a guess: {'; '.join(names)}."
+    most = summary.groupby("claim", sort=False)["share"].max().sort_values(ascending=False, kind="stable")
+    for claim in most[most > 0].index:
+        said = [
+            f"{'' if pd.isna(row.shots) else f'with m = {row.shots:g} '.replace('inf', '∞')}in {row.informative} of "
+            f"{plural(row.tests, 'test')} ({percent(row.share, row.low, row.high)} with data sets counting alike; "
+            f"right side over left {row.ratio:.3g} in the median)"
+            for row in records(summary[summary["claim"] == claim])
+        ]
+        yield f"{title_of(record, claim)}: better than a guess {', '.join(said)}."
+    if len(never := most[most == 0]):
+        yield f"Nowhere better than a guess: {'; '.join(title_of(record, claim) for claim in never.index)}."
 
 
 def _ground(frame: pd.DataFrame) -> Iterator[str]:
     tilted = tested(frame[frame["claim"] == THEOREM_1])
     for tau, rows in tilted.groupby("temperature"):
-        share = percent(*share_over_data(rows, list(rows["reliable"] == 0)))
+        share = percent(*share_over_data(rows, rows["reliable"] == 0))
         yield (
             f"At τ = {tau:g} the tests of Theorem 1 rest on {rows['ess'].median():.3g} effective negatives in the "
             f"median (the harmonic mean over anchors of the thinner pool); {share} are not to be relied on."
