@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -127,10 +129,11 @@ def _missing(absent: dict[str, list[str]]) -> str:
 
 def _embeddings(entry: Entry, making: Making) -> EmbeddingSet:
     """From the folder where they were kept by the same code and packages, else made and kept."""
+    code = _code_of(entry.make)
+    if code is None:
+        return entry.make(making)
     versions = {name: version_of(name) for name in entry.needs}
-    decides: list[Any] = [entry.name, making.instances, making.seed, versions, torch.__version__]
-    making_code = (f"atlas/{entry.modality}.py", "atlas/entry.py", "augment.py", "extraction.py", "encoders", "data")
-    decides += [source_digest(*making_code)]
+    decides = [entry.name, making.instances, making.seed, versions, torch.__version__, code]
     key = hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:12]
     words = "".join(letter if letter.isalnum() else "-" for letter in entry.name.lower())
     path = making.folder / "embeddings" / f"{words}-{key}.npz"
@@ -139,6 +142,22 @@ def _embeddings(entry: Entry, making: Making) -> EmbeddingSet:
         path.parent.mkdir(parents=True, exist_ok=True)
         save_embeddings(emb, path)
     return load_embeddings(path)
+
+
+def _code_of(make: Callable[[Making], EmbeddingSet]) -> str | None:
+    """A hash of the code that makes embeddings; None where it can change unseen: in a notebook, or a closure."""
+    function = make.func if isinstance(make, partial) else make
+    package, _, name = function.__module__.rpartition(".")
+    if package == "boundcheck.atlas":
+        return source_digest(f"atlas/{name}.py", "atlas/entry.py", "augment.py", "extraction.py", "encoders", "data")
+    try:
+        file = Path(inspect.getsourcefile(function) or "")
+    except TypeError:
+        return None
+    if not file.is_file() or getattr(function, "__closure__", None):
+        return None
+    given = (make.args, sorted(make.keywords.items())) if isinstance(make, partial) else ()
+    return hashlib.sha256(file.read_bytes() + repr((function.__qualname__, given)).encode()).hexdigest()
 
 
 def _about(entry: Entry, emb: EmbeddingSet) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,7 @@ def clusters(spread: float, classes: int, making: Making) -> EmbeddingSet:
 
 
 def entry(data: str, modality: str, encoder: str, spread: float, classes: int, *needs: str) -> Entry:
-    return Entry(data, modality, encoder, needs, lambda making: clusters(spread, classes, making))
+    return Entry(data, modality, encoder, needs, partial(clusters, spread, classes))
 
 
 TWO = (entry("tight", "images", "axes", 0.5, 3), entry("noise", "text", "axes", 9.0, 2))
@@ -96,17 +97,25 @@ def test_what_is_finished_is_not_done_again(record: AtlasRecord, folder: Path, m
     def made(*_: object, **__: object) -> None:
         raise AssertionError("made again")
 
-    def refused(making: Making) -> EmbeddingSet:
-        raise AssertionError("made again")
-
     monkeypatch.setattr("boundcheck.sweeps.grid.verify", made)
     monkeypatch.setattr("boundcheck.atlas.errors.downstream", made)
-    kept = tuple(Entry(one.data, one.modality, one.encoder, (), refused) for one in TWO)
-    again = atlas(entries=kept, temperatures=TAUS, betas=BETAS, folder=folder)
+    monkeypatch.setattr(f"{__name__}.rows_of", made)
+    again = atlas(entries=TWO, temperatures=TAUS, betas=BETAS, folder=folder)
     pd.testing.assert_frame_equal(again.frame, record.frame)
     assert again.manifest["cost"]["cells_reused"] == 2
-    with pytest.raises(AssertionError, match="made again"):
-        atlas(entries=kept, temperatures=TAUS, betas=BETAS, folder=folder, seed=1)
+    other = entry("tight", "images", "axes", 0.4, 3)  # the same name, made otherwise
+    for changed in ({"entries": TWO, "seed": 1}, {"entries": (other,)}):
+        with pytest.raises(AssertionError, match="made again"):
+            atlas(temperatures=TAUS, betas=BETAS, folder=folder, **changed)
+
+
+def test_embeddings_whose_code_may_change_unseen_are_not_kept(tmp_path: Path) -> None:
+    spread = 0.5
+    closure = Entry("far", "images", "axes", (), lambda making: clusters(spread, 3, making))
+    made = boundcheck.atlas.run._embeddings(closure, Making(60, 0, tmp_path))
+    assert made.n == 60 and not (tmp_path / "embeddings").exists()
+    boundcheck.atlas.run._embeddings(TWO[0], Making(60, 0, tmp_path))
+    assert len(list((tmp_path / "embeddings").iterdir())) == 1
 
 
 def test_a_saved_atlas_is_read_and_rendered_as_it_was(record: AtlasRecord, saved: Path) -> None:
