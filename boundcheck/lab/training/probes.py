@@ -101,7 +101,8 @@ def linear_probe(
         y: training labels, class codes.
         x_test: test features.
         strengths: values of C, the inverse strength of the L2 penalty.
-        validation: share of the training instances set aside to choose C, each class in proportion.
+        validation: share of the training instances set aside to choose C, each class in proportion and at least one of
+            each; where classes are too small for that, the middle of `strengths` is taken.
         seed: of that split.
 
     Returns:
@@ -109,7 +110,13 @@ def linear_probe(
     """
     scaler = StandardScaler().fit(x)
     x, x_test = scaler.transform(x), scaler.transform(x_test)
-    fitted, held = train_test_split(np.arange(len(y)), test_size=validation, random_state=seed, stratify=y)
+    counts = np.unique(y, return_counts=True)[1]
+    many = max(math.ceil(validation * len(y)), len(counts))
+    if counts.min() < 2 or len(y) - many < len(counts):
+        strengths = [sorted(strengths)[len(strengths) // 2]]
+        fitted = held = np.arange(len(y))
+    else:
+        fitted, held = train_test_split(np.arange(len(y)), test_size=many, random_state=seed, stratify=y)
     # from weak to strong coefficients, each fit starts where the last one ended
     model = LogisticRegression(warm_start=True, max_iter=2000)
     accuracies = []

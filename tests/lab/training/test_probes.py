@@ -54,6 +54,14 @@ def test_linear_takes_the_strength_that_is_best_on_the_validation_split():
     )
 
 
+@pytest.mark.parametrize("each", [1, 2, 3])
+def test_linear_of_classes_too_small_to_be_split(each):
+    y = np.repeat(np.arange(12), each)
+    rng = np.random.default_rng(0)
+    x = np.eye(12)[y] + 0.01 * rng.standard_normal((len(y), 12))
+    assert (linear_probe(x, y, np.eye(12)).argmax(1) == np.arange(12)).all()
+
+
 def test_linear_with_two_classes_scores_both():
     x, y, x_test, y_test = blobs(2, c=2)
     scores = linear_probe(x, y, x_test)
