@@ -28,7 +28,7 @@ def tested(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def share_over_data(rows: pd.DataFrame, met: ArrayLike) -> tuple[float, float, float]:
-    """Share of rows with its interval over data sets; NaN without rows."""
+    """Share of rows that are met, or mean of shares, with its interval over data sets; NaN without rows."""
     if not len(rows):
         return math.nan, math.nan, math.nan
     shares = pd.Series(np.asarray(met, float), index=rows.index).groupby(rows["data"]).mean()

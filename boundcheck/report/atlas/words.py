@@ -17,7 +17,6 @@ from boundcheck.report.atlas.summary import (
     claims_summary,
     critical_summary,
     error_correlation,
-    mean_over_data,
     share_over_data,
     tested,
 )
@@ -134,11 +133,11 @@ def _assumption(frame: pd.DataFrame) -> Iterator[str]:
     yield f"It holds at every anchor in {whole} of {plural(len(rows), 'test')}."
     untilted = rows[rows["claim"] == UNTILTED]
     for tau, some in untilted.groupby("temperature"):
-        value, low, high = mean_over_data(some["premise_share"], some["data"])
         by = [f"{name} {percent(float(part.mean()))}" for name, part in _means(some).groupby(level=0, sort=False)]
+        mean = percent(*share_over_data(some, some["premise_share"]))
         yield (
-            f"Without a tilt, at τ = {tau:g}, it holds at {percent(value, low, min(high, 1.0))} of the anchors in the "
-            f"mean over data sets; by modality {', '.join(by)}."
+            f"Without a tilt, at τ = {tau:g}, it holds at {mean} of the anchors in the mean over data sets; "
+            f"by modality {', '.join(by)}."
         )
     for tau in untilted["temperature"].unique():
         value, low, high = error_correlation(frame, float(tau))
