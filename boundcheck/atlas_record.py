@@ -13,9 +13,10 @@ import pandas as pd
 from boundcheck.runs import read_manifest, read_table, save_directory, typed, write_manifest, write_table
 
 ATLAS_COLUMNS = [
-    "data", "modality", "encoder", "n", "views", "d", "classes", "duplicates", "design", "temperature", "claim", "kind",
-    "hardening", "beta", "q", "shots", "lhs", "lhs_low", "lhs_high", "rhs", "gap", "ci_low", "ci_high",
-    "premise_share", "premise_low", "premise_high", "critical_beta", "critical_low", "critical_high", "ess", "vacuous",
+    "data", "modality", "encoder", "n", "views", "d", "classes", "duplicates", "close", "design", "temperature",
+    "claim", "kind", "hardening", "beta", "q", "shots", "lhs", "lhs_low", "lhs_high", "rhs", "gap", "ci_low", "ci_high",
+    "premise_share", "premise_low", "premise_high", "premise_reliable", "critical_beta", "critical_low",
+    "critical_high", "ess", "vacuous",
     "informative", "reliable", "verdict", "reason", "configuration",
 ]  # fmt: skip
 SETS = ["data", "modality", "encoder"]

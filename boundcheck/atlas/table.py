@@ -16,6 +16,7 @@ from boundcheck.atlas.errors import judged
 from boundcheck.atlas_record import ATLAS_COLUMNS
 from boundcheck.downstream_error.cross_entropy import ABOVE, BELOW
 from boundcheck.embeddings import EmbeddingSet
+from boundcheck.embeddings.duplicates import COSINE
 from boundcheck.runs import read_manifest, records
 from boundcheck.sweep_record import SweepRecord
 from boundcheck.verdicts import GRAVEST_FIRST
@@ -48,15 +49,24 @@ def atlas_frame(
         for row in records(record.losses[record.losses["encoder"] == name].dropna(subset=["ess"])):
             least[_key(row)] = min(row.ess, least.get(_key(row), math.inf))
         ess = [least.get(_key(row), math.nan) for row in records(claims)]
+        settled = {
+            _key(row): float(row.reliable) for row in records(record.assumption[record.assumption["encoder"] == name])
+        }
+        shares = [
+            math.nan if math.isnan(row.premise_share) else settled.get(_key(row), math.nan) for row in records(claims)
+        ]
         critical = pd.DataFrame([_critical(runs[name, tau]) for tau in claims["temperature"]], index=claims.index)
         said = [_informative(row, emb.c) for row in records(claims)]
-        of_claims = pd.concat([claims, critical], axis=1).assign(ess=ess, informative=said, shots=math.nan)
+        of_claims = pd.concat([claims, critical], axis=1).assign(
+            ess=ess, informative=said, shots=math.nan, premise_reliable=shares
+        )
         once = of_claims["claim"].isin(ERRORS)
         of_claims.loc[once, ["shots", "temperature"]] = math.inf, math.nan
         first = runs[name, claims["temperature"].iloc[0]]
         about = dict(
             data=entry.data, modality=entry.modality, encoder=entry.encoder, n=emb.n, views=emb.v, d=emb.d,
-            duplicates=(first["duplicates"] or {}).get("instances", 0), design=first["config"]["design"],
+            duplicates=(first["duplicates"] or {}).get("instances", 0), close=_close(emb),
+            design=first["config"]["design"],
         )  # fmt: skip
         parts.append(of_claims.assign(classes=emb.c, **about))
         if len(errors[name]):
@@ -88,6 +98,14 @@ def _why(row: Any) -> str:
 def _key(row: Any) -> tuple[float, str, float]:
     """Temperature and hardening of a row; NaN is no equal of itself."""
     return row.temperature, row.hardening, -1.0 if math.isnan(row.beta) else row.beta
+
+
+def _close(emb: EmbeddingSet) -> int:
+    """Instances whose first view has another's above the cosine of near-duplicates, apart from the rest or not."""
+    z = emb.z[:, 0]
+    cosines = z @ z.T
+    np.fill_diagonal(cosines, -1.0)
+    return int((cosines.max(axis=1) > COSINE).sum())
 
 
 def _critical(manifest: Mapping[str, Any]) -> dict[str, float]:

@@ -80,7 +80,8 @@ CAPTIONS = {
     "atlas_assumption": (
         "Share of anchors that satisfy Assumption 1",
         "Per cent of the anchors with 95 % intervals over instances, from η = 1 (no tilt) to the hardest β; the "
-        "darker, the harder. Hollow: the gap at this hardness is not to be relied on.",
+        "darker, the harder. Hollow: the share still moves with the size of the pools, or rests on few "
+        "effective instances.",
     ),
     "atlas_errors": (
         "Few-shot error and the bounds on it",

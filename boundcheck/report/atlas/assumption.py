@@ -38,7 +38,8 @@ def draw_atlas_assumption(record: AtlasRecord) -> tuple[Figure, pd.DataFrame] | 
             shift, colour = 0.55 * (i / max(len(kinds) - 1, 1) - 0.5), _COLOURS[i % len(_COLOURS)]
             y = [at[row.data, row.modality, row.encoder] + shift for row in records(some)]
             ax.hlines(y, 100 * some["premise_low"], 100 * some["premise_high"], color=colour, linewidth=0.8)
-            draw_marks(ax, (100 * some["premise_share"]).tolist(), y, some["reliable"].to_numpy() != 0, color=colour,
+            settled = some["premise_reliable"].to_numpy() != 0
+            draw_marks(ax, (100 * some["premise_share"]).tolist(), y, settled, color=colour,
                        marker=_MARKERS[i % len(_MARKERS)], markersize=2.4, markeredgewidth=0.6,
                        label=hardening_label(str(hardening), float(beta)))  # fmt: skip
         name_lines(ax, at)
@@ -51,5 +52,14 @@ def draw_atlas_assumption(record: AtlasRecord) -> tuple[Figure, pd.DataFrame] | 
     handles, labels = legend_entries(list(panels))
     kept = dict(zip(labels, handles, strict=True))
     figure.legend(list(kept.values()), list(kept), loc="outside upper center", ncols=len(kept))
-    columns = [*SETS, "temperature", "hardening", "beta", "premise_share", "premise_low", "premise_high", "reliable"]
+    columns = [
+        *SETS,
+        "temperature",
+        "hardening",
+        "beta",
+        "premise_share",
+        "premise_low",
+        "premise_high",
+        "premise_reliable",
+    ]
     return figure, data[columns]

@@ -136,9 +136,10 @@ def _facts(record: AtlasRecord) -> list[tuple[str, str]]:
         ("Confidence", f"{config['confidence']:g}"),
         (
             "Cost",
-            f"{cost['seconds_of_cells']:,.0f} s of verification, {plain(cost['pairs'])} pairs, whenever computed",
+            f"{cost['seconds_of_cells']:,.0f} s in passes over {plain(cost['pairs'])} pairs, whenever computed",
         ),
         ("Cells", f"{cost['cells_computed']} computed, {cost['cells_reused']} read from earlier runs"),
+        ("Warnings", f"{len(manifest['warnings'])} in run.json, each with the cells it is about"),
         ("Hardware", ", ".join(str(part) for part in hardware if part)),
         ("Versions", ", ".join(f"{name} {version}" for name, version in versions.items())),
     ]

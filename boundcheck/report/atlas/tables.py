@@ -51,7 +51,7 @@ def bounds_table(record: AtlasRecord) -> pd.DataFrame:
             "Shots": MISSING if pd.isna(row.shots) else f"{row.shots:g}".replace("inf", "∞"),
             "Sets": plain(row.sets),
             "Tests": plain(row.tests),
-            "Better than a guess": plain(row.informative),
+            "Says something": plain(row.informative),
             "Of all tests": percent(row.share, row.low, row.high),
             "Right over left, median": number(row.ratio),
         }
@@ -95,13 +95,14 @@ def _line(rows: pd.DataFrame, errors: pd.DataFrame) -> dict[str, str]:
         "n × views × d": f"{plain(int(first.n))} × {int(first.views)} × {plain(int(first.d))}",
         "Classes": plain(int(first.classes)),
         "Near-duplicates": plain(int(first.duplicates)),
+        "Within cosine 0.98": plain(int(first.close)),
         "Design": first.design,
         "Assumption 1, η = 1": _share(untilted),
         f"β = {hardest.beta:g}" if hardest else "largest β": _share(hardest),
         "Theorem 1": _symbols(main),
         "UCL ≤ H-SCL": _symbols(rows[rows["claim"] == SCENARIO]),
         "Critical β": interval(first.critical_beta, first.critical_low, first.critical_high),
-        "Effective negatives": f"{main['ess'].max():.3g} – {main['ess'].min():.3g}" if len(main) else MISSING,
+        "Effective negatives": f"{_count(main['ess'].max())} – {_count(main['ess'].min())}" if len(main) else MISSING,
         "Error": MISSING if error is None else percent(error.lhs, error.lhs_low, error.lhs_high),
         "Best bound": MISSING if error is None else number(float(errors["rhs"].min())),
     }
@@ -109,6 +110,11 @@ def _line(rows: pd.DataFrame, errors: pd.DataFrame) -> dict[str, str]:
 
 def _share(row: Any) -> str:
     return MISSING if row is None else percent(row.premise_share, row.premise_low, row.premise_high)
+
+
+def _count(value: float) -> str:
+    """Effective instances, whole where they are many."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _symbols(rows: pd.DataFrame) -> str:
@@ -125,7 +131,7 @@ ATLAS_TABLES: dict[str, tuple[str, Callable[[AtlasRecord], pd.DataFrame]]] = {
         claims_table,
     ),
     "bounds": (
-        "How often a bound says more than a guess: an error below 1 − 1/C, a cross-entropy below log C, a lower bound "
+        "How often a bound says something: an error below 1 − 1/C, a cross-entropy below log C, a lower bound "
         "above 0. Intervals over data sets.",
         bounds_table,
     ),

@@ -17,6 +17,7 @@ from boundcheck.report.atlas.summary import (
     claims_summary,
     critical_summary,
     error_correlation,
+    mean_over_data,
     share_over_data,
     tested,
 )
@@ -51,7 +52,7 @@ def headline(record: AtlasRecord) -> str:
     failing = frame[frame["verdict"] == "fails"]["claim"].unique()
     if len(failing):
         return f"{where} The computation is in error: {', '.join(failing)}."
-    tests = plural(int(theorems["tests"].sum()), "test")
+    tests = f"{int(theorems['tests'].sum()):,} tests"
     if len(bad):
         named = "; ".join(title_of(record, claim) for claim in bad["claim"])
         return f"{where} Contradicted in {int(bad['contradicted'].sum())} of {tests} of theorems: {named}."
@@ -129,12 +130,17 @@ def _assumption(frame: pd.DataFrame) -> Iterator[str]:
     rows = assumption_rows(frame)
     if rows.empty:
         return
+    thin = int((rows["premise_reliable"] == 0).sum())
     whole = int((rows["premise_share"] == 1).sum())
-    yield f"It holds at every anchor in {whole} of {plural(len(rows), 'test')}."
+    yield (
+        f"It holds at every anchor in {whole} of {plural(len(rows), 'test')}; in {thin} the share still moves with the "
+        "size of the pools or rests on few effective instances."
+    )
     untilted = rows[rows["claim"] == UNTILTED]
     for tau, some in untilted.groupby("temperature"):
         by = [f"{name} {percent(float(part.mean()))}" for name, part in _means(some).groupby(level=0, sort=False)]
-        mean = percent(*share_over_data(some, some["premise_share"]))
+        value, low, high = mean_over_data(some["premise_share"], some["data"])
+        mean = percent(value, max(low, 0.0), min(high, 1.0))
         yield (
             f"Without a tilt, at τ = {tau:g}, it holds at {mean} of the anchors in the mean over data sets; "
             f"by modality {', '.join(by)}."
@@ -147,7 +153,7 @@ def _assumption(frame: pd.DataFrame) -> Iterator[str]:
                 f"the nearest class mean have the rank correlation {interval(value, low, high)}."
             )
     for claim, words in ((UNTILTED, "Without a tilt"), (THEOREM_1, "At the largest β")):
-        some = rows[rows["claim"] == claim]
+        some = rows[(rows["claim"] == claim) & (rows["premise_reliable"] != 0)]
         some = some[some["beta"] == some["beta"].max()] if claim == THEOREM_1 else some
         if some.empty:
             continue
@@ -157,7 +163,7 @@ def _assumption(frame: pd.DataFrame) -> Iterator[str]:
             for row in least
         )
         at = f" ({hardening_label('exp', least[0].beta)})" if claim == THEOREM_1 else ""
-        yield f"{words}{at} it holds at the fewest anchors on {named}."
+        yield f"{words}{at}, of shares to be relied on, the lowest are those of {named}."
     unmet = tested(frame[frame["claim"].isin([THEOREM_1, UNTILTED])])
     unmet = unmet[unmet["verdict"] == "violated"].sort_values("gap", kind="stable").drop_duplicates(SETS)
     if len(unmet):
@@ -185,8 +191,8 @@ def _critical(frame: pd.DataFrame) -> Iterator[str]:
     for row in records(critical_summary(frame)):
         if row.reached:
             yield (
-                f"At τ = {row.temperature:g} H-SCL reaches UCL in {row.reached} of {plural(row.cells, 'set')}, at a β "
-                f"of {interval(row.mean, row.low, row.high)} in the geometric mean over data sets, from "
+                f"At τ = {row.temperature:g} the plug-in of H-SCL reaches UCL in {row.reached} of "
+                f"{plural(row.cells, 'set')}, at a β of {interval(row.mean, row.low, row.high)} in the geometric mean over data sets, from "
                 f"{row.least:.2g} to {row.most:.2g}."
             )
 
@@ -200,12 +206,17 @@ def _bounds(record: AtlasRecord, frame: pd.DataFrame) -> Iterator[str]:
         said = [
             f"{'' if pd.isna(row.shots) else f'with m = {row.shots:g} '.replace('inf', '∞')}in {row.informative} of "
             f"{plural(row.tests, 'test')} ({percent(row.share, row.low, row.high)} with data sets counting alike; "
-            f"right side over left {row.ratio:.3g} in the median)"
+            f"right side over left {_short(row.ratio)} in the median)"
             for row in records(summary[summary["claim"] == claim])
         ]
-        yield f"{title_of(record, claim)}: better than a guess {', '.join(said)}."
+        yield f"{title_of(record, claim)}: says something {', '.join(said)}."
     if len(never := most[most == 0]):
-        yield f"Nowhere better than a guess: {'; '.join(title_of(record, claim) for claim in never.index)}."
+        yield f"Says nothing anywhere: {'; '.join(title_of(record, claim) for claim in never.index)}."
+
+
+def _short(value: float) -> str:
+    """Three digits, or a whole number."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _ground(frame: pd.DataFrame) -> Iterator[str]:
@@ -213,13 +224,19 @@ def _ground(frame: pd.DataFrame) -> Iterator[str]:
     for tau, rows in tilted.groupby("temperature"):
         share = percent(*share_over_data(rows, rows["reliable"] == 0))
         yield (
-            f"At τ = {tau:g} the tests of Theorem 1 rest on {rows['ess'].median():.3g} effective negatives in the "
-            f"median (the harmonic mean over anchors of the thinner pool); {share} are not to be relied on."
+            f"At τ = {tau:g} the tests of Theorem 1 rest on {_short(float(rows['ess'].median()))} effective negatives "
+            f"in the median (the harmonic mean over anchors of the thinner pool); {share} are not to be relied on."
         )
     sets = frame.drop_duplicates(SETS)
+    half = sets[sets["close"] > 0.5 * sets["n"]].assign(part=lambda f: f["close"] / f["n"])
+    if len(half):
+        named = ", ".join(
+            f"{set_name(row)} ({percent(row.part)})" for row in records(half.sort_values("part", ascending=False))
+        )
+        yield f"More than half of the instances have another within a cosine of 0.98 in {named}."
     many = sets[sets["duplicates"] > 0.05 * sets["n"]].assign(part=lambda f: f["duplicates"] / f["n"])
     if len(many):
         named = ", ".join(
             f"{set_name(row)} ({percent(row.part)})" for row in records(many.sort_values("part", ascending=False))
         )
-        yield f"More than one instance in twenty has a near-duplicate (cosine above 0.98) in {named}."
+        yield f"More than one instance in twenty has a near-duplicate that stands apart from the others in {named}."
