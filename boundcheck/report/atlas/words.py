@@ -192,8 +192,8 @@ def _critical(frame: pd.DataFrame) -> Iterator[str]:
         if row.reached:
             yield (
                 f"At τ = {row.temperature:g} the plug-in of H-SCL reaches UCL in {row.reached} of "
-                f"{plural(row.cells, 'set')}, at a β of {interval(row.mean, row.low, row.high)} in the geometric mean over data sets, from "
-                f"{row.least:.2g} to {row.most:.2g}."
+                f"{plural(row.cells, 'set')}, at a β of {interval(row.mean, row.low, row.high)} in the geometric mean "
+                f"over data sets, from {row.least:.2g} to {row.most:.2g}."
             )
 
 
