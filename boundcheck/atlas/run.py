@@ -74,7 +74,7 @@ def atlas(
     chosen = choose_entries(only, entries)
     absent = {entry.name: missing for entry in chosen if (missing := missing_of(entry.needs))}
     if absent and (not installed or len(absent) == len(chosen)):
-        raise DataMissingError(_missing(absent))
+        raise DataMissingError(_missing(absent, len(absent) < len(chosen)))
     check_writable(folder / "embeddings" / "set")
     began = time.perf_counter()
     making = Making(instances, seed, folder, data_dir)
@@ -119,11 +119,13 @@ def atlas(
     return AtlasRecord(frame, manifest)
 
 
-def _missing(absent: dict[str, list[str]]) -> str:
+def _missing(absent: dict[str, list[str]], others: bool) -> str:
+    """What to install, or, where there are other sets, how to do without."""
     packages = list(dict.fromkeys(name for names in absent.values() for name in names))
     return (
         f"atlas: {len(absent)} of its sets ({'; '.join(absent)}) need packages of the extra atlas that are not "
-        f"installed: {', '.join(packages)}; {how_to_install(packages)}, or leave them out with --installed"
+        f"installed: {', '.join(packages)}; {how_to_install(packages)}"
+        + (", or leave these sets out with --installed" if others else "")
     )
 
 

@@ -17,13 +17,15 @@ from boundcheck.errors import InputError
 
 
 @click.command("atlas", cls=Grouped)
-@click.option("--only", help="Modalities (text, images, series, graphs) or data sets, comma-separated.  [default: all]")
+@click.option(
+    "--only", help="Modalities (text, images, series, graphs), data sets or encoders, by commas.  [default: all]"
+)
 @click.option(
     "--instances", type=COUNT, default=1500, show_default=True, help="The most of a data set, drawn at random."
 )
 @click.option("--installed", is_flag=True, help="Leave out what needs a package that is not installed.")
 @click.option("--data-dir", type=FILE, help="Folder of image data sets, looked in first and downloaded to.")
-@click.option("--temperatures", type=Several(POSITIVE), default="0.1,0.5,1", show_default=True)
+@click.option("--temperatures", type=Several(POSITIVE), default="0.1,0.5,1", show_default=True, help="Of the losses.")
 @click.option("--betas", type=Several(NOT_NEGATIVE), default="0.5,1,2,5", show_default=True, help="Hardnesses.")
 @click.option("--seed", type=SEED, default="0", show_default=True)
 @click.option("--folder", type=FILE, default="runs/atlas", show_default=True, help="Folder of what is finished.")
