@@ -32,6 +32,20 @@ def test_views_of_an_instance_are_one_observation() -> None:
     assert (two.n, two.value) == (5, one.value) and two.se == pytest.approx(one.se, rel=1e-12)
 
 
+def test_a_weighted_share_and_its_error_are_those_of_the_definition() -> None:
+    """A ratio of weighted sums: sqrt of the sum over instances of (sum over its views of w (met - share))^2, over W."""
+    rng = np.random.default_rng(4)
+    margin, weight = rng.normal(size=(6, 2)), rng.uniform(0.5, 3.0, size=(6, 2))
+    margin[2] = np.nan  # without a partner
+    anchors = torch.arange(12)
+    found = share_of(torch.from_numpy(margin).flatten(), torch.from_numpy(weight).flatten(), anchors, 2, False)
+    weight[2] = 0.0
+    met = np.nan_to_num(margin, nan=-1.0) >= 0
+    value = (weight * met).sum() / weight.sum()
+    se = np.sqrt(np.square((weight * (met - value)).sum(1)).sum()) / weight.sum()
+    assert (found.value, found.n) == (pytest.approx(value), 5) and found.se == pytest.approx(se, rel=1e-12)
+
+
 def test_a_second_view_that_is_a_copy_tells_nothing_new() -> None:
     rng = np.random.default_rng(0)
     y = np.arange(80) % 4
