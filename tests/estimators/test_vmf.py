@@ -84,6 +84,16 @@ def test_cumulants_and_rho_against_simulation():
         np.testing.assert_allclose(rho[pool], high[pool] - low[pool])
 
 
+def test_moments_are_continuous_in_their_order():
+    """Also where the order is 0 and where it is the temperature: no order is a case of its own."""
+    population = VmfMixture(simplex(4, 6), 8.0)
+    y = np.arange(4)
+    x = population.sample(y, np.random.default_rng(3))
+    for gamma in (0.0, 0.5, 1.0, 2.0):
+        at, beside = (population.log_masses(x, y, gamma + step, 1.0) for step in (0.0, 1e-7))
+        np.testing.assert_allclose(at, beside, atol=2e-7)
+
+
 def test_components_of_their_own_share_spread_and_class():
     """Two components make class 0; priors differ; one class is a point."""
     means = simplex(4, 5)
