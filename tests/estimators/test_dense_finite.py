@@ -61,3 +61,15 @@ def test_gradients_are_those_of_the_losses(positives):
     for value, expected in zip(total(z), slope, strict=True):
         (gradient,) = torch.autograd.grad(value, z, retain_graph=True)
         assert float((gradient * direction).sum()) == pytest.approx(float(expected), rel=1e-3, abs=1e-6)
+
+
+@pytest.mark.parametrize("temperature", [0.1, *np.linspace(0.5, 1.0, 8)])  # the last node is up to a step farther
+def test_the_grid_reaches_the_farthest_positive(temperature):
+    """A positive opposite the anchor, negatives where it is: log(1 + Q e^(2 / tau)), however many are drawn."""
+    emb = EmbeddingSet(np.array([[1.0, 0.0], [-1.0, 0.0], [1.0, 0.0], [1.0, 0.0]])[:, None], [0, 0, 1, 1])
+    spec = Variant(temperature, betas=[], q=[0.1, 1.0, 100.0], positives="class", losses="scl").on(emb)
+    known = finite_losses(emb, spec, (1, 100), Execution(device="cpu", precision="float64"), intervals=False)
+    for table in known.tables.values():
+        for key in spec.keys:
+            expected = [math.log1p(key.q * math.exp(2 / temperature)), math.log1p(key.q)]
+            assert table.per_anchor(key)[:2].tolist() == pytest.approx(expected, abs=5e-6)
