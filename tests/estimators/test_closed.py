@@ -8,7 +8,7 @@ import torch
 
 import boundcheck as bc
 from boundcheck.errors import InputError
-from boundcheck.estimators.closed import _influence, closed, population_limits, population_worst_case
+from boundcheck.estimators.closed import _allocation, _influence, closed, population_limits, population_worst_case
 from boundcheck.estimators.exact import exact
 from boundcheck.estimators.populations import Population, parse_population
 from boundcheck.estimators.vmf import VmfMixture, simplex
@@ -89,6 +89,13 @@ def test_few_anchors_of_unequal_components_neither_bias_the_losses_nor_their_var
         variance = np.mean([of(table).se ** 2 for table in tables])
         assert variance == pytest.approx(values.var(ddof=1), rel=0.25)
         assert values.mean() == pytest.approx(of(truth).value, abs=3.5 * math.hypot(values.std() / 20, of(truth).se))
+
+
+def test_anchors_are_dealt_by_share_on_average_over_where_the_dealing_starts():
+    share = np.array([0.5, 0.3, 0.2])
+    dealt = [_allocation(share, 25, start) for start in (np.arange(1000) + 0.5) / 1000]
+    np.testing.assert_allclose(np.mean(dealt, axis=0), 25 * share, atol=1e-9)
+    assert np.abs(np.array(dealt) - 25 * share).max() < 1
 
 
 def test_the_variance_of_a_stratified_mean():

@@ -161,3 +161,12 @@ def test_sampled_anchors_have_the_beta_star_of_the_full_run():
     some, expected = betas_of(part), betas_of(whole)[part.table.anchors]
     assert bool(expected.isfinite().any())
     np.testing.assert_allclose(some, expected, rtol=5e-3, atol=5e-3)
+
+
+def test_where_a_curve_reaches_zero_is_read_off_linearly_in_what_the_tilt_leaves():
+    """Along 1 / (1 + beta), in which beta = inf is a point like others."""
+    reaches = critical_beta._reaches_zero
+    assert reaches([(0.0, -1.0), (1.0, 1.0)]) == pytest.approx(1 / 0.75 - 1)
+    assert reaches([(0.0, -3.0), (1.0, 1.0)]) == pytest.approx(1 / 0.625 - 1)
+    assert reaches([(0.0, -1.0), (math.inf, 1.0)]) == pytest.approx(1.0)
+    assert reaches([(0.5, 0.0), (1.0, 1.0)]) == 0.5 and reaches([(0.0, -2.0), (1.0, -1.0)]) == math.inf

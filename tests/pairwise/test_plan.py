@@ -101,6 +101,16 @@ def test_long_vectors_need_float64_where_unit_vectors_do_not():
     assert pair_plan(long, spec, Execution(device="cpu")).dtype(steepest) == torch.float64
 
 
+def test_rounding_grows_with_the_exponents_and_is_that_of_the_precision():
+    emb = EmbeddingSet(np.random.default_rng(0).standard_normal((20, 8)), np.arange(20) % 2)
+    single, double = (
+        pair_plan(emb, Variant(0.5), Execution(device="cpu", precision=precision)) for precision in ("auto", "float64")
+    )
+    assert single.rounding(0.0) == 32 * torch.finfo(torch.float32).eps  # a few of the last digit
+    assert single.rounding(0.0) < single.rounding(1.0) < single.rounding(10.0) < 1e-3
+    assert double.rounding(5.0) / single.rounding(5.0) == pytest.approx(2.0**-29)
+
+
 def test_embeddings_that_leave_too_little_of_a_gpu_stay_on_the_host(monkeypatch):
     cuda, cpu = torch.device("cuda"), torch.device("cpu")
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (1000, 4000))
