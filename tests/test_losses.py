@@ -1,6 +1,7 @@
 """The four losses against the literal loop, their reductions, and neural collapse in closed form."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from boundcheck.estimators.anchor_losses import (
     weighted_mean,
 )
 from boundcheck.hardening import CONSTANT, Exponential, Polynomial, Threshold, terms_for
-from boundcheck.losses import LOSSES, LossKey
+from boundcheck.losses import LOSSES, LossKey, choose_losses
 from boundcheck.pairwise.cumulants import LogSumsOf
 from boundcheck.pairwise.passes import ask, run_one
 from boundcheck.spec import Variant
@@ -133,3 +134,15 @@ def test_temperature_must_be_positive(temperature):
 def test_q_must_be_positive(q):
     with pytest.raises(InputError, match="q: must be > 0"):
         Variant(0.5, hardening=(), q=(q,))
+
+
+def test_losses_are_chosen_by_id_or_object_each_once():
+    own = replace(LOSSES["ucl"], id="mine")
+    assert [loss.id for loss in choose_losses([own, "hscl", " ucl"])] == ["ucl", "hscl", "mine"]
+    for wrong, message in (
+        ([own, replace(own, title="another")], "ids must be distinct, received 'mine' for two losses"),
+        ([], "expected at least one"),
+        ("ucl,uclx", "received 'uclx'"),
+    ):
+        with pytest.raises(InputError, match=message):
+            choose_losses(wrong)
