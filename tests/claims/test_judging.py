@@ -68,7 +68,8 @@ def test_an_interval_that_ends_at_zero_decides_nothing(evidence: Evidence, sign:
     half = Estimate(0.0, 0.0, 0.1).interval(0.95)[1]
     found = finding(sign * half)
     assert 0.0 in found.gap.interval(0.95)
-    assert one(evidence, found).verdict == "undecided"
+    judgement = one(evidence, found)
+    assert judgement.verdict == "undecided" and "bias correction" not in judgement.reason
 
 
 def test_what_is_far_from_zero_stays_decided_among_many_on_either_side(evidence: Evidence) -> None:
