@@ -146,3 +146,10 @@ def test_losses_are_chosen_by_id_or_object_each_once():
     ):
         with pytest.raises(InputError, match=message):
             choose_losses(wrong)
+
+
+def test_weights_of_few_anchors_are_scaled_whatever_their_sum():
+    """One defined anchor of a large class may weigh far less than one; where none is defined nothing weighs."""
+    weight = torch.tensor([0.25, 2.0], dtype=torch.float64)
+    scaled = normalise_weights(weight, torch.tensor([[True, False], [False, False]]), 6.0)
+    assert scaled.tolist() == [[6.0, 0.0], [0.0, 0.0]]

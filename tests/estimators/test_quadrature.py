@@ -35,3 +35,10 @@ def test_the_slope_is_the_derivative_of_the_sum_over_nodes(k: int, decoupled: bo
     total = STEP * ((weight * hit_share(deficit, k)).sum() + k * deficit[:, 0].sum())
     (expected,) = torch.autograd.grad(total, deficit)
     torch.testing.assert_close(slope_at(deficit.detach(), positive, k), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_a_node_that_every_draw_reaches_has_a_slope() -> None:
+    """At D = 1 one draw more or less changes nothing but for k = 1, where the loss is linear in D."""
+    whole, half = torch.ones(1, 2, dtype=torch.float64), torch.full((1, 2), 0.5, dtype=torch.float64)
+    torch.testing.assert_close(slope_at(whole, half, 1), STEP * torch.tensor([[1.5, 0.5]], dtype=torch.float64))
+    torch.testing.assert_close(slope_at(whole, half, 9), STEP * torch.tensor([[9.0, 0.0]], dtype=torch.float64))

@@ -51,12 +51,17 @@ OWN: Mapping[str, Sequence[str]] = {
 }  # fmt: skip
 """Test files of a file, or of a folder of files, beside those named after it."""
 EQUIVALENT: Mapping[tuple[str, int, str, str], str] = {
+    ("estimators/anchor_losses.py", 74, "0.0", "1.0"): "is multiplied by a weight of 0",
+    ("estimators/closed.py", 107, "1e-12", "2e-12"): "keeps a point below 1, where the last share ends",
     ("estimators/montecarlo.py", 136, "1", "2"): "another stream of random numbers",
     ("estimators/records.py", 230, "0.0", "1.0"): "is multiplied by a weight of 0",
     ("inference/influence.py", 82, "width <= 0", "width < 0"): "at width 0 every kernel weight is 0 or 0 / 0, made 0",
     ("pairwise/critical.py", 108, "4", "5"): "how far a Newton step may go, which is checked and halved",
     ("pairwise/jackknife/heavy.py", 117, "term.log(middle, plan.temperature) < level",
      "term.log(middle, plan.temperature) <= level"): "a bisection in floating point hits no level",
+    ("pairwise/jackknife/heavy.py", 106, "1e-05", "2e-05"): "a few more pairs are looked at whether they are heavy",
+    ("pairwise/plan.py", 359, "0", "1"): "stands for groups where there are none, and nothing reads it",
+    ("pairwise/positives.py", 131, "0.0", "1.0"): "rho of an anchor of weight 0, whose loss is undefined",
     ("pairwise/powers.py", 74, "length < 4", "length <= 4"): "more chains are tried, as short a one is found",
     ("pairwise/powers.py", 100, "1", "2"): "marks a step that is no product: any number below 0",
 }  # fmt: skip
