@@ -208,3 +208,16 @@ def test_parts_are_halves_of_few_instances_and_quarters_of_many(monkeypatch):
     assert with_parts(losses, EXECUTION, Tally()).pieces == 2
     monkeypatch.setattr(convergence, "HALVES", 119)
     assert with_parts(losses, EXECUTION, Tally()).pieces == 4
+
+
+def test_near_duplicates_may_move_a_number_by_a_standard_error():
+    """They alone decide here: what dropping them leaves is set beside the number."""
+    emb = sample(n=300)
+    both = bc.EmbeddingSet(np.concatenate([emb.z, emb.z[:30]]), np.concatenate([emb.y, emb.y[:30]]))
+    losses = dataclasses.replace(judged(both, betas=(1.0,)), by_parts=None)
+    key = keys(1.0)[0]
+    estimate = losses.loss(key)
+    for errors, withheld in ((0.9, False), (1.1, True)):
+        dropped = losses.losses.mean + errors * estimate.se
+        doubt = dataclasses.replace(losses, dropped=dropped).doubt((key,))
+        assert ("near-duplicate" in getattr(doubt, "reason", "")) == withheld
