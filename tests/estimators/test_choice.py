@@ -82,3 +82,12 @@ def test_what_is_not_compiled_costs_more():
     assert choose(emb, SPEC, cores=2).anchors is None
     for spec in (Variant(0.01, hardening=(Exponential(10.0),)), Variant(0.5, hardening=(Threshold(0.1), *SPEC.tilts))):
         assert "exceed" in choose(emb, spec, cores=2).reason
+
+
+def test_a_gap_is_one_loss_less_the_other():
+    losses = bc.estimate(EmbeddingSet(*clouds("clustered", n=40, v=2, d=6)), betas=[1.0], device="cpu")
+    high, low = losses.keys[0], losses.keys[-1]
+    gap, one, other = losses.gap(high, low), losses.loss(high), losses.loss(low)
+    assert gap.plugin == pytest.approx(one.plugin - other.plugin) and gap.plugin != 0
+    assert gap.value == pytest.approx(one.value - other.value)
+    assert losses.gap(high, high).plugin == losses.gap(high, high).se == 0

@@ -141,7 +141,7 @@ def table(found: Mapping[int, tuple[str, Change]], noted: Path) -> list[list[obj
     for number, (file, made) in found.items():
         outcome = "survived" if through.issuperset(tests_of(file)) else "not judged"
         outcome = "killed" if number in noticed else outcome
-        if outcome == "survived" and (reason := EQUIVALENT.get((file, made.line, made.was, made.becomes))):
+        if outcome != "killed" and (reason := EQUIVALENT.get((file, made.line, made.was, made.becomes))):
             outcome, noticed[number] = "equivalent", reason
         change = [number, made.kind, file, made.line, made.was, made.becomes]
         rows.append([*change, outcome, noticed.get(number, ""), tried.get(number, 0)])
