@@ -91,3 +91,11 @@ def test_a_gap_is_one_loss_less_the_other():
     assert gap.plugin == pytest.approx(one.plugin - other.plugin) and gap.plugin != 0
     assert gap.value == pytest.approx(one.value - other.value)
     assert losses.gap(high, high).plugin == losses.gap(high, high).se == 0
+
+
+def test_what_sampling_anchors_leaves_is_the_error_of_a_mean_without_replacement():
+    losses = bc.estimate(EmbeddingSet(*clouds("clustered", n=40, v=2, d=6)), betas=[1.0], anchors=30, device="cpu")
+    for key in losses.keys:
+        values = losses.per_anchor(key).numpy()
+        expected = np.sqrt((1 - 30 / 80) * values.var(ddof=1) / 30)
+        assert losses.sampling_error({key: 1.0}) == pytest.approx(expected)
