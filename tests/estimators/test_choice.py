@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 import boundcheck as bc
 from boundcheck.embeddings import EmbeddingSet
@@ -99,3 +100,11 @@ def test_what_sampling_anchors_leaves_is_the_error_of_a_mean_without_replacement
         values = losses.per_anchor(key).numpy()
         expected = np.sqrt((1 - 30 / 80) * values.var(ddof=1) / 30)
         assert losses.sampling_error({key: 1.0}) == pytest.approx(expected)
+
+
+def test_a_loss_less_a_statistic_is_their_difference_with_the_error_of_both():
+    losses = bc.estimate(EmbeddingSet(*clouds("clustered", n=40, v=2, d=6)), betas=[1.0], device="cpu")
+    key = losses.keys[-1]
+    loss, found = losses.loss(key), losses.less(key, 0.3, torch.zeros(40, dtype=torch.float64))
+    assert (found.value, found.plugin) == (pytest.approx(loss.value - 0.3), pytest.approx(loss.plugin - 0.3))
+    assert found.se == pytest.approx(loss.se)
