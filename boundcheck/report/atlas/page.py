@@ -13,8 +13,9 @@ from boundcheck.atlas_record import AtlasRecord
 from boundcheck.report.atlas.words import findings, headline
 from boundcheck.report.captions import CAPTIONS
 from boundcheck.report.format import number, plain
+from boundcheck.report.inlined import figure_entry
 from boundcheck.report.mathsvg import math_svg
-from boundcheck.report.page import figure_entry, template
+from boundcheck.report.page import template
 from boundcheck.report.tables import to_markdown
 from boundcheck.report.words import KIND, VERDICTS
 
