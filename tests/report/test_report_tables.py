@@ -155,7 +155,8 @@ def test_many_doubted_losses_are_a_line_at_the_terminal(run: Run) -> None:
     lines = summary_text(many).splitlines()[-3:]
     thin = (~run.losses["reliable"].astype(bool)).sum()
     assert lines[0] == "warning: first" and lines[2] == "warning: last"
-    assert lines[1].startswith(f"warning: not to be relied on: {thin} of {len(run.losses)} losses; ")
+    said = f"warning: not to be relied on: {thin} of {len(run.losses)} losses, as H-SCL (β = 0, Q = 1): 0 effective"
+    assert lines[1].startswith(said) and lines[1].endswith("All reasons are in the report.")
 
 
 def test_limits_are_shown_where_they_are_known(run: Run, factory: Factory, tmp_path: Path) -> None:
