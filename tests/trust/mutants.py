@@ -35,7 +35,7 @@ class Mutant:
 
 
 NAMED = (
-    ("estimators/records.py", "    instance = anchors // v\n    n = len", "    instance = anchors\n    n = len",
+    ("estimators/shares.py", "    instance = anchors // v\n    n = len", "    instance = anchors\n    n = len",
      ("estimators/test_share_errors.py::test_views_of_an_instance_are_one_observation",)),
     ("inference/intervals.py", "min(self.n, p * (1 - p) / self.se**2)", "p * (1 - p) / self.se**2",
      ("inference/test_intervals.py::test_an_error_that_implies_more_instances_than_there_are_counts_as_theirs",)),
