@@ -21,6 +21,11 @@ def hardness(row: pd.Series) -> str:
     return "η = 1" if row.hardening == "constant" else f"β = {row.beta:g}"
 
 
+def tilde(row: pd.Series) -> str:
+    """The mark of an interval that is not to be relied on."""
+    return "" if row.reliable else "~ "
+
+
 def markdown(table: pd.DataFrame) -> str:
     """A Markdown table with the index in front."""
     lines = [[str(table.index.name), *map(str, table.columns)], ["---"] * (table.shape[1] + 1)]
@@ -40,21 +45,24 @@ def grid(table: pd.DataFrame, cell) -> str:
 def main() -> None:
     """Write summary.csv and summary.md beside the runs."""
     losses, claims, shares = read("losses"), read("claims"), read("assumption")
-    claims.drop(columns="reason").to_csv(HERE / "summary.csv", index=False)
+    claims.drop(columns=["reason", "remedy"]).to_csv(HERE / "summary.csv", index=False)
     parts = []
     for loss in ("ucl", "hucl", "scl", "hscl"):
         rows = losses[losses.loss == loss]
-        parts += [f"### {loss.upper()} loss (nats)", grid(rows, lambda r: f"{r.estimate:.4f} ± {r.se:.4f}")]
+        parts += [
+            f"### {loss.upper()} loss (nats); ~ is not to be relied on",
+            grid(rows, lambda r: f"{tilde(r)}{r.estimate:.4f} ± {r.se:.4f}"),
+        ]
     parts += [
-        "### Assumption 1: share of anchors [95 % interval]",
-        grid(shares, lambda r: f"{r.share_holding:.1%} [{r.share_low:.1%}, {r.share_high:.1%}]"),
+        "### Assumption 1: share of anchors [95 % interval]; ~ is not to be relied on",
+        grid(shares, lambda r: f"{tilde(r)}{r.share_holding:.1%} [{r.share_low:.1%}, {r.share_high:.1%}]"),
         "### Assumption 1: median margin (nats); median effective negatives",
         grid(shares, lambda r: f"{r.median_margin:.3f}; {r.median_ess:.0f}"),
     ]
     for claim in SHOWN:
-        rows = claims[(claims.claim == claim) & claims.margin.notna()]
-        text = grid(rows, lambda r: f"**{r.verdict}** {r.margin:.4f} [{r.ci_low:.4f}, {r.ci_high:.4f}]")
-        parts += [f"### `{claim}`: verdict, gap (nats) [95 % interval]", text]
+        rows = claims[(claims.claim == claim) & claims.gap.notna()]
+        text = grid(rows, lambda r: f"**{r.verdict}** {tilde(r)}{r.gap:.4f} [{r.ci_low:.4f}, {r.ci_high:.4f}]")
+        parts += [f"### `{claim}`: verdict, gap (nats) [95 % interval]; ~ is not to be relied on", text]
     exact = claims[claims.kind == "exact"].groupby(["trained_with", "verdict"]).size().unstack(fill_value=0)
     parts += ["### Exact claims: rows by verdict", markdown(exact.loc[ENCODERS].rename_axis("trained with", axis=0))]
     (HERE / "summary.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
