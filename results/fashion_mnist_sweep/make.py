@@ -2,10 +2,8 @@
 
     python results/fashion_mnist_sweep/make.py
 
-Run from the repository root, with the encoders that results/fashion_mnist/make.sh trains in runs/. The 2,000 images are
-200 of each class, drawn at random (seed 0) from the 10,000 of the test split. To sweep them all:
-
-    boundcheck sweep runs/fashion_mnist/*/encoder.pt --dataset fashion_mnist --temperatures 0.1,0.5,1
+Run from the repository root, with the encoders that `boundcheck reproduce jiang2022 --preset cpu` trains in
+runs/trials. The 2,000 images are 200 of each class, drawn at random (seed 0) from the 10,000 of the test split.
 """
 
 from __future__ import annotations
@@ -25,8 +23,10 @@ draw = np.random.default_rng(SEED)
 classes = [np.flatnonzero(images.labels == label) for label in range(len(images.classes))]
 chosen = np.sort(np.concatenate([draw.choice(members, PER_CLASS, replace=False) for members in classes]))
 files = []
-for objective in ("ucl", "hucl", "scl", "hscl"):
-    checkpoint = bc.load_encoder(Path("runs/fashion_mnist") / objective / "encoder.pt")
+TRIALS = Path("runs/trials/fashion_mnist-00b44bc9")
+ENCODERS = {"ucl": "ucl-seed0", "hucl": "hucl-beta1-seed0", "scl": "scl-seed0", "hscl": "hscl-beta1-seed0"}
+for objective, trial in ENCODERS.items():
+    checkpoint = bc.load_encoder(TRIALS / trial / "train" / "encoder.pt")
     files.append(f"runs/fashion_mnist_sweep/{objective}.npz")
     bc.save_embeddings(bc.extract(checkpoint, images.subset(chosen), seed=SEED), files[-1])
 grid = ["--temperatures", "0.1,0.5,1", "--betas", "0.5,1,2,5,10"]
