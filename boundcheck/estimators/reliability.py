@@ -8,7 +8,6 @@ serve. docs/theory.md, eq. (58) and eq. (88) to eq. (91).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -90,19 +89,21 @@ def doubt(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None:
     found = [said for look in _LOOKS if (said := look(losses, keys)) is not None]
     if not found:
         return None
-    moved = max([each.moved for each in found] + list(_seen(losses, keys)))
+    moved = max([each.moved for each in found] + _seen(losses, keys))
     return replace(found[0], remedy=_remedy(losses, keys, found), moved=moved)
 
 
-def _seen(losses: LossTable, keys: tuple[LossKey, ...]) -> Iterator[float]:
+def _seen(losses: LossTable, keys: tuple[LossKey, ...]) -> list[float]:
     """Nats, what is known of how far off a number may be, whether or not that alone is too much."""
-    estimate = losses.contrast(keys)
-    yield abs(estimate.value - estimate.plugin)
+    estimate, null = losses.contrast(keys), _null(losses, keys)
+    found = [abs(estimate.value - estimate.plugin)]
     if losses.by_parts is not None:
-        yield abs(estimate.value - _of(losses, keys, losses.by_parts))
-    null = _null(losses, keys)
+        found.append(abs(estimate.value - _of(losses, keys, losses.by_parts)))
+    if losses.dropped is not None:
+        found.append(abs(estimate.plugin - _of(losses, keys, losses.dropped)))
     if null is not None:
-        yield abs(null.mean) + 2 * null.se
+        found.append(abs(null.mean) + 2 * null.se)
+    return [moved for moved in found if not math.isnan(moved)]
 
 
 def _remedy(losses: LossTable, keys: tuple[LossKey, ...], found: list[Doubt]) -> str:
