@@ -95,7 +95,8 @@ class Evidence:
     def share(self, slack: Tensor, losses: LossTable | None = None) -> Share:
         """The share of anchors, those of `losses`, with slack >= 0 up to rounding; NaN slack is left out."""
         losses = losses or self.losses
-        return share_of(slack, losses.weight, losses.table.anchors, losses.emb.v, losses.exhaustive, losses.rounding)
+        anchors, clusters = losses.table.anchors, losses.clusters
+        return share_of(slack, losses.weight, anchors, losses.emb.v, losses.exhaustive, losses.rounding, clusters)
 
     def mean(self, values: Tensor) -> Estimate:
         """The mean of any statistic of anchors (a,) or of classes (c,), with its standard error.
@@ -106,9 +107,16 @@ class Evidence:
         """
         return statistics.mean(self.losses, values)
 
-    def of_instances(self, statistic: Callable[[Tensor, np.ndarray], float]) -> Estimate:
-        """Any statistic of (n, v, d) embeddings and (n,) class codes, with a delete-a-group jackknife's interval."""
-        return statistics.of_instances(self.losses, self.z, statistic)
+    def of_instances(
+        self,
+        statistic: Callable[[Tensor, np.ndarray], float],
+        steps: Callable[[Tensor, np.ndarray], float] | None = None,
+    ) -> Estimate:
+        """Any statistic of (n, v, d) embeddings and (n,) class codes, with a delete-a-group jackknife's interval.
+
+        What moves in steps, as an error rate does, is given apart as `steps` and taken off: its bias is not corrected.
+        """
+        return statistics.of_instances(self.losses, self.z, statistic, steps)
 
     def class_means(self) -> Tensor:
         """(c, d) mean embeddings of the classes."""

@@ -90,7 +90,8 @@ def _nearest_neighbour_row(losses: LossTable, confidence: float) -> dict[str, ob
     margin = torch.where(torch.isfinite(margin), margin, torch.nan)
     constant = next(h for h in losses.margins if isinstance(h, Constant))
     tolerance = COSINE_TOLERANCE * float(np.square(losses.emb.z).sum(2).max()) / losses.variant.temperature
-    share = share_of(margin, losses.weight, losses.table.anchors, losses.emb.v, losses.exhaustive, tolerance)
+    anchors, v, clusters = losses.table.anchors, losses.emb.v, losses.clusters
+    share = share_of(margin, losses.weight, anchors, v, losses.exhaustive, tolerance, clusters)
     row = _row(losses, MarginSummary(constant, margin, share, None), confidence)
     return row | dict(hardening="exp", beta=np.inf, median_ess=1.0, share_in_parts=np.nan, reliable=False)
 

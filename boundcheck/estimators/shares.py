@@ -39,17 +39,26 @@ class MarginSummary:
 
 
 def share_of(
-    margin: Tensor, weight: Tensor, anchors: Tensor, v: int, exhaustive: bool, tolerance: float = TOLERANCE
+    margin: Tensor,
+    weight: Tensor,
+    anchors: Tensor,
+    v: int,
+    exhaustive: bool,
+    tolerance: float = TOLERANCE,
+    clusters: Tensor | None = None,
 ) -> Share:
-    """Weighted share of defined anchors with margin >= 0 up to rounding; the standard error clusters views."""
+    """Weighted share of defined anchors with margin >= 0 up to rounding; the standard error clusters views.
+
+    Where `clusters` (n,) says which instances are one draw, it clusters those.
+    """
     defined = ~torch.isnan(margin)
     w = torch.where(defined, weight, 0.0)
     if not defined.any():
         return Share(float("nan"), float("nan"), 0)
     met = (margin >= -tolerance).to(w.dtype)
     value = float((w * met).sum() / w.sum())
-    instance = anchors // v
-    n = len(torch.unique(instance[defined]))
-    score = w.new_zeros(int(instance.max()) + 1).index_add_(0, instance, w * (met - value))
+    draw = anchors // v if clusters is None else clusters[anchors // v]
+    n = len(torch.unique(draw[defined]))
+    score = w.new_zeros(int(draw.max()) + 1).index_add_(0, draw, w * (met - value))
     se = 0.0 if exhaustive else float(score.square().sum().sqrt() / w.sum())
     return Share(value, se, n, exhaustive)

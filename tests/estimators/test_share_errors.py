@@ -81,3 +81,19 @@ def test_a_cluster_is_one_draw_for_a_share_too() -> None:
     one, two = (losses.margins[CONSTANT].share for losses in (kept, grouped))
     assert 0 < one.value == two.value < 1 and (one.n, two.n) == (120, 60)
     assert two.se == pytest.approx(one.se * np.sqrt(2 * 60 - 1) / np.sqrt(60 - 1))
+
+
+def test_a_cluster_is_one_draw_for_the_share_of_any_claim() -> None:
+    """Pairs of instances that agree: the error is that of pairs, by the definition."""
+    rng = np.random.default_rng(1)
+    pairs = rng.standard_normal(50)
+    margin, weight = np.repeat(pairs, 2), np.repeat(rng.uniform(0.5, 2.0, 50), 2)
+    anchors, clusters = torch.arange(100), torch.arange(100) // 2
+    arguments = torch.from_numpy(margin), torch.from_numpy(weight), anchors, 1, False
+    alone, grouped = share_of(*arguments), share_of(*arguments, clusters=clusters)
+    met = margin >= 0
+    value = (weight * met).sum() / weight.sum()
+    each = (weight * (met - value)).reshape(50, 2).sum(1)
+    assert (grouped.value, grouped.n) == (pytest.approx(value), 50)
+    assert grouped.se == pytest.approx(np.sqrt(np.square(each).sum()) / weight.sum(), rel=1e-12)
+    assert grouped.se == pytest.approx(np.sqrt(2) * alone.se, rel=1e-12)
