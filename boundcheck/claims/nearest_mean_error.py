@@ -7,20 +7,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from functools import partial
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from boundcheck.bounds import BOUNDS, FewShotBound, class_moments
+from boundcheck.bounds import BOUNDS, class_moments
 from boundcheck.claims.base import Evidence, Finding, claim
 from boundcheck.claims.requirements import LABELS, SAMPLE
-from boundcheck.claims.statistics import OF_CLASS, of_instances, some_instances
+from boundcheck.claims.statistics import OF_CLASS, several_of_instances, some_instances
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.estimators.records import LossTable
 
+BOTH = ("directional", "second_moments")
 WORK = 5e8  # products of entries that one look at the instances may take
 
 
@@ -37,34 +37,42 @@ def nearest_mean_error(z: Tensor, y: np.ndarray) -> float:
     return float(np.mean(np.bincount(label, wrong) / counts))
 
 
-def bound_on_error(bound: FewShotBound, z: Tensor, y: np.ndarray) -> float:
-    """The bound at m = inf: the means are those of the distributions that x is drawn from."""
+def bounds_on_error(z: Tensor, y: np.ndarray) -> list[float]:
+    """The bounds at m = inf, in the order of `BOTH`: the means are those of the distributions that x is drawn from."""
     x, label = z.reshape(-1, z.shape[2]).double().numpy(), y.repeat(z.shape[1])
-    return min(bound.error(class_moments(x, label, overlaps=False), math.inf), float(label.max() + 1))
+    moments = class_moments(x, label, overlaps=False)
+    return [min(BOUNDS[name].error(moments, math.inf), float(moments.c)) for name in BOTH]
 
 
-def _finding(evidence: Evidence, bound: FewShotBound) -> Finding:
-    losses, kept = evidence.losses, _FOUND.setdefault(evidence.losses.emb, {})
-    key = bound.id, losses.clusters is None
-    if losses.exhaustive or key not in kept:
-        kept[key] = _found(losses, evidence.z, bound)
-    return kept[key]
+def _finding(evidence: Evidence, name: str) -> Finding:
+    losses, z = evidence.losses, evidence.z.detach()
+    if losses.exhaustive:
+        return _found(losses, z)[name]
+    kept, grouped = _FOUND.setdefault(losses.emb, {}), losses.clusters is not None
+    if grouped not in kept:
+        kept[grouped] = _found(losses, z)
+    return kept[grouped][name]
 
 
-# By embeddings, bound and whether clusters are one draw: `until_decided` judges the same instances at every look.
-_FOUND: WeakKeyDictionary[EmbeddingSet, dict[tuple[str, bool], Finding]] = WeakKeyDictionary()
+# By embeddings, and whether clusters are one draw: both claims, and every look of `until_decided`, ask for the same.
+_FOUND: WeakKeyDictionary[EmbeddingSet, dict[bool, dict[str, Finding]]] = WeakKeyDictionary()
 
 
-def _found(losses: LossTable, z: Tensor, bound: FewShotBound) -> Finding:
-    emb, z = losses.emb, z.detach()
+def _found(losses: LossTable, z: Tensor) -> dict[str, Finding]:
+    emb = losses.emb
     most = emb.n if losses.exhaustive else max(int(WORK / (emb.v * emb.c * emb.d)), OF_CLASS * emb.c)
-    gap = of_instances(losses, z, partial(bound_on_error, bound), steps=nearest_mean_error, most=most)
+    gaps = several_of_instances(losses, z, bounds_on_error, len(BOTH), nearest_mean_error, most)
     some, note = np.arange(emb.n), ""
     if emb.n > most:
         some, note = some_instances(emb.y, most), f"Of {most:,} of the instances, each class in proportion."
     error = nearest_mean_error(z[torch.from_numpy(some)], emb.y[some])
-    vacuous = "The bound is 1 or more: no error exceeds it." if error + gap.plugin >= 1 else ""
-    return Finding(None, None, None, error, error + gap.value, gap, note=note, vacuous=vacuous)
+    return {
+        name: Finding(
+            None, None, None, error, error + gap.value, gap, note=note,
+            vacuous="The bound is 1 or more: no error exceeds it." if error + gap.plugin >= 1 else "",
+        )
+        for name, gap in zip(BOTH, gaps, strict=True)
+    }  # fmt: skip
 
 
 @claim(
@@ -77,7 +85,7 @@ def _found(losses: LossTable, z: Tensor, bound: FewShotBound) -> Finding:
 )
 def ncm_directional(evidence: Evidence) -> Iterator[Finding]:
     """Chebyshev along the line between two means, and a union bound over the other classes."""
-    yield _finding(evidence, BOUNDS["directional"])
+    yield _finding(evidence, "directional")
 
 
 @claim(
@@ -91,4 +99,4 @@ def ncm_directional(evidence: Evidence) -> Iterator[Finding]:
 )
 def ncm_second_moments(evidence: Evidence) -> Iterator[Finding]:
     """Never above `ncm_directional`, and for two classes never vacuous."""
-    yield _finding(evidence, BOUNDS["second_moments"])
+    yield _finding(evidence, "second_moments")

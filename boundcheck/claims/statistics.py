@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -43,37 +43,52 @@ def of_instances(
     z: Tensor,
     statistic: Callable[[Tensor, np.ndarray], float],
     steps: Callable[[Tensor, np.ndarray], float] | None = None,
-    most: int | None = None,
 ) -> Estimate:
-    """A statistic of embeddings and labels, see `Evidence.of_instances`.
+    """A statistic of embeddings and labels, see `Evidence.of_instances`."""
+    (estimate,) = several_of_instances(losses, z, lambda z, y: [statistic(z, y)], 1, steps)
+    return estimate
+
+
+def several_of_instances(
+    losses: LossTable,
+    z: Tensor,
+    statistics: Callable[[Tensor, np.ndarray], Sequence[float]],
+    count: int,
+    steps: Callable[[Tensor, np.ndarray], float] | None = None,
+    most: int | None = None,
+) -> list[Estimate]:
+    """Several statistics that are computed together.
 
     Args:
         losses: whose labels, and what is one draw.
         z: (n, v, d) the embeddings.
-        statistic: of (k, v, d) of them and (k,) labels.
-        steps: another, taken off, that moves in steps, as shares do: its bias is left, since a jackknife's correction
-            would multiply the steps by the number of groups.
-        most: of the instances that it is taken of, see `some_instances`; None for all.
+        statistics: of (k, v, d) of them and (k,) labels; so many as `count` says.
+        count: of the statistics.
+        steps: another, taken off each, that moves in steps, as shares do: its bias is left, since a jackknife's
+            correction would multiply the steps by the number of groups.
+        most: of the instances that they are taken of, see `some_instances`; None for all.
     """
     y, data, clusters = losses.emb.y, z.detach(), losses.clusters
     if most is not None and len(y) > most:
         chosen = some_instances(y, most)
-        y, data = y[chosen], data[torch.from_numpy(chosen)]
-        clusters = (
-            None if clusters is None else torch.unique(clusters[torch.from_numpy(chosen)], return_inverse=True)[1]
-        )
+        y, data = y[chosen], data[chosen]
+        clusters = None if clusters is None else torch.unique(clusters[chosen], return_inverse=True)[1]
 
     def values(keep: np.ndarray) -> np.ndarray:
-        if len(np.unique(y[keep])) < losses.emb.c:  # a class is gone, and with it the statistic
-            return np.full(2, np.nan)
+        if len(np.unique(y[keep])) < losses.emb.c:  # a class is gone, and with it the statistics
+            return np.full(2 * count, np.nan)
         part = data[torch.from_numpy(keep)], y[keep]
-        whole = float(statistic(*part))
-        return np.array([whole, whole if steps is None else whole - float(steps(*part))])
+        whole = np.asarray(statistics(*part), dtype=np.float64)
+        return np.concatenate([whole, whole if steps is None else whole - float(steps(*part))])
 
     if losses.exhaustive:
-        value = float(values(np.arange(len(y)))[1])
-        return Estimate(value, value, 0.0)
-    smooth, estimate = delete_group(values, y, clusters=None if clusters is None else clusters.numpy())
+        return [Estimate(value, value, 0.0) for value in values(np.arange(len(y)))[count:].tolist()]
+    both = delete_group(values, y, clusters=None if clusters is None else clusters.numpy())
+    return [_less_steps(smooth, estimate) for smooth, estimate in zip(both[:count], both[count:], strict=True)]
+
+
+def _less_steps(smooth: Estimate, estimate: Estimate) -> Estimate:
+    """The estimate, with the correction of its smooth part alone."""
     estimate = replace(estimate, value=estimate.plugin + smooth.value - smooth.plugin)
     # Groups that agree to the last place show no spread, which is not to say that there is none.
     return estimate if estimate.se > 0 else replace(estimate, se=float("nan"))

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 
 import numpy as np
 import pytest
 import torch
 
 import boundcheck as bc
-from boundcheck.bounds import BOUNDS
 from boundcheck.claims import CLAIMS
-from boundcheck.claims.nearest_mean_error import bound_on_error, nearest_mean_error
-from boundcheck.claims.statistics import of_instances, positive_similarity, similarity_gap
+from boundcheck.claims.nearest_mean_error import BOTH, bounds_on_error, nearest_mean_error
+from boundcheck.claims.statistics import positive_similarity, several_of_instances, similarity_gap
 from boundcheck.falsification.evidence import exact_evidence
 from boundcheck.spec import Variant
 
@@ -101,16 +99,15 @@ def gaussians(y: np.ndarray, seed: int) -> np.ndarray:
 
 def test_the_interval_of_the_nearest_mean_covers_what_it_says() -> None:
     """The error moves in steps: a jackknife's correction of it is noise, and the intervals covered 75 %."""
-    bounds = [partial(bound_on_error, BOUNDS[name]) for name in ("directional", "second_moments")]
     many, y, times = np.arange(100_000) % 4, np.arange(160) % 4, 40
     z = torch.from_numpy(gaussians(many, 0))
-    truth = [bound(z, many) - nearest_mean_error(z, many) for bound in bounds]
+    truth = [bound - nearest_mean_error(z, many) for bound in bounds_on_error(z, many)]
     covered = np.zeros(2)
     for seed in range(1, times + 1):
         emb = bc.EmbeddingSet(gaussians(y, seed), y, normalize=False)
         losses = bc.estimate(emb, betas=[], temperature=50.0, intervals=False)
-        for i, bound in enumerate(bounds):
-            found = of_instances(losses, torch.from_numpy(emb.z), bound, steps=nearest_mean_error)
+        z = torch.from_numpy(emb.z)
+        for i, found in enumerate(several_of_instances(losses, z, bounds_on_error, len(BOTH), nearest_mean_error)):
             low, high = found.interval(0.95)
             covered[i] += low <= truth[i] <= high
     assert covered.min() >= 0.85 * times  # 95 % less 2.9 standard errors
