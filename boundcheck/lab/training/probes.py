@@ -7,6 +7,7 @@ top-1 and top-5 accuracies with intervals, and `paired_test` compares objectives
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -120,11 +121,13 @@ def linear_probe(
     # from weak to strong coefficients, each fit starts where the last one ended
     model = LogisticRegression(warm_start=True, max_iter=2000)
     accuracies = []
-    for strength in sorted(strengths):
-        model.set_params(C=strength).fit(x[fitted], y[fitted])
-        accuracies.append(model.score(x[held], y[held]))
-    best = sorted(strengths)[int(np.argmax(accuracies))]
-    model.set_params(C=best).fit(x, y)
+    with warnings.catch_warnings():  # that a few shots of many classes look like a regression's targets
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+        for strength in sorted(strengths):
+            model.set_params(C=strength).fit(x[fitted], y[fitted])
+            accuracies.append(model.score(x[held], y[held]))
+        best = sorted(strengths)[int(np.argmax(accuracies))]
+        model.set_params(C=best).fit(x, y)
     scores = np.full((len(x_test), int(y.max()) + 1), -np.inf)
     # two classes give one column: the log-odds of the second
     odds = model.decision_function(x_test).reshape(len(x_test), -1)
