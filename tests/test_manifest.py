@@ -70,6 +70,7 @@ def test_says_what_made_the_numbers() -> None:
         "duplicates": "keep",
         "null": True,
         "configurations": "own",
+        "design_assumed": True,
         "seed": 7,
         "device": "auto",
         "precision": "auto",

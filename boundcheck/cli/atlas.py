@@ -59,9 +59,6 @@ def command(
 
         boundcheck atlas
     """
-    if not temperatures or not betas:
-        name = "betas" if temperatures else "temperatures"
-        raise InputError(f"--{name}: expected at least one number, received none; leave it out for the usual ones")
     names = None if only is None else [part.strip() for part in only.split(",") if part.strip()]
     if names == []:
         raise InputError("--only: expected names, received none; leave it out for all")

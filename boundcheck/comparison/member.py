@@ -15,8 +15,8 @@ from boundcheck.estimators import LossTable
 from boundcheck.estimators.exact import exact, pair_plan
 from boundcheck.estimators.reliability import FEWEST
 from boundcheck.inference.influence import standard_error, top_share
-from boundcheck.inference.intervals import Estimate, freedom_of
-from boundcheck.inference.seeds import Part
+from boundcheck.inference.intervals import Estimate
+from boundcheck.inference.seeds import Part, freedom_of
 from boundcheck.losses import LOSSES, LossKey
 from boundcheck.runs import Run, loss_column, records
 from boundcheck.spec import Execution

@@ -11,9 +11,9 @@ import pandas as pd
 from boundcheck.comparison.member import Member, Quantity, part_of, quantities_of
 from boundcheck.comparison.populations import differing, same_classes, unpaired
 from boundcheck.errors import InputError
-from boundcheck.inference.intervals import NORMAL, freedom_of
+from boundcheck.inference.intervals import NORMAL
 from boundcheck.inference.multiplicity import holm
-from boundcheck.inference.seeds import Error, Part, SeedMean, difference, mean_of_seeds
+from boundcheck.inference.seeds import Error, Part, SeedMean, difference, freedom_of, mean_of_seeds
 
 COLUMNS = [
     "method", "against", "class", "quantity", "hardening", "beta", "q", "seeds", "estimate", "spread", "se_instances",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from scipy.optimize import brentq
 from scipy.special import betaincinv, stdtr, stdtrit
 
 # Above, so few instances carry the variance that no quantile makes up for it.
@@ -53,17 +52,6 @@ class Estimate:
     def p_value(self) -> float:
         """One-sided p-value of value <= 0: small where the quantity is above zero; NaN where nothing is at chance."""
         return float(stdtr(self.freedom, -self.value / self.se)) if self.se > 0 else math.nan
-
-
-def freedom_of(quantile: float, confidence: float) -> float:
-    """The degrees of freedom, 1 to `NORMAL`, at which an interval of Student's t is so many standard errors to each
-    side; the nearer of the two where none is."""
-    tail = (1 + confidence) / 2
-    if not quantile > stdtrit(NORMAL, tail):
-        return NORMAL
-    if quantile >= stdtrit(1.0, tail):
-        return 1.0
-    return math.exp(brentq(lambda x: stdtrit(math.exp(x), tail) - quantile, 0.0, math.log(NORMAL)))
 
 
 @dataclass(frozen=True)

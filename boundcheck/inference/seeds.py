@@ -133,3 +133,14 @@ def difference(one: SeedMean, other: SeedMean, paired: Part | None = None) -> Se
     if one.training is not None and other.training is not None:
         training = together([one.training, other.training])
     return SeedMean(one.value - other.value, min(one.seeds, other.seeds), math.nan, instances, training)
+
+
+def freedom_of(quantile: float, confidence: float) -> float:
+    """The degrees of freedom, 1 to `NORMAL`, at which an interval of Student's t is so many standard errors to each
+    side; the nearer of the two where none is."""
+    tail = (1 + confidence) / 2
+    if not quantile > stdtrit(NORMAL, tail):
+        return NORMAL
+    if quantile >= stdtrit(1.0, tail):
+        return 1.0
+    return math.exp(brentq(lambda x: stdtrit(math.exp(x), tail) - quantile, 0.0, math.log(NORMAL)))

@@ -277,7 +277,7 @@ def test_files_of_packages_are_found_or_named(tmp_path: Path) -> None:
         (["--instances", "10"], "instances: must be at least 50"),
         (["--instances", "0"], "--instances: expected a whole number"),
         (["--temperatures", "0"], "--temperatures: expected a finite number > 0"),
-        (["--temperatures", ""], "--temperatures: expected at least one number"),
+        (["--temperatures", ""], "--temperatures: expected a finite number > 0, received ''"),
         (["--betas", "-1"], "--betas: expected a finite number >= 0"),
         (["--only", "audio"], "only: expected one of text, images"),
         (["--only", ","], "--only: expected names"),

@@ -84,7 +84,7 @@ def test_what_the_data_cannot_give_stays_untested(emb: bc.EmbeddingSet) -> None:
     unlabelled = bc.verify(emb.without_labels(), claims="bao_upper,wang_upper", **options).to_frame()
     assert set(unlabelled.verdict) == {"inapplicable"}
     one = bc.verify(bc.EmbeddingSet(emb.z[:, 0], emb.y), claims="ucl_ge_instances", **options).to_frame()
-    assert one.verdict.tolist() == ["inapplicable"] and "two or more views" in one.reason[0]
+    assert one.verdict.tolist() == ["inapplicable"] and "the data have one of each" in one.reason[0]
     with pytest.raises(InputError, match="configurations"):
         bc.verify(emb, configurations="some")
 

@@ -164,9 +164,13 @@ def test_sampled_anchors_have_the_beta_star_of_the_full_run():
 
 
 def test_where_a_curve_reaches_zero_is_read_off_linearly_in_what_the_tilt_leaves():
-    """Along 1 / (1 + beta), in which beta = inf is a point like others."""
-    reaches = critical_beta._reaches_zero
+    """Along 1 / (1 + beta)."""
+
+    def reaches(more: list[tuple[float, float]]) -> float:
+        return critical_beta._reaches_zero(lambda beta: 0.0, more)
+
     assert reaches([(0.0, -1.0), (1.0, 1.0)]) == pytest.approx(1 / 0.75 - 1)
     assert reaches([(0.0, -3.0), (1.0, 1.0)]) == pytest.approx(1 / 0.625 - 1)
-    assert reaches([(0.0, -1.0), (math.inf, 1.0)]) == pytest.approx(1.0)
     assert reaches([(0.5, 0.0), (1.0, 1.0)]) == 0.5 and reaches([(0.0, -2.0), (1.0, -1.0)]) == math.inf
+    whole = critical_beta._reaches_zero(lambda beta: beta - 2, [(0.0, 0.0), (1.0, 0.0), (4.0, 0.0)])
+    assert whole == pytest.approx(2.0, abs=0.02)  # a curve of its own between the tilts

@@ -15,10 +15,9 @@ from boundcheck.claims.base import without_uncertainty
 from boundcheck.claims.contrastive_bounds import upper_bounds
 from boundcheck.claims.requirements import BALANCED, NON_NEGATIVE, SELF_INCLUDED
 from boundcheck.errors import InputError
-from boundcheck.estimators.records import TOLERANCE
 from boundcheck.falsification import Counterexample, search
 from boundcheck.hardening import Hardening
-from boundcheck.pairwise.cumulants import CumulantTable
+from boundcheck.pairwise.cumulants import TOLERANCE, CumulantTable
 from boundcheck.pools import Pool
 from tests.oracles import literal as oracle
 from tests.oracles.bridge import problem_of

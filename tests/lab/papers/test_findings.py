@@ -73,7 +73,7 @@ def results() -> Results:
 def test_jiang2022_in_sentences(results):
     accuracy, theorem, assumption, crossing = jiang2022_findings(results)
     assert "digits, H-SCL against SCL" in accuracy
-    assert "β = 1: +2.00 [" in accuracy and "ahead in 2 of 2 seeds" in accuracy
+    assert "β = 1: +2.00 points, ahead" in accuracy and "ahead in 2 of 2 seeds" in accuracy
     assert "β = 5: +0.00 [" in accuracy and "ahead in 1 of 2 seeds" in accuracy
     assert "of 12 measurements" in theorem
     assert "at or above zero in 8, contains zero in 2 and lies below it in 2: trained with" in theorem
@@ -86,7 +86,7 @@ def test_jiang2024_in_sentences(results):
     cosine, dimensions, mean = jiang2024_findings(results)
     assert cosine.endswith("SCL 0.5; H-SCL, β = 1 0.25; H-SCL, β = 5 0.25.")
     assert dimensions.endswith("SCL 4; H-SCL, β = 1 9; H-SCL, β = 5 9.")
-    assert "nearest class mean on embeddings" in mean and "β = 1: +2.00 [" in mean
+    assert "nearest class mean on embeddings" in mean and "β = 1: +2.00 points, ahead" in mean
 
 
 def test_a_path_has_its_least_gap_and_counts(results):
