@@ -58,8 +58,8 @@ if TYPE_CHECKING:
     from boundcheck.spec import Execution as Execution
     from boundcheck.spec import Variant as Variant
     from boundcheck.sweeps import sweep as sweep
-    from boundcheck.verification import Verification as Verification
     from boundcheck.verification import verify as verify
+    from boundcheck.verified import Verification as Verification
 
 _HOME = {
     "CLAIMS": "claims",
@@ -106,7 +106,7 @@ _HOME = {
     "load_run": "runs",
     "Execution": "spec",
     "Variant": "spec",
-    "Verification": "verification",
+    "Verification": "verified",
     "verify": "verification",
 }
 

@@ -135,6 +135,11 @@ def records(frame: pd.DataFrame) -> Iterator[Any]:
     return frame.itertuples(index=False)
 
 
+def about_population(claims: pd.DataFrame) -> pd.DataFrame:
+    """Of a table of verdicts, the rows of statements that may fail, where they were tested."""
+    return claims[(claims["kind"] != "exact") & (claims["verdict"] != "inapplicable")]
+
+
 def is_reliable(rows: pd.DataFrame) -> np.ndarray:
     """(rows,) bool: which rows of a run's table may be relied on; all, where the table or a cell does not say."""
     if "reliable" not in rows:

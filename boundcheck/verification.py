@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from dataclasses import replace
+from typing import Any, Unpack
 
 import pandas as pd
 
@@ -15,7 +13,7 @@ from boundcheck.claims.configurations import CONFIGURATIONS, elsewhere, waiting
 from boundcheck.claims.evidence import gather
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.embeddings.duplicates import near_duplicates
-from boundcheck.errors import InputError, unknown_name
+from boundcheck.errors import InputError
 from boundcheck.estimators import (
     FiniteLosses,
     LossTable,
@@ -35,115 +33,17 @@ from boundcheck.estimators.montecarlo import DEFAULT_ANCHORS, sampled_anchors
 from boundcheck.estimators.permutation import with_permutations
 from boundcheck.estimators.populations import checked
 from boundcheck.frames import anchors_frame, claims_frame, influences_frame, limits_frame
-from boundcheck.hardest import hardest_anchors, pictures_of
+from boundcheck.hardest import hardest_anchors
 from boundcheck.manifest import manifest_of
 from boundcheck.pairwise.passes import run_one
 from boundcheck.pairwise.plan import PairPlan, Tally
 from boundcheck.pairwise.ring.shards import ShardedEmbeddings
-from boundcheck.runs import HARDEST_COLUMNS, Run, save_run
+from boundcheck.runs import HARDEST_COLUMNS, Run
 from boundcheck.sequential import until_decided as sample_until_decided
 from boundcheck.spec import Execution, Options, Variant, one_of, understood
-from boundcheck.verdicts import gravest, is_unmet
-
-if TYPE_CHECKING:
-    from boundcheck.data import ImageSet
+from boundcheck.verified import Verification
 
 DUPLICATES = ("keep", "group", "drop")
-FAIL_ON = ("violated", "undecided", "never")
-
-
-@dataclass(frozen=True)
-class ClaimResult:
-    """One claim's verdicts; rows of `frame` are hardenings and Q, with the columns of claims.csv.
-
-    `verdict` is the gravest of the rows', see `boundcheck.verdicts`.
-    """
-
-    id: str
-    frame: pd.DataFrame
-
-    @property
-    def verdict(self) -> str:
-        """The gravest verdict."""
-        return gravest(self.frame.verdict)
-
-    @property
-    def gap(self) -> pd.Series:
-        """rhs - lhs of each row, nats."""
-        return self.frame.gap
-
-    @property
-    def interval(self) -> pd.DataFrame:
-        """Confidence interval of the gap of each row, nats."""
-        return self.frame[["ci_low", "ci_high"]]
-
-    @property
-    def share(self) -> pd.Series:
-        """Share of anchors at which the inequality holds, each row."""
-        return self.frame.share_holding
-
-    def _repr_html_(self) -> str:
-        return str(self.frame.to_html(index=False, float_format="{:.4f}".format, na_rep=""))
-
-
-@dataclass(frozen=True, eq=False)
-class Verification:
-    """What `verify` found; `run` holds every number, `losses` the table the claims were read from."""
-
-    run: Run
-    losses: LossTable
-
-    @property
-    def claims(self) -> dict[str, ClaimResult]:
-        """Results by claim id."""
-        groups = self.run.claims.groupby("claim", sort=False)
-        return {str(name): ClaimResult(str(name), frame.reset_index(drop=True)) for name, frame in groups}
-
-    def to_frame(self) -> pd.DataFrame:
-        """One row per claim, hardening and Q, with the columns of claims.csv."""
-        return self.run.claims.copy()
-
-    def failed(self, on: str = "violated") -> bool:
-        """Whether an exact claim or theorem ended as badly as `on`: "violated", "undecided" (or worse), "never"."""
-        return failed(self.run.claims, on)
-
-    def save(
-        self,
-        directory: str | os.PathLike[str],
-        overwrite: bool = False,
-        command: Sequence[str] | None = None,
-        images: ImageSet | None = None,
-    ) -> Path:
-        """Write numbers, tables, figures and report.html as one directory, which appears whole or not at all.
-
-        Args:
-            directory: where.
-            overwrite: replace a run that is already there.
-            command: the command line to record.
-            images: the pictures behind the embeddings, matched by id, for the page's hardest anchors.
-
-        Raises:
-            FileError: the directory is in use or cannot be written.
-        """
-        from boundcheck.report import write_report  # draws: half a second to import
-
-        manifest = dict(self.run.manifest)
-        if command is not None:
-            manifest["command"] = list(command)
-        pictures = pictures_of(self.run.hardest, images) if images is not None else None
-        run = replace(self.run, manifest=manifest, pictures=pictures)
-        return save_run(run, directory, overwrite, also=[write_report])
-
-    def __repr__(self) -> str:
-        from boundcheck.report.words import headline
-
-        told = {name: result.verdict for name, result in self.claims.items() if result.verdict != "inapplicable"}
-        return "".join([f"Verification: {headline(self.run)}", *(f"\n  {name}: {told[name]}" for name in told)])
-
-    def _repr_html_(self) -> str:
-        from boundcheck.report import summary_html
-
-        return summary_html(self.run)
 
 
 def verify(
@@ -347,13 +247,3 @@ def _with_finite(run: Run, finite: FiniteLosses, confidence: float, seed: int) -
         k_epsilon=finite.k_epsilon_frame(),
         manifest={**run.manifest, "warnings": [*run.manifest["warnings"], *undefined_batches(batches)]},
     )
-
-
-def failed(claims: pd.DataFrame, on: str) -> bool:
-    """Whether, in a table of verdicts, an exact claim or theorem ended as badly as `on`, see `FAIL_ON`."""
-    if on not in FAIL_ON:
-        raise unknown_name("fail_on", on, FAIL_ON)
-    if on == "never":
-        return False
-    judged = claims.verdict[~claims.kind.isin(["scenario", "conjecture"])]
-    return bool(judged.map(is_unmet).any() or (on == "undecided" and (judged == "undecided").any()))

@@ -85,7 +85,7 @@ class Evidence:
             LossNotComputed: the loss is not among those computed.
         """
         if key not in self.worst_case:
-            raise LossNotComputed(f"losses: {key.loss.title} is not among those computed")
+            raise LossNotComputed(key.loss)
         return self.worst_case[key]
 
     def premise(self, hardening: Hardening) -> Share:

@@ -69,7 +69,9 @@ def waiting(claims: Iterable[Claim], losses: LossTable) -> list[str]:
     """Ids of the claims that are about another configuration, one that the data allow."""
     if losses.estimator == "closed" or losses.k is not None or isinstance(losses.emb, ShardedEmbeddings):
         return []
-    return [claim.id for claim in claims if (there := declared(claim, losses)) and _allowed(there, losses)]
+    there = {claim.id: configuration for claim in claims if (configuration := declared(claim, losses)) is not None}
+    allowed = {configuration: _allowed(configuration, losses) for configuration in set(there.values())}
+    return [name for name, configuration in there.items() if allowed[configuration]]
 
 
 def _allowed(configuration: Configuration, losses: LossTable) -> bool:

@@ -168,10 +168,10 @@ def _design_shift(losses: LossTable, z: Tensor) -> float:
     emb, anchors = losses.emb, losses.table.anchors
     if not losses.variant.stratified or losses.variant.self_pairs == "include":
         return 0.0
-    views, instance = z.to(torch.float64), anchors // emb.v
-    label, own = torch.from_numpy(emb.y)[instance], views.sum(1)[instance]
+    instance = anchors // emb.v
+    label, own = torch.from_numpy(emb.y)[instance], z[instance].sum(1, dtype=torch.float64)
     counts = torch.from_numpy(emb.class_counts)
-    rows, n = views.reshape(-1, emb.d)[anchors], counts[label]
+    rows, n = z.reshape(-1, emb.d)[anchors].to(torch.float64), counts[label]
     of_class = class_means(losses, z)[label] * (n * emb.v)[:, None]
     same = (rows * (of_class - own)).sum(1) / ((n - 1).clamp_min(1) * emb.v)  # their mean, of n - 1
     more = torch.where(n > 1, (same - negative_similarity(losses, z)) / emb.n, 0.0)

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from boundcheck.embeddings import EmbeddingSet
     from boundcheck.estimators import Population
     from boundcheck.ranks import Ranks
-    from boundcheck.verification import Verification
+    from boundcheck.verified import Verification
 
 
 @click.command("verify", cls=Grouped)

@@ -18,7 +18,8 @@ from boundcheck.manifest import environment
 from boundcheck.runs import Run, load_run
 from boundcheck.spec import BETAS, Execution, Variant, understood
 from boundcheck.sweeps.subjects import Encoding, Subject, names_of, subjects_of
-from boundcheck.verification import Verification, verify
+from boundcheck.verification import verify
+from boundcheck.verified import Verification
 
 Source: TypeAlias = "EmbeddingSet | Run | Verification | str | os.PathLike[str]"
 Methods: TypeAlias = "Mapping[str, Source | Sequence[Source]] | Sequence[str | os.PathLike[str]]"

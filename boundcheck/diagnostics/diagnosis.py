@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.spatial.distance import cdist
 
 from boundcheck.diagnostics.alignment import CLASS_ALIGNMENT, VIEW_ALIGNMENT, alignment, class_alignment
 from boundcheck.diagnostics.base import ROUNDING, Diagnostic, is_point
@@ -157,7 +158,7 @@ def _collapsed(x: np.ndarray, y: np.ndarray) -> Iterator[str]:
     if len(values) > 1 and values[-2] <= ROUNDING * values[-1]:
         yield f"The encoder is collapsed to a line: all {len(x)} instances differ along one direction."
     means = np.stack([x[y == c].mean(0) for c in range(y.max() + 1)])
-    between = np.square(means[:, None] - means).sum(2)
+    between = cdist(means, means, "sqeuclidean")
     same = int((np.triu(between <= ROUNDING * np.square(x).sum(1).mean(), 1)).sum())
     if same:
         yield f"{same} of {len(means) * (len(means) - 1) // 2} pairs of classes have the same mean: CDNV is infinite."

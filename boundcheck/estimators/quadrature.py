@@ -161,7 +161,7 @@ def summed_losses(limit: LossTable, ks: Sequence[int]) -> Task[Tensor]:
     """
     key = next((key for key in limit.keys if key.loss == UCL), None)
     if key is None:
-        raise LossNotComputed(f"losses: {UCL.title} is not among those computed")
+        raise LossNotComputed(UCL)
     grid = grid_for(limit, max(ks), least_q=float(min(ks)), least_ratio=1.0)
     transforms, positive = yield from in_parallel(_pool_transforms(limit, grid), Positives(limit, grid).transform(1.0))
     return torch.stack([losses_at(limit, key, transforms.of(key.tilt), positive, k, grid) for k in ks], 1)

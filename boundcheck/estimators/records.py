@@ -21,7 +21,7 @@ from boundcheck.hardening import Hardening
 from boundcheck.inference.anytime import anytime_error
 from boundcheck.inference.influence import instance_influence, standard_error, top_share
 from boundcheck.inference.intervals import Estimate
-from boundcheck.losses import LossKey, Tilt
+from boundcheck.losses import Loss, LossKey, Tilt
 from boundcheck.pairwise.cumulants import CumulantTable
 from boundcheck.spec import Variant
 
@@ -41,6 +41,9 @@ class Cost:
 
 class LossNotComputed(InputError):
     """A loss was asked for that the variant leaves out."""
+
+    def __init__(self, loss: Loss) -> None:
+        super().__init__(f"losses: {loss.title} is not among those computed")
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,7 @@ class LossTable:
         try:
             return self.keys.index(key)
         except ValueError:
-            raise LossNotComputed(f"losses: {key.loss.title} is not among those computed") from None
+            raise LossNotComputed(key.loss) from None
 
     def loss(self, key: LossKey) -> Estimate:
         """One averaged loss, nats."""

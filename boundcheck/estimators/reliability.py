@@ -34,6 +34,7 @@ NOTHING = 0.01  # of what rounding may do: a standard error below is rounding it
 MOST_TIMES = 1000.0  # beyond, a ratio is no number to act on
 CLEAR = 3.0  # standard errors from zero at which a difference is proposed as one that will be decided
 FEWEST = 20  # instances: a sample of fewer is too small to see what its estimates rest on
+_MORE = "more instances"
 _DROPPED = "near-duplicates dropped (duplicates=drop), which is about a population without them"
 # Mean cosine of two embeddings above which there is next to nothing to tell apart.
 COLLAPSED = 0.99
@@ -75,7 +76,8 @@ def effective(losses: LossTable, key: LossKey) -> float:
 
 
 def doubt(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None:
-    """What stands against relying on a loss, or on the difference of two; the gravest reason, a remedy for all.
+    """What stands against relying on a loss, or on the difference of two; the gravest reason, a remedy
+    for all, and by how much all that is seen moves the number.
 
     Args:
         losses: the table; without standard errors, or where the data are all there is, nothing is doubted.
@@ -110,7 +112,7 @@ def _remedy(losses: LossTable, keys: tuple[LossKey, ...], found: list[Doubt]) ->
     """What answers every doubt: so many instances and the rest; or a softer tilt at which there is none."""
     times = [each.times for each in found if not math.isnan(each.times)]
     needs = [_at_least(losses.emb.n, max(times))] if times else []
-    needs += dict.fromkeys(each.remedy for each in found if each.remedy)
+    needs += dict.fromkeys(each.remedy for each in found if each.remedy and not (times and each.remedy == _MORE))
     softer = _softer(losses, keys)
     if softer is not None:
         return f"{', and '.join(needs)}; or beta = {softer:g}, where it can be relied on"
@@ -233,7 +235,7 @@ def _not_null(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None:
     return Doubt(
         f"With labels permuted the gap is zero, and is estimated as {null.mean:.2g} nats on average"
         f"{_errors(abs(null.mean), se)}: near-duplicates or a heavy tail mislead the bias correction.",
-        remedy="more instances" if losses.duplicates is None else _DROPPED,
+        remedy=_MORE if losses.duplicates is None else _DROPPED,
         moved=abs(null.mean),
     )
 
@@ -253,7 +255,7 @@ def _moving(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None:
     differ = abs(estimate.value - _of(losses, keys, losses.by_parts))
     words = "halves" if losses.pieces == 2 else "quarters"
     if math.isnan(differ):
-        return Doubt(f"The sample is too small to be estimated from {words} of it.", remedy="more instances")
+        return Doubt(f"The sample is too small to be estimated from {words} of it.", remedy=_MORE)
     if differ <= most * estimate.se or differ <= losses.rounding:
         return None
     # What is left falls at least as 1 / n, the standard error as its root.

@@ -20,10 +20,11 @@ from torch import Tensor
 
 from boundcheck.hardening import CONSTANT, Exponential
 from boundcheck.pairwise.between import rho_between
+from boundcheck.pairwise.chunks import Chunk
 from boundcheck.pairwise.cumulants import CumulantTable
 from boundcheck.pairwise.passes import Kernel, Request, Task
 from boundcheck.pairwise.plain_sums import compiled
-from boundcheck.pairwise.plan import Chunk, PairPlan
+from boundcheck.pairwise.plan import PairPlan
 from boundcheck.pairwise.rows import from_rows, to_rows
 from boundcheck.pairwise.tiles import Part, Tile
 from boundcheck.pools import ALL, DIFF, parts_of

@@ -23,7 +23,8 @@ from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 import torch
 from torch import Tensor
 
-from boundcheck.pairwise.plan import Chunk, PairPlan
+from boundcheck.pairwise.chunks import Chunk
+from boundcheck.pairwise.plan import PairPlan
 from boundcheck.pairwise.tiles import Tile, tiles_of
 from boundcheck.spec import Progress
 

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from boundcheck.hardening import LogTerm
+from boundcheck.pairwise.chunks import Chunk
 from boundcheck.pairwise.passes import Kernel
-from boundcheck.pairwise.plan import Chunk, PairPlan
+from boundcheck.pairwise.plan import PairPlan
 from boundcheck.pairwise.powers import chain, steps
 from boundcheck.pairwise.tiles import Tile
 

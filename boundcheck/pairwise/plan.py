@@ -14,12 +14,13 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from boundcheck.pairwise.chunks import Chunk, Source, Span, spans
+from boundcheck.pairwise.labels import Labels
 from boundcheck.pools import BY_CLASS, Partition
 from boundcheck.ranks import cores
 
@@ -28,106 +29,6 @@ CPU_ROWS = 512
 # Rows come in multiples of this, which vector instructions and matrix products like best.
 LANES = 32
 DEVICE_ROWS = 4096
-
-
-@dataclass(frozen=True, eq=False)
-class Labels:
-    """What decides how instances are related.
-
-    Attributes:
-        y: (n,) class codes.
-        groups: (n,) super-class codes; None where there are none.
-    """
-
-    y: Tensor
-    groups: Tensor | None = None
-
-    @cached_property
-    def order(self) -> Tensor:
-        """(n,) instances by super-class and class, the largest first, so that small classes are side by side."""
-        order = torch.argsort(_rank(self.y)[self.y], stable=True)
-        if self.groups is not None:
-            order = order[torch.argsort(_rank(self.groups)[self.groups[order]], stable=True)]
-        return order
-
-    @cached_property
-    def places(self) -> Tensor:
-        """(n,) position of every instance in that order."""
-        places = torch.empty_like(self.order)
-        places[self.order] = torch.arange(len(self.order))
-        return places
-
-    @cached_property
-    def ranks(self) -> tuple[Tensor, Tensor]:
-        """(n,) rank of every instance's class and super-class."""
-        groups = torch.zeros_like(self.y) if self.groups is None else _rank(self.groups)[self.groups]
-        return _rank(self.y)[self.y], groups
-
-
-def _rank(codes: Tensor) -> Tensor:
-    """(c,) place of each code by falling number of instances."""
-    return torch.argsort(torch.argsort(torch.bincount(codes), descending=True, stable=True))
-
-
-@dataclass(frozen=True, eq=False)
-class Source:
-    """Where embeddings are taken from: those of all instances, or of a shard.
-
-    Attributes:
-        z: (m, v, d), as the caller has it.
-        where: (m,) original index of the instances in it.
-    """
-
-    z: Tensor
-    where: Tensor
-
-    def rows(self, n: int) -> Tensor:
-        """(n,) row of every instance, -1 where it is not there."""
-        rows = torch.full((n,), -1, dtype=torch.long)
-        rows[self.where] = torch.arange(len(self.where))
-        return rows
-
-
-@dataclass(frozen=True)
-class Span:
-    """The least and the largest of some numbers."""
-
-    low: int
-    high: int
-
-    @staticmethod
-    def of(values: Tensor) -> Span:
-        """That of a tensor."""
-        return Span(int(values.min()), int(values.max()))
-
-    def meets(self, other: Span) -> bool:
-        """Whether a number may be in both."""
-        return self.low <= other.high and other.low <= self.high
-
-    def is_all_of(self, other: Span) -> bool:
-        """Whether both hold the same single number."""
-        return self.low == self.high == other.low == other.high
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Rows of a tile: all views of consecutive instances in the order of the plan (or some sampled anchors)."""
-
-    z: Tensor  # (rows, d), in the embeddings' own precision; in host memory where the device has no room for all
-    y: Tensor  # (rows,) class codes
-    group: Tensor  # (rows,) super-class codes; empty where there are none
-    instance: Tensor  # (rows,) original instance index
-    anchor: Tensor  # (rows,) original anchor index, instance * v + view
-    weight: Tensor  # (rows,) float64 candidate weight w_b
-    at: slice  # where these rows stand among the rows of all chunks
-    start: int  # first instance, in the order of the plan
-    stop: int
-    classes: Span  # class ranks present
-    groups: Span  # super-class ranks present
-    places: Span  # positions in the order of all instances
-
-    def __len__(self) -> int:
-        return len(self.y)
 
 
 @dataclass
@@ -367,32 +268,6 @@ def home_of(device: torch.device, size: int) -> torch.device:
     """Where embeddings of `size` bytes wait: on the device if they leave half of its free memory, else on the host."""
     fits = device.type != "cuda" or 2 * size <= torch.cuda.mem_get_info(device)[0]
     return device if fits else torch.device("cpu")
-
-
-def spans(sizes: Sequence[int], most: int, unit: int = 1) -> list[tuple[int, int]]:
-    """Consecutive [start, stop) of at most `most` instances; none across the border of a class of more than half that.
-
-    Args:
-        sizes: instances of each class, in the order of the instances.
-        most: instances of a span.
-        unit: spans are multiples of this, but for one odd one in each run of classes that are cut together.
-    """
-    runs: list[int] = []  # a large class each, or small neighbours together
-    small = False
-    for size in sizes:
-        if small and 2 * size <= most:
-            runs[-1] += size
-        else:
-            runs.append(size)
-        small = 2 * size <= most
-    most -= most % unit
-    out, start = [], 0
-    for size in runs:
-        pieces, odd = max(1, -(-size // most)), size % unit
-        edges = [odd * (i > 0) + size // unit * i // pieces * unit for i in range(pieces + 1)]
-        out += [(start + low, start + high) for low, high in pairwise(edges) if low < high]
-        start += size
-    return out
 
 
 def by_instance(plan: PairPlan, columns: Sequence[Tensor]) -> Tensor:

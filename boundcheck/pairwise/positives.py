@@ -22,9 +22,10 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from boundcheck._types import PerAnchorAndLoss, PerInstanceAndLoss
+from boundcheck.pairwise.chunks import Chunk
 from boundcheck.pairwise.passes import Kernel, Request
 from boundcheck.pairwise.plain_sums import LARGEST, compiled
-from boundcheck.pairwise.plan import Chunk, PairPlan, by_instance
+from boundcheck.pairwise.plan import PairPlan, by_instance
 from boundcheck.pairwise.rows import from_rows, to_rows
 from boundcheck.pairwise.tiles import Tile
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from boundcheck.pairwise.plan import Chunk, PairPlan
+from boundcheck.pairwise.chunks import Chunk
+from boundcheck.pairwise.plan import PairPlan
 from boundcheck.pools import BY_CLASS, Relation
 
 

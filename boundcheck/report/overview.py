@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from boundcheck.report.words import SYMBOL, contradicts, hardening_label, reading_of, title
-from boundcheck.runs import Run, records
+from boundcheck.runs import Run, about_population, records
 from boundcheck.verdicts import GRAVEST_FIRST, is_met, is_unmet
 
 NO_HARDNESS = "overall"  # the column of claims that are about no hardening
@@ -49,7 +49,7 @@ def overview(run: Run) -> tuple[list[str], list[tuple[str, list[Mark | None]]]]:
 
     A mark is the gravest over Q, and None where nothing was tested.
     """
-    tested = run.claims[(run.claims["kind"] != "exact") & (run.claims["verdict"] != "inapplicable")]
+    tested = about_population(run.claims)
     places = sorted({place(row) for row in records(tested)})
     lines = []
     for (claim, configuration), rows in tested.groupby(["claim", "configuration"], sort=False):

@@ -34,7 +34,7 @@ from boundcheck.report.words import (
     sentences,
     where,
 )
-from boundcheck.runs import CSV_COLUMNS, Run, records, write_table
+from boundcheck.runs import CSV_COLUMNS, Run, about_population, records, write_table
 
 
 def write_page(run: Run, directory: Path, figures: Sequence[str]) -> Path:
@@ -51,7 +51,7 @@ def write_page(run: Run, directory: Path, figures: Sequence[str]) -> Path:
     page, downloads, run = directory / "report.html", _downloads(run), as_it_was_called(run)
     page.write_text(
         template("template.html").render(
-            name=_part(run, "data").get("name") or "embeddings",
+            name=(run.manifest.get("data") or {}).get("name") or "embeddings",
             said=sentences(run),
             where=where(run),
             glance=_glance(run),
@@ -114,7 +114,7 @@ def template(name: str) -> Template:
 def _glance(run: Run) -> dict[str, Any]:
     """`overview` with the places on the page; one verdict over all columns where a claim has no hardness."""
     columns, lines = overview(run)
-    tested = run.claims[(run.claims["kind"] != "exact") & (run.claims["verdict"] != "inapplicable")]
+    tested = about_population(run.claims)
     groups = tested[["claim", "configuration"]].drop_duplicates()
     places = [section_id(group.claim, group.configuration) for group in records(groups)]
     alone = columns[-1:] == [NO_HARDNESS] and not any(any(marks[:-1]) for _, marks in lines if marks[-1])
@@ -124,10 +124,6 @@ def _glance(run: Run) -> dict[str, Any]:
         for at, (title, marks) in zip(places, lines, strict=True)
     ]
     return {"columns": columns[:end], "rows": rows}
-
-
-def _part(run: Run, key: str) -> dict[str, Any]:
-    return run.manifest.get(key) or {}
 
 
 def _downloads(run: Run) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from boundcheck.report.cautions import warnings_in_short
 from boundcheck.report.spelling import as_flags, spelt
 from boundcheck.report.tables import claims_table, is_text, population_table
 from boundcheck.report.words import headline, not_tested, self_checks, title, to_decide, where
-from boundcheck.runs import Run, records
+from boundcheck.runs import Run, about_population, records
 
 
 def summary_text(run: Run) -> str:
@@ -44,7 +44,7 @@ def summary_text(run: Run) -> str:
 
 def _verdicts(run: Run) -> list[str]:
     """A table of what was tested about a population, each claim's rows below its id, title and configuration."""
-    tested = run.claims[(run.claims["kind"] != "exact") & (run.claims["verdict"] != "inapplicable")]
+    tested = about_population(run.claims)
     table = claims_table(replace(run, claims=tested))
     several = ["Q"] if tested["q"].nunique() > 1 else []
     shown = table[["Hardening", *several, "Gap (nats)", "Premise met", "Verdict"]]

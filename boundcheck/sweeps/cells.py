@@ -17,7 +17,6 @@ from boundcheck._files import source_digest
 from boundcheck._places import reserve_folder
 from boundcheck.claims import Claim
 from boundcheck.errors import FileError
-from boundcheck.report.page import write_page
 from boundcheck.runs import Run, load_run, save_run
 from boundcheck.spec import Variant
 
@@ -77,6 +76,8 @@ def keep_cell(folder: Path, label: str, key: str, run: Run) -> Path:
         FileError: it cannot be written.
     """
     place = reserve_folder(folder / f"{label.replace('/', '-')}-{key[:12]}", numbered=True)
+    from boundcheck.report.page import write_page  # draws: half a second to import
+
     own = replace(run, manifest={**run.manifest, "cell": key})
     return save_run(own, place, also=[partial(write_page, figures=[])])
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from boundcheck.report.sweep import sweep_html, write_sweep_report
 from boundcheck.sweep_record import SweepRecord, save_sweep
-from boundcheck.verification import failed
+from boundcheck.verified import failed
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,7 +20,7 @@ from boundcheck.report.sources import run_of, titles_of
 from boundcheck.report.style import LOSS_NAME
 from boundcheck.report.tables import to_markdown
 from boundcheck.report.words import hardening_label, q_label, reading_of
-from boundcheck.runs import Run, is_reliable, records
+from boundcheck.runs import Run, about_population, is_reliable, records
 
 FORMS = ("latex", "markdown", "csv")
 TILDE, SIMILAR = r"\textasciitilde{}", r"$\sim$"
@@ -84,7 +84,7 @@ def claims(
         % needs \\usepackage{booktabs,tabularx}
     """
     run = run_of(v)
-    rows = run.claims[(run.claims["kind"] != "exact") & (run.claims["verdict"] != "inapplicable")]
+    rows = about_population(run.claims)
     if claims is not None:
         for claim in claims:
             if claim not in set(rows["claim"]):

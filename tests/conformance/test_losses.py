@@ -34,7 +34,7 @@ from boundcheck.estimators.vmf import VmfMixture, simplex
 from boundcheck.falsification.literal import literal as fifty_digits
 from boundcheck.hardening import HARDENINGS, Constant, Exponential, Hardening, Polynomial, Threshold
 from boundcheck.losses import LOSSES, Loss, LossKey
-from boundcheck.pairwise.plan import Labels
+from boundcheck.pairwise.labels import Labels
 from boundcheck.pairwise.ring.shards import ShardedEmbeddings
 from boundcheck.pairwise.ring.sharing import Ring, Shard, shard_edges
 from boundcheck.pools import SAME, SIBLINGS, siblings

@@ -15,7 +15,8 @@ import torch
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.pairwise.ring.shards import shard
 from boundcheck.ranks import join_ranks
-from boundcheck.verification import Verification, verify
+from boundcheck.verification import verify
+from boundcheck.verified import Verification
 
 FRAMES = ("losses", "claims", "assumption", "anchors", "hardest", "finite_k")
 # name -> (instances of each class, views, options of `verify`)

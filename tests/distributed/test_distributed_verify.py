@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 import boundcheck.verification
-from boundcheck.verification import Verification, verify
+from boundcheck.verification import verify
+from boundcheck.verified import Verification
 from tests.distributed.cases import CASES, FRAMES, embeddings, frames
 from tests.distributed.launch import torchrun
 

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.estimators.exact import pair_plan
 from boundcheck.hardening import Exponential
-from boundcheck.pairwise.plan import Span, choose_dtype, home_of, plan_pairs, spans
+from boundcheck.pairwise.chunks import Span, spans
+from boundcheck.pairwise.plan import choose_dtype, home_of, plan_pairs
 from boundcheck.pairwise.tiles import _half_row
 from boundcheck.pools import BY_CLASS_AND_GROUP
 from boundcheck.spec import Execution, Variant

@@ -15,8 +15,9 @@ from dataclasses import replace
 import torch
 
 from boundcheck.hardening import LogTerm
+from boundcheck.pairwise.chunks import Chunk
 from boundcheck.pairwise.cuda.sums import Recipe, fused_sums
-from boundcheck.pairwise.plan import Chunk, PairPlan
+from boundcheck.pairwise.plan import PairPlan
 from boundcheck.pairwise.running_sums import RunningSums
 from boundcheck.pairwise.tiles import tiles_of
 from boundcheck.pools import BY_CLASS

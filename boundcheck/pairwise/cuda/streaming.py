@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from boundcheck.pairwise.plan import Chunk, PairPlan
+from boundcheck.pairwise.chunks import Chunk
+from boundcheck.pairwise.plan import PairPlan
 
 MOST_ROWS = 2**24  # of a slab: the fused kernel counts its sums in 32 bits
 

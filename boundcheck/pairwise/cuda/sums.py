@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 
 from boundcheck.hardening import LogTerm
+from boundcheck.pairwise.chunks import Chunk
 from boundcheck.pairwise.cuda.streaming import arriving, room, slabs
-from boundcheck.pairwise.plan import Chunk, PairPlan
+from boundcheck.pairwise.plan import PairPlan
 from boundcheck.pairwise.powers import chain
 from boundcheck.spec import Progress
 

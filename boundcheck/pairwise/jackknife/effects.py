@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from boundcheck.pairwise.chunks import Chunk
 from boundcheck.pairwise.jackknife.heavy import MOST_WAITING, HeavyShares
 from boundcheck.pairwise.jackknife.stage import Stage
 from boundcheck.pairwise.passes import Kernel
-from boundcheck.pairwise.plan import Chunk
 from boundcheck.pairwise.powers import chain, relative_terms, steps
 from boundcheck.pairwise.tiles import Part, Tile
 

@@ -22,10 +22,11 @@ from torch import Tensor
 
 from boundcheck.hardening import Hardening, LogTerm, denominator
 from boundcheck.losses import Tilt
+from boundcheck.pairwise.chunks import Chunk
 from boundcheck.pairwise.cumulants import CumulantTable
 from boundcheck.pairwise.passes import Kernel, Request
 from boundcheck.pairwise.plain_sums import compiled
-from boundcheck.pairwise.plan import Chunk, PairPlan, by_instance
+from boundcheck.pairwise.plan import PairPlan, by_instance
 from boundcheck.pairwise.powers import chain, peak, relative_terms
 from boundcheck.pairwise.rows import from_rows, to_rows
 from boundcheck.pairwise.tiles import Part, Tile

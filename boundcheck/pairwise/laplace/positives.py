@@ -12,9 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from boundcheck.pairwise.chunks import Chunk
 from boundcheck.pairwise.laplace.pools import STEP, doublings
 from boundcheck.pairwise.passes import Kernel, Request
-from boundcheck.pairwise.plan import Chunk, PairPlan, by_instance
+from boundcheck.pairwise.plan import PairPlan, by_instance
 from boundcheck.pairwise.positives import other_views
 from boundcheck.pairwise.rows import from_rows, to_rows
 from boundcheck.pairwise.tiles import Tile

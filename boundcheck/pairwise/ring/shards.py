@@ -12,7 +12,7 @@ import torch.distributed as dist
 
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import FileError
-from boundcheck.pairwise.plan import Labels
+from boundcheck.pairwise.labels import Labels
 from boundcheck.pairwise.ring.sharing import Ring, Shard, shard_edges
 from boundcheck.ranks import Ranks, meeting
 

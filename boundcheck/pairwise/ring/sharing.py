@@ -16,8 +16,10 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from boundcheck.pairwise.chunks import Source
+from boundcheck.pairwise.labels import Labels
 from boundcheck.pairwise.passes import Request, serve
-from boundcheck.pairwise.plan import Labels, PairPlan, Source, Tally, plan_pairs
+from boundcheck.pairwise.plan import PairPlan, Tally, plan_pairs
 from boundcheck.ranks import Ranks, cores, meeting
 from boundcheck.spec import Progress
 

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from boundcheck.report.figures.gap import draw_gaps
 from boundcheck.report.style import NEUTRAL
 from boundcheck.report.words import hardening_label, q_label
-from boundcheck.runs import records
+from boundcheck.runs import about_population, records
 
 _BETWEEN = 0.6  # lines between two claims
 _LINE = 0.95  # height of a line of a title
@@ -19,7 +19,7 @@ _LINE = 0.95  # height of a line of a title
 
 def forest_rows(claims: pd.DataFrame) -> pd.DataFrame:
     """The rows of claims.csv that are drawn: of statements that may fail, where they apply."""
-    return claims[(claims["kind"] != "exact") & (claims["verdict"] != "inapplicable")].dropna(subset=["gap"])
+    return about_population(claims).dropna(subset=["gap"])
 
 
 def forest_height(rows: pd.DataFrame, titles: Mapping[str, str], wide: int) -> float:

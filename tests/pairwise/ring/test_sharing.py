@@ -12,13 +12,15 @@ from boundcheck.estimators.anchor_losses import anchor_losses, instance_weights
 from boundcheck.estimators.exact import functionals
 from boundcheck.hardening import Exponential, Threshold, terms_for
 from boundcheck.losses import LOSSES, Loss
+from boundcheck.pairwise.chunks import Source
 from boundcheck.pairwise.critical import TiltedSums
 from boundcheck.pairwise.cumulants import LogSumsOf
 from boundcheck.pairwise.jackknife.leave_out import LeaveOneOutOf
+from boundcheck.pairwise.labels import Labels
 from boundcheck.pairwise.laplace.pools import PoolInfluenceOf, PoolTransformsOf
 from boundcheck.pairwise.laplace.positives import ClassInfluenceOf, ClassTransformOf
 from boundcheck.pairwise.passes import Request, ask, run_one
-from boundcheck.pairwise.plan import Labels, Source, plan_pairs
+from boundcheck.pairwise.plan import plan_pairs
 from boundcheck.pairwise.positives import ClassMeansOf
 from boundcheck.pairwise.ring.sharing import shard_edges
 from boundcheck.pools import BY_CLASS, BY_CLASS_AND_GROUP, DIFF, SIBLINGS, Partition
