@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.cases import SIZES, STUDIES, cases
+from benchmarks.commands import whole_commands
 from benchmarks.endtoend import end_to_end
 from benchmarks.measure import in_own_process
 from benchmarks.plots import draw
@@ -38,7 +39,7 @@ def describe(row: dict[str, object]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["all", "pairs", "verify"])
+    parser.add_argument("what", choices=["all", "pairs", "verify", "commands"])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--size", choices=SIZES, default="quick")
     parser.add_argument("--studies", nargs="+", choices=STUDIES, help="measure these again, and keep OUT's other rows")
@@ -62,6 +63,10 @@ def main() -> None:
         profile = end_to_end(10_000 if options.size != "smoke" else 300)
         profile.to_csv(options.out / "verify.csv", index=False, float_format="%.4g")
         print(profile[["what", "calls", "seconds"]].to_string(index=False))
+    if options.what in ("all", "commands"):
+        most = {"smoke": 0, "quick": 30_000, "full": 1_000_000}[options.size]
+        table = whole_commands(most, options.repeats)
+        table.to_csv(options.out / "commands.csv", index=False, float_format="%.4g")
 
 
 if __name__ == "__main__":

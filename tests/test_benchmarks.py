@@ -36,6 +36,7 @@ def test_the_command_writes_its_tables_and_pictures(tmp_path):
     assert (table.ratio_to_floor > 0).all()
     assert {"cpu", "torch", "seed", "n"} <= set(table.columns)
     assert pd.read_csv(tmp_path / "verify.csv").what.str.contains("verify").any()
+    assert (pd.read_csv(tmp_path / "commands.csv").cpu_seconds > 0).all()
     assert (tmp_path / "time_by_n.png").stat().st_size > 5_000
 
 
