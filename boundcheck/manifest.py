@@ -73,8 +73,8 @@ def manifest_of(
         "crossing": [_crossing(losses, q, beta, config["confidence"]) for q, beta in crossing.items()],
         "duplicates": _duplicates(losses),
         "null": [
-            {"hardening": h.label, "mean": null.mean, "se": null.se, "permutations": PERMUTATIONS}
-            for h, null in losses.null.items()
+            {"hardening": h.label, "q": q, "mean": null.mean, "se": null.se, "permutations": PERMUTATIONS}
+            for (h, q), null in losses.null.items()
         ],
         "collapse": collapse(losses),
         "warnings": warnings_of(losses),

@@ -127,9 +127,8 @@ def _judge_one(claim: Claim, finding: Finding, evidence: Evidence, confidence: f
     rounding = _rounding(claim, finding, evidence.losses)
     doubt = evidence.losses.doubt(finding.between)
     if doubt is not None:
-        certain = _by_bound(claim, finding, evidence, confidence) or _by_sign(claim, finding, doubt, confidence)
-        undecided = Judgement(claim, finding, "undecided", _words(doubt.reason, finding.note), remedy=doubt.remedy)
-        return replace(certain or undecided, reliable=False)
+        bounded = _by_bound(claim, finding, evidence, confidence)
+        return replace(bounded or _by_sign(claim, finding, doubt, confidence, rounding), reliable=False)
     if finding.gap.se == 0:
         verdict = MET[claim.kind] if finding.gap.value >= -rounding else UNMET[claim.kind]
         return Judgement(claim, finding, verdict, _words(_premise_reason(claim, finding, verdict), finding.note))
@@ -169,14 +168,21 @@ def _by_bound(claim: Claim, finding: Finding, evidence: Evidence, confidence: fl
     return Judgement(claim, finding, MET[claim.kind], _words(why, finding.note), gap.p_value())
 
 
-def _by_sign(claim: Claim, finding: Finding, doubt: Doubt, confidence: float) -> Judgement | None:
-    """The sign of a gap that many times what is seen to move it would not turn (docs/theory.md, eq. (95))."""
+def _by_sign(claim: Claim, finding: Finding, doubt: Doubt, confidence: float, rounding: float) -> Judgement:
+    """The sign of a gap that many times what is seen to move it would not turn (docs/theory.md, eq. (95)).
+
+    Where that has a size the sign is tested, and one of the family whether or not it stands.
+    """
     gap = finding.gap
-    less = max(abs(gap.value) - MARGIN * doubt.moved, 0.0)
+    undecided = Judgement(claim, finding, "undecided", _words(doubt.reason, finding.note), remedy=doubt.remedy)
+    moved = max(doubt.moved, abs(gap.value - gap.plugin))
+    if not math.isfinite(moved):
+        return undecided
+    less = max(abs(gap.value) - MARGIN * moved, 0.0)
     nearer = replace(gap, value=math.copysign(less, gap.value))
     low, high = nearer.interval(confidence)
-    if not less > 0 or low <= 0 <= high or (high < 0 and _by_correction_alone(finding, 0.0)):
-        return None
+    if less <= rounding or low <= 0 <= high or (high < 0 and _by_correction_alone(finding, rounding)):
+        return replace(undecided, p_value=nearer.p_value())
     verdict = (MET if low > 0 else UNMET)[claim.kind]
     stands = f"Still the sign stands: the gap is more than {MARGIN:g} times all that was seen to move it."
     reason = _words(doubt.reason, stands, _premise_reason(claim, finding, verdict), finding.note)

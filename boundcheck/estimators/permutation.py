@@ -41,23 +41,25 @@ def with_permutations(losses: LossTable, seed: int) -> LossTable:
     none = losses.influence is None or losses.variant.self_pairs == "include" or losses.k is not None
     if none or isinstance(emb, ShardedEmbeddings) or 2 * PERMUTATIONS * emb.n * emb.v > BUDGET:
         return losses
-    pairs = {h: pair for h in losses.margins if (pair := _pools_apart(losses, h)) is not None}
+    pairs = {h: found for h in losses.margins if (found := _pools_apart(losses, h))}
     return replace(losses, null=_nulls(losses, pairs, seed)) if pairs else losses
 
 
-def _pools_apart(losses: LossTable, h: Hardening) -> tuple[LossKey, LossKey] | None:
-    """The losses over all and over other classes at a hardening and the first Q."""
+def _pools_apart(losses: LossTable, h: Hardening) -> dict[float, LossKey]:
+    """The losses over all of a hardening, by Q, where there is one over other classes too."""
     hardened = not isinstance(h, Constant)
 
-    def of(pool: object) -> LossKey | None:
+    def of(pool: object) -> dict[float, LossKey]:
         fits = (k for k in losses.keys if k.loss.pool == pool and k.hardening == h and k.loss.hardened == hardened)
-        return next(fits, None)
+        return {key.q: key for key in reversed(list(fits))}  # the first of each Q
 
     high, low = of(ALL), of(DIFF)
-    return None if high is None or low is None else (high, low)
+    return {q: key for q, key in high.items() if q in low}
 
 
-def _nulls(losses: LossTable, pairs: Mapping[Hardening, tuple[LossKey, LossKey]], seed: int) -> dict[Hardening, Null]:
+def _nulls(
+    losses: LossTable, pairs: Mapping[Hardening, Mapping[float, LossKey]], seed: int
+) -> dict[tuple[Hardening, float], Null]:
     emb, table, tau = losses.emb, losses.table, losses.variant.temperature
     rng = np.random.default_rng([seed, 6])
     count = min(len(table.anchors), max(2, BUDGET // (PERMUTATIONS * emb.n * emb.v)))
@@ -67,26 +69,31 @@ def _nulls(losses: LossTable, pairs: Mapping[Hardening, tuple[LossKey, LossKey]]
     t = torch.einsum("ad,nvd->anv", z.flatten(0, 1)[table.anchors[some]], z) / tau
     weight = instance_weights(torch.from_numpy(emb.y), losses.variant.class_prior)
     labels = [torch.from_numpy(emb.y[rng.permutation(emb.n)]) for _ in range(PERMUTATIONS)]
-    return {h: _null(losses, h, pair, t, own, some, weight, labels) for h, pair in pairs.items()}
+    return {
+        (h, q): null
+        for h, by_q in pairs.items()
+        for q, null in zip(by_q, _null(losses, h, list(by_q.values()), t, own, some, weight, labels), strict=True)
+    }
 
 
 def _null(
     losses: LossTable,
     h: Hardening,
-    pair: tuple[LossKey, LossKey],
+    keys: list[LossKey],
     t: Tensor,
     own: Tensor,
     some: Tensor,
     weight: Tensor,
     labels: list[Tensor],
-) -> Null:
-    """At one hardening, over the anchors `some`, of instances `own`, with logits t (a, n, v)."""
+) -> list[Null]:
+    """At one hardening, of each of the losses over all, over the anchors `some`, of instances `own`, with logits
+    t (a, n, v)."""
     x, y = _weights(h, t, own, weight, losses.variant.temperature)
     products = torch.stack([x, y, x * x, x * y, y * y], 1)  # (a, 5, n)
     row, column = (x > HEAVY * x.sum(1, keepdim=True)).nonzero().unbind(1)
-    f = losses.keys.index(pair[0])
+    columns = [losses.keys.index(key) for key in keys]
     slope, curvature, anchor_weight = (
-        values[some, f].nan_to_num(0.0)
+        values[some][:, columns].T.nan_to_num(0.0)  # (q, a)
         for values in (losses.losses.slope, losses.losses.curvature, losses.losses.weight)
     )
     whole = products.sum(2).T
@@ -100,8 +107,10 @@ def _null(
         rho, correction = _corrected(diff, x, y, row, column, outside, slope, curvature)
         gap = loss_effect(slope, curvature, rho_all - rho) + correction_all - correction
         used = anchor_weight * torch.isfinite(gap)
-        gaps.append(float((used * gap.nan_to_num(0.0)).sum() / used.sum()))
-    return Null(float(np.mean(gaps)), float(np.std(gaps, ddof=1) / np.sqrt(len(gaps))))
+        gaps.append((used * gap.nan_to_num(0.0)).sum(1) / used.sum(1))
+    every_gap = torch.stack(gaps).numpy()  # (permutations, q)
+    errors = every_gap.std(0, ddof=1) / np.sqrt(len(gaps))
+    return [Null(float(mean), float(se)) for mean, se in zip(every_gap.mean(0), errors, strict=True)]
 
 
 def _weights(h: Hardening, t: Tensor, own: Tensor, weight: Tensor, tau: float) -> tuple[Tensor, Tensor]:
@@ -118,13 +127,13 @@ def _weights(h: Hardening, t: Tensor, own: Tensor, weight: Tensor, tau: float) -
 def _corrected(
     sums: Tensor, x: Tensor, y: Tensor, row: Tensor, column: Tensor, inside: Tensor, slope: Tensor, curvature: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """(a,) rho of a pool, up to a constant of the anchor, and the correction of the loss there.
+    """(a,) rho of a pool, up to a constant of the anchor, and the correction (q, a) of the loss there.
 
     Args:
         sums: (5, a) of x, y, x^2, xy and y^2 over the pool.
         x, y: (a, n).
         row, column, inside: the heavy ones, and which of them the pool holds.
-        slope, curvature: (a,) of the loss in rho.
+        slope, curvature: (q, a) of the loss in rho.
     """
     n, d = sums[0], sums[1]
     xx, xy, yy = sums[2] / n**2, sums[3] / (n * d), sums[4] / d**2

@@ -73,7 +73,8 @@ class LossTable:
         pieces: how many parts.
         shares_in_parts: the shares of Assumption 1 in those parts, averaged: at a number of instances so many times
             smaller.
-        null: the gap between the losses over all and over other classes when labels are permuted, see `permutation`.
+        null: the gap between the losses over all and over other classes when labels are permuted, at a hardening and Q,
+            see `permutation`.
         duplicates: clusters of near-duplicates; None where there are none, or none were looked for.
         dropped: (f,) plug-in means without all but one of each cluster.
         clusters: (n,) what standard errors take for one draw; None where that is the instance.
@@ -98,7 +99,7 @@ class LossTable:
     shift: Tensor | float = 0.0
     by_parts: Tensor | None = None
     shares_in_parts: Mapping[Hardening, float] = field(default_factory=dict)
-    null: Mapping[Hardening, Null] = field(default_factory=dict)
+    null: Mapping[tuple[Hardening, float], Null] = field(default_factory=dict)
     duplicates: Duplicates | None = None
     dropped: Tensor | None = None
     clusters: Tensor | None = None

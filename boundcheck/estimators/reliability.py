@@ -244,7 +244,7 @@ def _null(losses: LossTable, keys: tuple[LossKey, ...]) -> Null | None:
     """The gap's null; None where it has none."""
     if len(keys) != 2 or {key.loss.pool for key in keys} != {ALL, DIFF} or keys[0].hardening != keys[1].hardening:
         return None
-    return losses.null.get(keys[0].hardening)
+    return losses.null.get((keys[0].hardening, keys[0].q)) if keys[0].q == keys[1].q else None
 
 
 def _moving(losses: LossTable, keys: tuple[LossKey, ...]) -> Doubt | None:

@@ -48,6 +48,14 @@ def family(evidence: Evidence, values: Sequence[float], **about: Any) -> list[Ju
     return judge_all([made(*map(finding, values), **about)], evidence, 0.95)
 
 
+def moving(evidence: Evidence, by: float) -> Evidence:
+    """Two corrections of H-SCL less UCL that differ by so much."""
+    losses = evidence.losses
+    parts = losses.losses.mean + losses.correction
+    parts[losses.keys.index(evidence.key("hscl", SOFT, 1.0))] += by
+    return dataclasses.replace(evidence, losses=dataclasses.replace(losses, by_parts=parts, pieces=2))
+
+
 @pytest.mark.parametrize(("value", "words"), [(0.21, MET), (-0.21, UNMET)])
 @pytest.mark.parametrize("kind", ["theorem", "scenario"])
 def test_a_lone_borderline_verdict_is_undecided_among_many(
@@ -137,18 +145,38 @@ def test_what_rests_on_too_little_is_withheld_with_a_remedy(evidence: Evidence) 
 )
 def test_the_sign_stands_beyond_four_times_what_moves_a_gap(evidence: Evidence, gap: float, verdict: str) -> None:
     """Two corrections of H-SCL less UCL that differ by .1, and a standard error of .05: .45 is not beyond .4 by two."""
-    losses, between = evidence.losses, (evidence.key("ucl", CONSTANT, 1.0), evidence.key("hscl", SOFT, 1.0))
-    estimate = losses.contrast(between)
-    parts = losses.losses.mean + losses.correction
-    parts[losses.keys.index(between[1])] += 0.1
-    moving = dataclasses.replace(losses, by_parts=parts, pieces=2)
+    between = evidence.key("ucl", CONSTANT, 1.0), evidence.key("hscl", SOFT, 1.0)
+    estimate = evidence.losses.contrast(between)
     assert abs(estimate.value - estimate.plugin) < 0.1 and estimate.se < 0.1
-    judgement = one(dataclasses.replace(evidence, losses=moving), finding(gap, se=0.05, between=between))
+    judgement = one(moving(evidence, 0.1), finding(gap, se=0.05, between=between))
     assert judgement.verdict == verdict and not judgement.reliable
     assert "the estimate has not settled" in judgement.reason
     assert ("the sign stands" in judgement.reason) == (verdict != "undecided") == (judgement.remedy == "")
     if verdict == "holds":
         assert judgement.p_value == pytest.approx(Estimate(gap - 0.4, gap, 0.05).p_value())
+
+
+def test_a_sign_that_is_tested_is_one_of_the_family_whatever_comes_of_it(evidence: Evidence) -> None:
+    """2.1 standard errors beyond what moves the gap; of ten signs tested the least p-value would have to be smaller."""
+    between = evidence.key("ucl", CONSTANT, 1.0), evidence.key("hscl", SOFT, 1.0)
+    there = moving(evidence, 0.1)
+    (alone,) = judge_all([made(finding(0.61, between=between))], there, 0.95)
+    assert alone.verdict == "holds" and not alone.reliable
+    first, *others = judge_all(
+        [made(finding(0.61, between=between), *[finding(0.3, between=between)] * 9)], there, 0.95
+    )
+    assert first.p_value == alone.p_value and first.p_holm == pytest.approx(10 * alone.p_holm)
+    assert {judgement.verdict for judgement in (first, *others)} == {"undecided"}
+    assert all(judgement.p_value == 0.5 for judgement in others)
+
+
+def test_no_sign_stands_within_rounding_or_within_a_correction_of_its_own(evidence: Evidence) -> None:
+    between = evidence.key("ucl", CONSTANT, 1.0), evidence.key("hscl", SOFT, 1.0)
+    there = moving(evidence, 0.1)
+    assert one(there, finding(0.7, se=0.05, between=between)).verdict == "holds"
+    assert one(there, finding(0.7, se=0.05, between=between, error=0.4)).verdict == "undecided"
+    far = dataclasses.replace(finding(0.7, between=between), gap=Estimate(0.7, 0.5, 0.05))
+    assert one(there, far).verdict == "undecided"
 
 
 def test_what_has_no_size_leaves_no_sign(evidence: Evidence) -> None:

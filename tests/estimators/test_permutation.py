@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+import pytest
 import torch
 
+import boundcheck as bc
 from boundcheck.estimators.permutation import _corrected
+from boundcheck.hardening import Exponential
 
 
 def test_where_every_instance_is_heavy_the_correction_is_that_of_leaving_each_out() -> None:
@@ -25,3 +30,16 @@ def test_where_every_instance_is_heavy_the_correction_is_that_of_leaving_each_ou
     delta = np.log1p(-y_share) - np.log1p(-x_share)
     np.testing.assert_allclose(rho, np.log(pool[0].sum(1) / pool[1].sum(1)))
     np.testing.assert_allclose(correction, slope * delta.sum(1) - curvature / 2 * np.square(delta).sum(1))
+
+
+def test_every_q_has_a_null_of_its_own() -> None:
+    """At a small Q losses hardly move, at Q = inf the gap is that of rho: each as if it were the only one."""
+    rng = np.random.default_rng(0)
+    emb = bc.EmbeddingSet(rng.standard_normal((60, 1, 4)), np.arange(60) % 3)
+    found = bc.verify(emb, betas=[3.0], temperature=0.2, q=[1e-4, math.inf], claims="hscl_le_hucl").losses
+    for q in (1e-4, math.inf):
+        alone = bc.verify(emb, betas=[3.0], temperature=0.2, q=[q], claims="hscl_le_hucl").losses
+        for at, null in alone.null.items():
+            assert (found.null[at].mean, found.null[at].se) == pytest.approx((null.mean, null.se))
+    small, whole = (found.null[Exponential(3.0), q] for q in (1e-4, math.inf))
+    assert 0 < small.se < 0.1 * whole.se
