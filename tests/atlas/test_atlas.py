@@ -25,6 +25,7 @@ from boundcheck.report import render
 from boundcheck.report.atlas.summary import (
     bounds_summary,
     claims_summary,
+    critical_summary,
     error_correlation,
     mean_over_data,
     share_over_data,
@@ -201,14 +202,54 @@ def test_data_sets_count_alike() -> None:
     assert all(math.isnan(end) for end in mean_over_data(pd.Series([1.0]), pd.Series(["a"]))[1:])
 
 
-def test_a_perfect_rank_correlation_is_one() -> None:
+def correlated(failing: np.ndarray, error: np.ndarray, data: np.ndarray) -> pd.DataFrame:
+    """A table of sets of which nothing is known but their data, Assumption 1 without a tilt and error."""
     lines = []
-    for i, name in enumerate("abcde"):
-        about = {"data": name, "modality": "text", "encoder": "one"}
-        lines.append(about | {"claim": "scl_le_ucl", "temperature": 0.5, "premise_share": 1 - i / 10})
-        lines.append(about | {"claim": "error_cdnv", "shots": math.inf, "lhs": float(i)})
-    assert error_correlation(pd.DataFrame(lines), 0.5) == pytest.approx((1.0, 1.0, 1.0))
-    assert math.isnan(error_correlation(pd.DataFrame(lines[:6]), 0.5)[0])
+    for i, (share, lhs, name) in enumerate(zip(1 - failing, error, data, strict=True)):
+        about = {"data": name, "modality": "text", "encoder": i}
+        lines.append(about | {"claim": "scl_le_ucl", "temperature": 0.5, "premise_share": share})
+        lines.append(about | {"claim": "error_cdnv", "shots": math.inf, "lhs": lhs})
+    return pd.DataFrame(lines)
+
+
+def test_a_perfect_rank_correlation_is_one_without_an_interval() -> None:
+    places = np.arange(5.0)
+    value, low, high = error_correlation(correlated(places / 10, places, places), 0.5)
+    assert value == pytest.approx(1.0) and math.isnan(low) and math.isnan(high)
+    assert math.isnan(error_correlation(correlated(places[:3] / 10, places[:3], places[:3]), 0.5)[0])
+
+
+def test_the_interval_of_a_rank_correlation_covers_what_it_says() -> None:
+    """Ten data sets of two encoders each, alike but for a tenth of the variance; normal, so Spearman's is known."""
+    rng, rho, times, covered = np.random.default_rng(0), 0.8, 100, 0
+    data = np.repeat(np.arange(10), 2)
+    for _ in range(times):
+        both = math.sqrt(0.9) * rng.standard_normal((10, 2))[data] + math.sqrt(0.1) * rng.standard_normal((20, 2))
+        error = rho * both[:, 0] + math.sqrt(1 - rho**2) * both[:, 1]
+        value, low, high = error_correlation(correlated(both[:, 0], error, data), 0.5)
+        assert -1 < low < value < high < 1
+        covered += low <= 6 / math.pi * math.asin(rho / 2) <= high
+    assert covered / times >= 0.91  # 0.95 less 1.8 standard errors
+
+
+@pytest.mark.parametrize("mean", [0.5, 0.95])
+def test_the_interval_of_a_mean_share_covers_what_it_says(mean: float) -> None:
+    """Shares of ten data sets, Beta: near 1 Student's t covers three in four."""
+    rng, times, covered = np.random.default_rng(0), 400, 0
+    for _ in range(times):
+        shares = rng.beta(2 * mean, 2 * (1 - mean), 10)
+        _, low, high = share_over_data(pd.DataFrame({"data": range(10)}), shares)
+        covered += low <= mean <= high
+    assert covered / times >= 0.95
+
+
+def test_a_set_that_needs_no_tilt_is_not_one_that_none_reaches() -> None:
+    about = {"modality": "text", "encoder": "one", "temperature": 0.5}
+    frame = pd.DataFrame(
+        [about | {"data": name, "critical_beta": beta} for name, beta in zip("abcd", (0, 1, 4, math.nan), strict=True)]
+    )
+    (line,) = critical_summary(frame).to_dict("records")
+    assert (line["cells"], line["untilted"], line["reached"]) == (4, 1, 2) and line["mean"] == pytest.approx(2.0)
 
 
 def test_few_instances_of_a_class_make_few_shots() -> None:

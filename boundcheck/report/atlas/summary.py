@@ -19,6 +19,7 @@ from boundcheck.runs import records
 from boundcheck.verdicts import is_met, is_unmet
 
 CONFIDENCE = 0.95
+PERFECT = 0.9999  # a rank correlation above is one of sets that agree altogether
 THEOREM_1, UNTILTED, SCENARIO = "hscl_le_hucl", "scl_le_ucl", "hscl_ge_ucl"
 
 
@@ -38,7 +39,10 @@ def share_over_data(rows: pd.DataFrame, met: ArrayLike) -> tuple[float, float, f
 
 
 def mean_over_data(values: pd.Series, data: pd.Series) -> tuple[float, float, float]:
-    """Mean with its interval over data sets, by Student's t; no interval of fewer than two."""
+    """Mean with its interval over data sets, by Student's t; no interval of fewer than two.
+
+    Of shares see `share_over_data`: near 0 and 1 they are too skew for this one.
+    """
     means = values.groupby(data).mean()
     if len(means) < 2:
         return float(means.mean()), math.nan, math.nan
@@ -106,7 +110,9 @@ def assumption_summary(frame: pd.DataFrame) -> pd.DataFrame:
 def error_correlation(frame: pd.DataFrame, temperature: float) -> tuple[float, float, float]:
     """Rank correlation over sets of where Assumption 1 fails (no tilt) and the error of the nearest class mean.
 
-    The interval is a jackknife's over data sets; NaN with fewer than four of them.
+    The interval is a jackknife's over data sets on Fisher's scale, artanh of the correlation: on its own scale it
+    covers less than it says, and reaches 1 where sets disagree. NaN with fewer than four data sets; no interval of
+    sets that agree altogether.
     """
     failing = frame[(frame["claim"] == UNTILTED) & (frame["temperature"] == temperature)]
     error = frame[frame["claim"].str.startswith("error_") & np.isinf(frame["shots"])].drop_duplicates(SETS)
@@ -119,14 +125,20 @@ def error_correlation(frame: pd.DataFrame, temperature: float) -> tuple[float, f
         return float((1 - rows["premise_share"]).rank().corr(rows["lhs"].rank()))
 
     value, count = of(both), len(data)
-    without = np.array([of(both[both["data"] != name]) for name in data])
+    if not abs(value) < PERFECT:
+        return value, math.nan, math.nan
+    # Without one data set the others may agree altogether.
+    without = np.arctanh([max(-PERFECT, min(of(both[both["data"] != name]), PERFECT)) for name in data])
     se = math.sqrt((count - 1) / count * float(np.square(without - without.mean()).sum()))
-    low, high = Estimate(value, value, se, replicates=count).interval(CONFIDENCE)
-    return value, max(low, -1.0), min(high, 1.0)
+    low, high = Estimate(math.atanh(value), math.atanh(value), se, replicates=count).interval(CONFIDENCE)
+    return value, math.tanh(low), math.tanh(high)
 
 
 def critical_summary(frame: pd.DataFrame) -> pd.DataFrame:
-    """The beta at which H-SCL reaches UCL, by temperature: geometric mean with its interval over data sets, range."""
+    """The beta at which H-SCL reaches UCL, by temperature: geometric mean with its interval over data sets, range.
+
+    `untilted` sets are at beta = 0 already, and in no mean.
+    """
     cells = frame.dropna(subset=["temperature"]).drop_duplicates([*SETS, "temperature"])
     lines = []
     for tau, rows in cells.groupby("temperature"):
@@ -134,7 +146,7 @@ def critical_summary(frame: pd.DataFrame) -> pd.DataFrame:
         mean = mean_over_data(np.log(there["critical_beta"]), there["data"]) if len(there) else (math.nan,) * 3
         value, low, high = (math.exp(x) if not math.isnan(x) else math.nan for x in mean)
         lines.append(
-            dict(temperature=tau, cells=len(rows), reached=len(there), mean=value, low=low, high=high,
-                 least=there["critical_beta"].min(), most=there["critical_beta"].max())
+            dict(temperature=tau, cells=len(rows), untilted=int((rows["critical_beta"] == 0).sum()), reached=len(there),
+                 mean=value, low=low, high=high, least=there["critical_beta"].min(), most=there["critical_beta"].max())
         )  # fmt: skip
     return pd.DataFrame(lines)

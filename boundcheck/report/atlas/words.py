@@ -17,7 +17,6 @@ from boundcheck.report.atlas.summary import (
     claims_summary,
     critical_summary,
     error_correlation,
-    mean_over_data,
     share_over_data,
     tested,
 )
@@ -139,8 +138,7 @@ def _assumption(frame: pd.DataFrame) -> Iterator[str]:
     untilted = rows[rows["claim"] == UNTILTED]
     for tau, some in untilted.groupby("temperature"):
         by = [f"{name} {percent(float(part.mean()))}" for name, part in _means(some).groupby(level=0, sort=False)]
-        value, low, high = mean_over_data(some["premise_share"], some["data"])
-        mean = percent(value, max(low, 0.0), min(high, 1.0))
+        mean = percent(*share_over_data(some, some["premise_share"]))
         yield (
             f"Without a tilt, at τ = {tau:g}, it holds at {mean} of the anchors in the mean over data sets; "
             f"by modality {', '.join(by)}."
@@ -189,6 +187,11 @@ def _critical(frame: pd.DataFrame) -> Iterator[str]:
     told = ", ".join(f"{word if word != 'undecided' else 'is undecided'} in {count}" for word, count in ends.items())
     yield f"That H-SCL is at least UCL {told} of {plural(len(rows), 'test')}."
     for row in records(critical_summary(frame)):
+        if row.untilted:
+            yield (
+                f"At τ = {row.temperature:g} the plug-in of SCL is at least that of UCL, without any tilt, in "
+                f"{row.untilted} of {plural(row.cells, 'set')}."
+            )
         if row.reached:
             yield (
                 f"At τ = {row.temperature:g} the plug-in of H-SCL reaches UCL in {row.reached} of "
