@@ -1,7 +1,8 @@
 """Sampled anchors against all anchors, on embeddings of a trained encoder.
 
-    python -m tests.studies.sampling --checkpoint runs/fashion_mnist/ucl/encoder.pt --dataset fashion_mnist \
-        --out results/validation
+    boundcheck reproduce jiang2022 --preset cpu
+    python -m tests.studies.sampling --seeds 400 --out results/validation \
+        --checkpoint runs/trials/fashion_mnist-00b44bc9/ucl-seed0/train/encoder.pt
 
 Every loss at every beta: the exact plug-in value of the data set, then, over seeds, the mean of each sampled estimate,
 its scatter, its standard error, and z, the difference of the mean from the exact value in units of its own error.
