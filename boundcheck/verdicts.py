@@ -39,6 +39,11 @@ def is_unmet(verdict: str) -> bool:
     return verdict in UNMET.values()
 
 
+def contradicts(kind: str, verdict: str, premise_share: float) -> bool:
+    """Whether a violated inequality speaks against the statement: a theorem says nothing where its premise fails."""
+    return verdict == "violated" and (kind == "conjecture" or not premise_share < 1)
+
+
 def gravest(verdicts: Iterable[str]) -> str:
     """The verdict that a reader must not miss; "inapplicable" where there is none."""
     found = set(verdicts)

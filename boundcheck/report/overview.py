@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from boundcheck.report.words import SYMBOL, contradicts, hardening_label, reading_of, title
+from boundcheck.report.words import SYMBOL, hardening_label, reading_of, title
 from boundcheck.runs import Run, about_population, records
-from boundcheck.verdicts import GRAVEST_FIRST, is_met, is_unmet
+from boundcheck.verdicts import GRAVEST_FIRST, contradicts, is_met, is_unmet
 
 NO_HARDNESS = "overall"  # the column of claims that are about no hardening
 

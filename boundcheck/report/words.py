@@ -10,7 +10,7 @@ import pandas as pd
 
 from boundcheck.report.format import percent
 from boundcheck.runs import Run, records
-from boundcheck.verdicts import gravest
+from boundcheck.verdicts import contradicts, gravest
 
 KIND = {
     "exact": "true on every finite data set: a check of the computation",
@@ -98,11 +98,6 @@ def reading(kind: str, verdict: str, premise_share: float, vacuous: bool = False
 def reading_of(row: Any) -> str:
     """`reading` of a row of claims.csv; whether it is vacuous is empty where nothing was tested."""
     return reading(row.kind, row.verdict, row.premise_share, row.vacuous == 1)
-
-
-def contradicts(kind: str, verdict: str, premise_share: float) -> bool:
-    """Whether a violated inequality speaks against the statement: a theorem says nothing where its premise fails."""
-    return verdict == "violated" and (kind == "conjecture" or not premise_share < 1)
 
 
 def claim_standing(rows: pd.DataFrame) -> str:

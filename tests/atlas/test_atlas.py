@@ -17,12 +17,7 @@ from boundcheck.atlas.errors import NEEDED, shots_for
 from boundcheck.atlas.graphs import Graph, subtree_features
 from boundcheck.atlas.packages import data_file, how_to_install
 from boundcheck.atlas_record import ATLAS_COLUMNS, AtlasRecord, load_atlas
-from boundcheck.cli import main
-from boundcheck.downstream_error import downstream
-from boundcheck.embeddings import EmbeddingSet
-from boundcheck.errors import DataMissingError, FileError, InputError
-from boundcheck.report import render
-from boundcheck.report.atlas.summary import (
+from boundcheck.atlas_summary import (
     bounds_summary,
     claims_summary,
     critical_summary,
@@ -30,6 +25,11 @@ from boundcheck.report.atlas.summary import (
     mean_over_data,
     share_over_data,
 )
+from boundcheck.cli import main
+from boundcheck.downstream_error import downstream
+from boundcheck.embeddings import EmbeddingSet
+from boundcheck.errors import DataMissingError, FileError, InputError
+from boundcheck.report import render
 from boundcheck.report.atlas.words import findings, headline
 from boundcheck.verification import verify
 

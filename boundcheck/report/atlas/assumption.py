@@ -6,8 +6,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from boundcheck.atlas_record import SETS, AtlasRecord
+from boundcheck.atlas_summary import assumption_rows
 from boundcheck.report.atlas.axis import height, name_lines, name_modalities, places
-from boundcheck.report.atlas.summary import assumption_rows
 from boundcheck.report.figures._hollow import draw_marks, legend_entries
 from boundcheck.report.style import PAGE, paper
 from boundcheck.report.words import hardening_label

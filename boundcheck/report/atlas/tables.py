@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from boundcheck.atlas_record import SETS, AtlasRecord
-from boundcheck.report.atlas.summary import (
+from boundcheck.atlas_summary import (
     SCENARIO,
     THEOREM_1,
     UNTILTED,

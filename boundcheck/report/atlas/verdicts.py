@@ -12,13 +12,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from boundcheck.atlas_record import SETS, AtlasRecord
+from boundcheck.atlas_summary import SCENARIO, THEOREM_1
 from boundcheck.report.atlas.axis import Set, height, name_lines, name_modalities, places
-from boundcheck.report.atlas.summary import SCENARIO, THEOREM_1, tested
 from boundcheck.report.figures._hollow import draw_marks
 from boundcheck.report.overview import gravest, mark
 from boundcheck.report.style import FAILS, HOLDS, paper
 from boundcheck.report.words import hardening_label
-from boundcheck.runs import records
+from boundcheck.runs import about_population, records
 
 _COLOUR = {
     "holds": HOLDS, "vacuous": "#a9cde8", "undecided": "#9a9a9a", "harmless": "#e9a13b", "violated": FAILS,
@@ -80,7 +80,7 @@ def _draw(ax: Axes, data: pd.DataFrame, at: dict[Set, float], widest: int) -> No
 
 def _marks(record: AtlasRecord) -> Iterator[dict[str, Any]]:
     """One mark per column, set and temperature or shots."""
-    frame = tested(record.frame)
+    frame = about_population(record.frame)
     bounds = set(frame.loc[frame["informative"].notna(), "claim"])
     frame = frame.assign(
         column=[_column(row) for row in records(frame)],

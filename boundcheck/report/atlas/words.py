@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from boundcheck.atlas_record import SETS, AtlasRecord
-from boundcheck.report.atlas.summary import (
+from boundcheck.atlas_summary import (
     SCENARIO,
     THEOREM_1,
     UNTILTED,
@@ -18,11 +18,10 @@ from boundcheck.report.atlas.summary import (
     critical_summary,
     error_correlation,
     share_over_data,
-    tested,
 )
 from boundcheck.report.format import interval, percent
 from boundcheck.report.words import hardening_label, plural
-from boundcheck.runs import records
+from boundcheck.runs import about_population, records
 
 MANY = 4  # examples that a sentence names
 
@@ -78,10 +77,10 @@ def findings(record: AtlasRecord) -> list[tuple[str, list[str]]]:
 
 def _general(record: AtlasRecord, frame: pd.DataFrame) -> Iterator[str]:
     for claim in (UNTILTED, THEOREM_1):
-        rows = tested(frame[frame["claim"] == claim])
+        rows = about_population(frame[frame["claim"] == claim])
         if len(rows):
             yield f"{title_of(record, claim)}: {_tally(rows)}. {_by_modality(rows)}"
-    rows = assumption_rows(tested(frame))
+    rows = assumption_rows(about_population(frame))
     broken = rows[rows["premise_share"] < 1]
     if len(broken):
         share = percent(*share_over_data(broken, broken["verdict"] == "holds"))
@@ -162,7 +161,7 @@ def _assumption(frame: pd.DataFrame) -> Iterator[str]:
         )
         at = f" ({hardening_label('exp', least[0].beta)})" if claim == THEOREM_1 else ""
         yield f"{words}{at}, of shares to be relied on, the lowest are those of {named}."
-    unmet = tested(frame[frame["claim"].isin([THEOREM_1, UNTILTED])])
+    unmet = about_population(frame[frame["claim"].isin([THEOREM_1, UNTILTED])])
     unmet = unmet[unmet["verdict"] == "violated"].sort_values("gap", kind="stable").drop_duplicates(SETS)
     if len(unmet):
         named = "; ".join(
@@ -180,7 +179,7 @@ def _means(rows: pd.DataFrame) -> pd.Series:
 
 
 def _critical(frame: pd.DataFrame) -> Iterator[str]:
-    rows = tested(frame[frame["claim"] == SCENARIO])
+    rows = about_population(frame[frame["claim"] == SCENARIO])
     if rows.empty:
         return
     ends = {word: int((rows["verdict"] == word).sum()) for word in ("occurs", "does not occur", "undecided")}
@@ -223,7 +222,7 @@ def _short(value: float) -> str:
 
 
 def _ground(frame: pd.DataFrame) -> Iterator[str]:
-    tilted = tested(frame[frame["claim"] == THEOREM_1])
+    tilted = about_population(frame[frame["claim"] == THEOREM_1])
     for tau, rows in tilted.groupby("temperature"):
         share = percent(*share_over_data(rows, rows["reliable"] == 0))
         yield (

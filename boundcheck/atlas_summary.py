@@ -14,18 +14,12 @@ from numpy.typing import ArrayLike
 
 from boundcheck.atlas_record import SETS
 from boundcheck.inference.intervals import Estimate, Share
-from boundcheck.report.words import contradicts
-from boundcheck.runs import records
-from boundcheck.verdicts import is_met, is_unmet
+from boundcheck.runs import about_population, records
+from boundcheck.verdicts import contradicts, is_met, is_unmet
 
 CONFIDENCE = 0.95
 PERFECT = 0.9999  # a rank correlation above is one of sets that agree altogether
 THEOREM_1, UNTILTED, SCENARIO = "hscl_le_hucl", "scl_le_ucl", "hscl_ge_ucl"
-
-
-def tested(frame: pd.DataFrame) -> pd.DataFrame:
-    """Rows of statements that may fail, where they apply."""
-    return frame[(frame["kind"] != "exact") & (frame["verdict"] != "inapplicable")]
 
 
 def share_over_data(rows: pd.DataFrame, met: ArrayLike) -> tuple[float, float, float]:
@@ -57,7 +51,7 @@ def claims_summary(frame: pd.DataFrame) -> pd.DataFrame:
     could have failed, with its interval over data sets.
     """
     lines = []
-    for claim, rows in tested(frame).groupby("claim", sort=False):
+    for claim, rows in about_population(frame).groupby("claim", sort=False):
         met = np.array([is_met(row.verdict) for row in records(rows)])
         vacuous = rows["vacuous"].to_numpy(float) == 1
         against = [contradicts(row.kind, row.verdict, row.premise_share) for row in records(rows)]
@@ -80,7 +74,7 @@ def bounds_summary(frame: pd.DataFrame) -> pd.DataFrame:
     `ratio` is the median of bound over what it bounds from above, where both are above 0.
     """
     lines = []
-    bounds = tested(frame).dropna(subset=["informative"])
+    bounds = about_population(frame).dropna(subset=["informative"])
     for (claim, shots), rows in bounds.groupby(["claim", "shots"], sort=False, dropna=False):
         share, low, high = share_over_data(rows, rows["informative"] == 1)
         positive = rows[(rows["lhs"] > 0) & (rows["rhs"] > 0)]
