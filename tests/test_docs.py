@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
 # Made when the site is built, from the package itself; `mkdocs build --strict` checks what points into them.
-GENERATED = {DOCS / "catalogue.md", DOCS / "cli.md"}
+GENERATED = {DOCS / "catalogue.md", DOCS / "cli.md", DOCS / "glossary.md"}
 CITED = re.compile(r"\beq\.\s+\((\d+)\)")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 # A block of code, and what it prints where that is shown right below; `py` marks what needs files of the reader's own.

@@ -24,7 +24,7 @@ from boundcheck.plugins import load_plugins
 
 COMMANDS = (
     "verify", "embed", "train", "sweep", "compare", "runs", "falsify", "diagnose", "reproduce", "atlas", "claims",
-    "datasets", "inspect", "report", "rerun",
+    "glossary", "datasets", "inspect", "report", "rerun",
 )  # fmt: skip
 
 

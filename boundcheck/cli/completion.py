@@ -45,3 +45,14 @@ def claim_ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
         for name, c in claims
         if name.startswith(incomplete)
     ]
+
+
+def terms(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Terms of the glossary that start so."""
+    from boundcheck.glossary import glossary
+
+    return [
+        click.shell_completion.CompletionItem(term.id, help=term.name)
+        for term in glossary().values()
+        if term.id.startswith(incomplete)
+    ]

@@ -13,6 +13,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from PIL import Image
 
+from boundcheck.glossary import glossary
 from boundcheck.report.captions import CAPTIONS
 from boundcheck.report.cautions import cautions, warnings_in_short
 from boundcheck.report.claim_sections import claim_sections, section_id
@@ -23,8 +24,8 @@ from boundcheck.report.inlined import figure_entry
 from boundcheck.report.overview import NO_HARDNESS, overview
 from boundcheck.report.spelling import as_it_was_called, speller
 from boundcheck.report.tables import assumption_table, is_text, k_epsilon_table, losses_table, population_table
+from boundcheck.report.terms import linked, marked_up, sourced
 from boundcheck.report.words import (
-    TERMS,
     VERDICTS,
     hardening_label,
     headline,
@@ -63,7 +64,6 @@ def write_page(run: Run, directory: Path, figures: Sequence[str]) -> Path:
             checked=self_checks(run),
             untested=list(map(speller(run.manifest), not_tested(run))),
             verdicts=VERDICTS,
-            terms=TERMS,
             downloads=downloads,
             losses=losses_table(run),
             assumption=assumption_table(run),
@@ -107,6 +107,8 @@ def template(name: str) -> Template:
         lstrip_blocks=True,
     )
     environment.filters["minus"] = lambda text: re.sub(r"(?<![\w.])-(?=[\d∞])", "−", str(text))
+    environment.filters |= {"linked": linked, "sourced": sourced, "marked_up": marked_up}
+    environment.globals["glossary"] = list(glossary().values())
     environment.tests["text_column"] = is_text
     return environment.get_template(name)
 

@@ -23,7 +23,7 @@ def summary_text(run: Run) -> str:
     tilde = run.claims["reliable"].eq(False).any()
     known = population_table(run)
     limits = [] if known.empty else ["", "Exact limits of the population (nats)", "", *aligned(known)]
-    notes = ["~ an interval that is not to be relied on"] if tilde else []
+    notes = ["~ an interval that is not to be relied on; words: boundcheck glossary"] if tilde else []
     notes += [f"to decide {name}: {remedy}" for name, remedy in to_decide(run)]
     warnings = [f"warning: {warning}" for warning in warnings_in_short(run)]
     parts = [

@@ -34,19 +34,6 @@ SYMBOL = {
 }  # fmt: skip
 
 
-TERMS = {
-    "gap": "right side less left side of a claim read as left ≤ right, in nats unless its table says otherwise; zero "
-    "or more where the claim is met",
-    "premise": "what a theorem is proved under; its share is that of the anchors at which it holds",
-    "hardening": "the weight that a tilted loss gives a negative: η = 1 weighs all alike, β the more similar ones more",
-    "Q": "the weight of the negatives against the positive in the loss",
-    "ESS": "effective sample size: of how many equally weighted candidates a tilted mean has the variance",
-    "plug-in": "the loss of the finite data set, before its bias as an estimate of the limit is corrected",
-    "p (Holm)": "p-value of a gap of zero, two-sided, adjusted for all rows that are tested together",
-    "vacuous": "true whatever the encoder, so that it says nothing of it",
-}
-
-
 def hardening_label(hardening: str, beta: float) -> str:
     """How a hardening is written in tables: `β = 5`, `η = 1`, `threshold 0.5`, `power 2`."""
     if hardening == "exp":

@@ -15,6 +15,7 @@ from boundcheck.cli import _boundcheck
 from boundcheck.data import DATASETS
 from boundcheck.embeddings.files import FORMATS
 from boundcheck.estimators.populations import POPULATIONS
+from boundcheck.glossary import SOURCE
 from boundcheck.hardening import CONSTANT, HARDENINGS
 from boundcheck.lab.objectives import LIMITS, OBJECTIVES, hyperparameters
 from boundcheck.losses import LOSSES
@@ -221,4 +222,9 @@ def _first(thing: object) -> str:
     return (inspect.getdoc(thing) or "").splitlines()[0]
 
 
-PAGES: dict[str, Callable[[], str]] = {"catalogue.md": catalogue, "cli.md": commands}
+def words() -> str:
+    """The glossary, whose source the package holds."""
+    return SOURCE.read_text(encoding="utf-8").replace("`docs/theory.md`", "[theory](theory.md)")
+
+
+PAGES: dict[str, Callable[[], str]] = {"catalogue.md": catalogue, "cli.md": commands, "glossary.md": words}

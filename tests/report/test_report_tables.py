@@ -126,7 +126,7 @@ def test_what_is_not_to_be_relied_on_is_marked(run: Run) -> None:
         marked = TABLES[name](run)[column].str.startswith("~ ")
         assert list(marked) == list(~getattr(run, name)["reliable"].astype(bool)) and 0 < marked.sum() < len(marked)
     text = summary_text(run)
-    assert "~ an interval that is not to be relied on" in text.splitlines()
+    assert "~ an interval that is not to be relied on; words: boundcheck glossary" in text.splitlines()
     undecided = "hscl_le_hucl (β = 10), hscl_ge_ucl (β = 1, 10), scl_ge_collapse (β = 10)"
     assert [line for line in text.splitlines() if "to decide" in line] == [
         f"to decide {undecided}: about 4,000 instances"
