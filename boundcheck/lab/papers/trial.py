@@ -14,6 +14,8 @@ from boundcheck.checkpoints import load_encoder
 from boundcheck.data import Progress
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.encoders import Encoder
+from boundcheck.lab.objectives import OBJECTIVES
+from boundcheck.lab.objectives.options import hyperparameters
 from boundcheck.lab.training import train
 from boundcheck.lab.training.encode import encode
 from boundcheck.lab.training.probes import PROBES, probe
@@ -84,6 +86,7 @@ def _train(
     """Trains the encoder and measures it over epochs."""
     training = trial.training
     statistic = BatchLosses(trial, folder)
+    known = hyperparameters(OBJECTIVES[trial.loss])
     return train(
         data.train,
         objective=trial.loss,
@@ -95,7 +98,7 @@ def _train(
         beta=0.0 if trial.beta is None else trial.beta,
         positives=training.positives,
         weight_gradient=trial.weight_gradient,
-        options=training.options,
+        options={name: value for name, value in training.options.items() if name in known},
         n_views=training.n_views,
         augment=training.augment,
         views_apart=training.views_apart,
