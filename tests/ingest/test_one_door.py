@@ -31,7 +31,8 @@ from boundcheck.embeddings import load_embeddings
 from boundcheck.errors import BoundcheckError, FileError
 from boundcheck.ingest import Unread
 from boundcheck.ingest.footer import declared
-from boundcheck.runs import ANCHOR_COLUMNS, _read_rows
+from boundcheck.runs import ANCHOR_COLUMNS
+from boundcheck.runs.tables import read_rows
 from tests.checkpoints import layouts
 from tests.fuzz.campaign import peak, reset_peak
 
@@ -300,4 +301,4 @@ def test_notes_of_pandas_that_are_no_text(tmp_path: Path) -> None:
         pa.table({"id": ["a"]}).replace_schema_metadata({b"pandas": b'{"a": "\xff"}'}), tmp_path / "a.parquet"
     )
     path, what = tmp_path / "a.parquet", "the anchors of a run"
-    refused(lambda: _read_rows(path, what, ANCHOR_COLUMNS, {}), r"a\.parquet: cannot be read as the anchors of a run")
+    refused(lambda: read_rows(path, what, ANCHOR_COLUMNS, {}), r"a\.parquet: cannot be read as the anchors of a run")
