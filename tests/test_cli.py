@@ -351,7 +351,7 @@ def test_datasets(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     [
         ("verfy", "did you mean 'verify'?"),
         ("verify --tempature 1", "No such option"),
-        ("verify extra", "unexpected extra argument"),
+        ("verify extra", "received 'extra', which does not exist"),
         ("embed", "Missing option '--out'"),
         ("report", "Missing argument"),
         ("verify --temperature 0", "--temperature: expected a finite number > 0, received '0'"),

@@ -13,6 +13,7 @@ import click
 from boundcheck._places import reserve_folder
 from boundcheck.cli import verify
 from boundcheck.cli.config import noted, was_given
+from boundcheck.cli.files import complete_path, named_paths
 from boundcheck.cli.grouped import Grouped
 from boundcheck.cli.progress import note, reporting, say, say_json
 from boundcheck.cli.tables import rows_of
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 # The options of `verify` that a comparison does not take: of one encoder, of claims and verdicts, of finite k.
 _NOT = (
-    "checkpoint", "encoder", "embeddings", "population", "unlabelled", "claims", "negatives", "until_decided",
+    "files", "checkpoint", "encoder", "embeddings", "population", "unlabelled", "claims", "negatives", "until_decided",
     "max_anchors", "fail_on", "duplicates", "configurations",
 )  # fmt: skip
 SHORT = 1.0  # seconds: of the many passes of many encoders only those that took longer are told
@@ -31,7 +32,7 @@ _OF_RUNS = ("confidence", "out", "overwrite", "form", "quiet", "encoders", "seed
 
 
 @click.command("compare", cls=Grouped)
-@click.argument("encoders", nargs=-1, metavar="[NAME=]PATH...")
+@click.argument("encoders", nargs=-1, metavar="[NAME=]PATH...", shell_complete=complete_path)
 @click.option("--seeds", "seeds_of_one", is_flag=True, help="All are seeds of one method.")
 @click.option(
     "--by-class/--no-by-class", default=True, show_default=True, help="Losses and gaps of each class as well."
@@ -104,22 +105,20 @@ command.params += [option for option in verify.command.params if option.name not
 
 
 def _methods(encoders: tuple[str, ...], seeds_of_one: bool) -> dict[str, list[Path]]:
-    """The paths by method; a path that exists is one, whatever it holds."""
+    """The paths by method."""
     from boundcheck.sweeps.subjects import names_of
 
-    split = [("", text) if Path(text).exists() or "=" not in text else text.split("=", 1) for text in encoders]
-    if unnamed := [text for name, text in split if text == ""]:
-        raise InputError(f"PATH: expected NAME=PATH, received a name without a path ({len(unnamed)}); name a file")
+    split = named_paths(encoders, "PATH")
     if len(split) < 2:
         raise InputError(f"PATH: expected two or more encoders, received {len(split)}; name another, or use verify")
     if seeds_of_one:
         if named := [name for name, _ in split if name]:
             raise InputError(f"--seeds: says that all are of one method, received the name '{named[0]}'; leave one out")
-        return {"seeds": [Path(text) for _, text in split]}
-    own = {path: name for name, path in names_of([Path(text) for name, text in split if not name]).items()}
+        return {"seeds": [path for _, path in split]}
+    own = {path: name for name, path in names_of([path for name, path in split if not name]).items()}
     methods: dict[str, list[Path]] = {}
-    for name, text in split:
-        methods.setdefault(name or own.get(Path(text), text), []).append(Path(text))
+    for name, path in split:
+        methods.setdefault(name or own.get(path, str(path)), []).append(path)
     return methods
 
 

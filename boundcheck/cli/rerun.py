@@ -17,7 +17,7 @@ from boundcheck.cli.tables import aligned, plain
 from boundcheck.errors import FileError, InputError
 
 if TYPE_CHECKING:
-    from boundcheck.cli.verify import Given
+    from boundcheck.cli.given import Given
     from boundcheck.embeddings import EmbeddingSet
     from boundcheck.estimators import Population
     from boundcheck.ranks import Ranks
@@ -118,7 +118,7 @@ def _options(command: Any, embeddings: Path | None, run: Path) -> dict[str, Any]
 
 def _data(options: dict[str, Any], group: Ranks, quiet: bool, progress: Any) -> tuple[Given, EmbeddingSet | Population]:
     """What the run was about, as its command line says."""
-    from boundcheck.cli.verify import drawn, encoded, saved_in
+    from boundcheck.cli.given import drawn, encoded, saved_in
     from boundcheck.embeddings import EmbeddingSet
 
     if options["population"] is not None:

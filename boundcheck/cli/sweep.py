@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from boundcheck.sweeps import Sweep
 
 # The options of `verify` that a sweep does not take: they are about one encoder and one temperature.
-_OF_ONE = ("checkpoint", "encoder", "embeddings", "population", "temperature", "unlabelled", "configurations")
+_OF_ONE = (
+    "files", "checkpoint", "encoder", "embeddings", "population", "temperature", "unlabelled", "configurations",
+)  # fmt: skip
 
 
 @click.command("sweep", cls=Grouped)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from boundcheck._places import reserve_folder
 from boundcheck.cli import ranks
-from boundcheck.cli.config import config_option, noted, was_given
-from boundcheck.cli.grouped import Grouped
+from boundcheck.cli.config import config_option, noted
+from boundcheck.cli.files import TakesFiles, complete_path
+from boundcheck.cli.given import drawn, encoded, refuse_encoder_options, saved_in
 from boundcheck.cli.limit import limit_lines
 from boundcheck.cli.parameters import (
     ANCHORS,
@@ -31,7 +31,8 @@ from boundcheck.cli.parameters import (
     hardening_forms,
 )
 from boundcheck.cli.progress import note, reporting, say, say_json
-from boundcheck.cli.samples import ENCODING, FILE, encode, encoder_options, load_samples, run_options
+from boundcheck.cli.samples import ENCODING, FILE, encoder_options, run_options
+from boundcheck.cli.several import verify_several
 from boundcheck.cli.tables import rows_of
 from boundcheck.errors import InputError
 from boundcheck.losses import LOSSES
@@ -47,14 +48,12 @@ from boundcheck.spec import (
 )
 
 if TYPE_CHECKING:
-    from boundcheck.data import ImageSet
     from boundcheck.embeddings import EmbeddingSet
-    from boundcheck.estimators import Population
-    from boundcheck.ranks import Ranks
     from boundcheck.verified import Verification
 
 
-@click.command("verify", cls=Grouped)
+@click.command("verify", cls=TakesFiles)
+@click.argument("files", nargs=-1, metavar="[[NAME=]FILE...]", shell_complete=complete_path)
 @encoder_options
 @click.option("--embeddings", type=FILE, help="Saved embeddings (.npz .safetensors .pt .parquet), no encoder.")
 @click.option("--population", help="A known population, as vmf:classes=10,dim=64,kappa=20; no encoder.")
@@ -107,6 +106,7 @@ if TYPE_CHECKING:
 def command(
     ctx: click.Context,
     /,
+    files: tuple[str, ...],
     embeddings: Path | None,
     population: str | None,
     temperature: float | None,
@@ -126,17 +126,28 @@ def command(
     Without options, on the encoder and the images that come with the package. Writes numbers, tables, figures
     and report.html; the exit code is 1 when an exact or proved claim is violated.
 
+    One FILE is that of --checkpoint or --embeddings. Several are each verified in a run of their own, in --out, and
+    compared: those whose training differs in nothing but its seed are seeds of one method, with means and intervals
+    over seeds; between methods the differences, paired where the instances are the same. NAME=FILE names the method.
+
     On several processes or machines, the same numbers:
 
         torchrun --nproc-per-node 4 -m boundcheck verify ...
     """
     options["until_decided"] = budget_in(options)
+    tilts, wanted = names_in(hardening), names_in(losses)
+    claimed = claims if claims == "all" else names_in(claims)
+    if files:
+        options |= {"temperature": temperature, "betas": betas, "hardening": tilts, "losses": wanted}
+        return verify_several(
+            ctx, files, out=out, overwrite=overwrite, form=form, fail_on=fail_on, quiet=quiet, claims=claimed, **options
+        )
     if embeddings is not None:
-        _refuse_encoder_options(ctx, "--embeddings, which are already encoded")
+        refuse_encoder_options(ctx, "--embeddings, which are already encoded")
     elif options["no_normalize"]:
         raise InputError("--no-normalize: applies to --embeddings only; a checkpoint says so itself")
     if population is not None:
-        _refuse_encoder_options(ctx, "--population, which needs no encoder", "embeddings", "unlabelled")
+        refuse_encoder_options(ctx, "--population, which needs no encoder", "embeddings", "unlabelled")
     elif options["estimator"] == "closed":
         raise InputError("--estimator: closed needs --population, received none; name one such as vmf:kappa=20")
     with ExitStack() as stack:
@@ -155,8 +166,8 @@ def command(
         from boundcheck.verification import verify
 
         # What is misspelt is said before anything is loaded.
-        choose_claims(claims if claims == "all" else names_in(claims))
-        Variant(hardening=names_in(hardening), losses=names_in(losses))
+        choose_claims(claimed)
+        Variant(hardening=tilts, losses=wanted)
 
         encoding = {key: options.pop(key) for key in ENCODING}
         normalize, unlabelled = not options.pop("no_normalize"), options.pop("unlabelled")
@@ -181,9 +192,9 @@ def command(
             population=None if emb is given.population else given.population,
             temperature=temperature,
             betas=betas,
-            hardening=names_in(hardening),
-            losses=names_in(losses),
-            claims=claims if claims == "all" else names_in(claims),
+            hardening=tilts,
+            losses=wanted,
+            claims=claimed,
             progress=progress,
             **options,
         )
@@ -202,14 +213,6 @@ def command(
     return 1 if result.failed(fail_on) else 0
 
 
-def _refuse_encoder_options(ctx: click.Context, given: str, *others: str) -> None:
-    """What describes an encoder or its data says nothing about points that come without one."""
-    for option in (*ENCODING, *others):
-        if was_given(ctx, option):
-            name = f"--{option.replace('_', '-')}"
-            raise InputError(f"{name}: cannot be used with {given}; leave one out")
-
-
 def budget_in(options: dict[str, Any]) -> int | bool:
     """What --until-decided and --max-anchors say together; the latter is taken out."""
     budget: int | None = options.pop("max_anchors")
@@ -221,42 +224,6 @@ def budget_in(options: dict[str, Any]) -> int | bool:
 def names_in(text: str) -> tuple[str, ...]:
     """The parts of a comma-separated list."""
     return tuple(part.strip() for part in text.split(","))
-
-
-class Given(NamedTuple):
-    """What is to be verified: its short name, what makes it, its images, the population where it is known."""
-
-    name: str
-    make: Callable[[], EmbeddingSet | Population]
-    images: ImageSet | None = None
-    population: Population | None = None
-
-
-def drawn(text: str, estimator: str, seed: int) -> Given:
-    """A known population, or a sample of it."""
-    from boundcheck.estimators import parse_population
-
-    known = parse_population(text)
-    name = "".join(c if c.isalnum() or c in "-." else "-" for c in known.name)
-    return Given(name, lambda: known if estimator == "closed" else known.sample(seed), population=known)
-
-
-def saved_in(path: Path, normalize: bool, unlabelled: bool) -> Given:
-    """Embeddings of a file."""
-    from boundcheck.embeddings import load_embeddings
-
-    return Given(path.stem, lambda: load_embeddings(path, normalize, unlabelled))
-
-
-def encoded(encoding: dict[str, Any], seed: int, device: str, quiet: bool, progress: Any, group: Ranks) -> Given:
-    """What an encoder makes of a data set; `encoding` has the options of `ENCODING`."""
-    from boundcheck.data import ImageSet
-
-    how = {key: encoding.pop(key) for key in ("views", "layer", "no_cache")}
-    samples = load_samples(**encoding, progress=progress)
-    how |= {"seed": seed, "device": device, "quiet": quiet, "progress": progress, "group": group}
-    pictures = samples.images if isinstance(samples.images, ImageSet) else None
-    return Given(samples.name, lambda: encode(samples, **how, source=encoding), pictures)
 
 
 def _known(emb: EmbeddingSet) -> dict[str, Any]:

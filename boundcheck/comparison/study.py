@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -143,18 +143,54 @@ def _computed(
     options: dict[str, Any],
 ) -> tuple[list[Member], list[str]]:
     """The members of embeddings and checkpoints, each verified as `verify` does, and what there is to say."""
-    chosen_betas = variant is not None or "betas" in options
-    chosen_temperature = variant is not None or "temperature" in options
+    chosen = {"temperature", "betas"} if variant is not None else {"temperature", "betas"} & set(options)
     of_encoding = {f.name: options.pop(f.name) for f in fields(Encoding) if f.name in options}
     asked, execution = understood(variant, execution, options)
     each: list[tuple[str, str, Any]] = _each(named)
     subjects = subjects_of({name: source for _, name, source in each}, Encoding(**of_encoding), execution)
-    own = [(method, subject.identity) for (method, _, _), subject in zip(each, subjects, strict=True)]
-    if twice := [name for (_, name, _), at in zip(each, own, strict=True) if own.count(at) > 1]:
+    refuse_twice([(method, name) for method, name, _ in each], subjects)
+    asked, notes = agreed(asked, subjects, chosen, options.get("hardening", "exp"))
+    return [
+        _verified(subject, method, asked, _naming(subject.name, execution), by_class, null)
+        for (method, _, _), subject in zip(each, subjects, strict=True)
+    ], notes
+
+
+def refuse_twice(named: Sequence[tuple[str, str]], subjects: Sequence[Subject]) -> None:
+    """Refuses one encoder as two seeds of a method.
+
+    Args:
+        named: method and name of each encoder.
+        subjects: the encoders.
+
+    Raises:
+        InputError: two of a method have the same embeddings.
+    """
+    own = [(method, subject.identity) for (method, _), subject in zip(named, subjects, strict=True)]
+    if twice := [name for (_, name), at in zip(named, own, strict=True) if own.count(at) > 1]:
         raise InputError(_TWICE.format(*twice))
+
+
+def agreed(
+    asked: Variant, subjects: Sequence[Subject], chosen: Collection[str], hardening: Any = "exp"
+) -> tuple[Variant, list[str]]:
+    """The variant for all encoders: where nothing else was chosen, at the temperature and betas of their training.
+
+    Args:
+        asked: the variant.
+        subjects: the encoders.
+        chosen: which of `temperature` and `betas` were.
+        hardening: as `Variant` takes it.
+
+    Returns:
+        The variant, and what there is to say.
+
+    Raises:
+        InputError: the encoders were trained with several temperatures.
+    """
     notes = []
     taus = sorted({subject.stored["temperature"] for subject in subjects if "temperature" in subject.stored})
-    if not chosen_temperature and taus:
+    if "temperature" not in chosen and taus:
         if len(taus) > 1:
             raise InputError(
                 f"temperature: the encoders were trained with {', '.join(f'{tau:g}' for tau in taus)}, and losses at "
@@ -163,13 +199,10 @@ def _computed(
         asked = asked.but(temperature=taus[0])
         notes.append(f"temperature {taus[0]:g}, as stored in the checkpoints")
     betas = {subject.stored["beta"] for subject in subjects if "beta" in subject.stored}
-    if not chosen_betas and betas:
-        asked = asked.but(betas=sorted({*BETAS, *betas}), hardening=options.get("hardening", "exp"))
+    if "betas" not in chosen and betas:
+        asked = asked.but(betas=sorted({*BETAS, *betas}), hardening=hardening)
         notes.append(f"betas include {', '.join(f'{beta:g}' for beta in sorted(betas))}, as stored in the checkpoints")
-    return [
-        _verified(subject, method, asked, _naming(subject.name, execution), by_class, null)
-        for (method, _, _), subject in zip(each, subjects, strict=True)
-    ], notes
+    return asked, notes
 
 
 def _naming(encoder: str, execution: Execution) -> Execution:

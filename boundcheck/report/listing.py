@@ -102,9 +102,18 @@ def _verdict(place: Path, kind: str, manifest: Mapping[str, Any]) -> str:
         return f"counterexample to {_part(manifest, 'config').get('claim', manifest.get('claim', 'a claim'))}"
     if kind == "compare":
         return ""
+    return standing(_claims(place / _KINDS[kind], manifest), manifest)
+
+
+def standing(claims: pd.DataFrame, manifest: Mapping[str, Any]) -> str:
+    """How the theorems of a run stand, in a few words.
+
+    Args:
+        claims: its table of verdicts.
+        manifest: its run.json.
+    """
     if manifest.get("collapse"):
         return "collapsed: nothing concluded"
-    claims = _claims(place / _KINDS[kind], manifest)
     standings = {str(claim): (rows["kind"].iloc[0], claim_standing(rows)) for claim, rows in claims.groupby("claim")}
     if failing := [claim for claim, (_, word) in standings.items() if word == "fails"]:
         return f"in error: {', '.join(failing)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -32,6 +32,7 @@ class Subject:
         embeddings: makes or reads them.
         stored: the temperature and the beta that it was trained with, as far as they are known.
         path: of its file, as it was given; None for embeddings in memory.
+        trained: what is known of the encoder and its training, as `EncoderConfig` has it.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Subject:
     embeddings: Callable[[], EmbeddingSet]
     stored: Mapping[str, float]
     path: Path | None
+    trained: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ def _subject(
     if isinstance(given, EmbeddingSet):
         return _of_embeddings(name, given, None)
     path = Path(given)
-    if _holds_embeddings(path):
+    if holds_embeddings(path):
         return _of_embeddings(name, load_embeddings(path, encoding.normalize), path)
     return _of_checkpoint(name, path, encoding, execution, images_of)
 
@@ -134,8 +136,9 @@ def _subject(
 def _of_embeddings(name: str, emb: EmbeddingSet, path: Path | None) -> Subject:
     decides = [emb.digest, emb.ids.tolist(), emb.normalize, dict(emb.meta)]
     identity = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
-    config = emb.meta.get("encoder")
-    return Subject(name, identity, lambda: emb, _stored(config if isinstance(config, dict) else {}), path)
+    known = emb.meta.get("encoder")
+    config = known if isinstance(known, dict) else {}
+    return Subject(name, identity, lambda: emb, _stored(config), path, config)
 
 
 def _of_checkpoint(
@@ -163,10 +166,11 @@ def _of_checkpoint(
             return cached_extract(again, images, **how, progress=execution.progress)[0]
         return extract(again, images, **how, progress=execution.progress)
 
-    return Subject(name, identity, embeddings, _stored({"temperature": config.temperature, "beta": config.beta}), path)
+    trained = asdict(config)
+    return Subject(name, identity, embeddings, _stored(trained), path, trained)
 
 
-def _holds_embeddings(path: Path) -> bool:
+def holds_embeddings(path: Path) -> bool:
     """Whether a file is one of embeddings rather than of weights."""
     try:
         if path.suffix == ".pt":

@@ -52,7 +52,7 @@ def test_named_seeds_and_a_method_and_saved_runs(capsys: pytest.CaptureFixture[s
         ([], "expected two or more encoders, received 0"),
         (["a0.npz"], "expected two or more encoders, received 1"),
         (["a0.npz", "nope.npz"], "nope.npz"),
-        (["a0.npz", "b="], "received a name without a path"),
+        (["a0.npz", "b="], "received 'b' without a path"),
         (["--seeds", "a=a0.npz", "b0.npz"], "--seeds: says that all are of one method, received the name 'a'"),
         (["a0.npz", "b0.npz", "--temprature", "1"], "--temprature"),
         (["a0.npz", "b0.npz", "--out", "a0.npz"], "out: 'a0.npz'"),
