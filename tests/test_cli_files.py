@@ -198,6 +198,7 @@ def test_files_are_completed() -> None:
             ["hscl no views-apart", "hscl views-apart=yes"],
         ),
         (lambda i: {"command": "boundcheck train 'half open"}, "hscl"),
+        (lambda i: {"command": "boundcheck reproduce jiang2022 --preset cpu" + f" --trials runs/{i}" * i}, "hscl"),
         (lambda i: {"objective": None, "arch": "resnet50"}, "resnet50"),
         (lambda i: {"objective": None, "arch": None}, "encoder"),
     ],

@@ -8,10 +8,10 @@ from typing import Any
 
 # What differs between seeds, or says nothing of the training; pixel statistics are measured on the data.
 _NOT_OF_THE_METHOD = ("seed", "command", "version", "assumed", "mean", "std", "image_size")
-# Options of a training command that decide no weights, or have a field of their own.
-_NOT_OF_THE_TRAINING = frozenset([
-    "out", "data-dir", "resume", "save-every", "quiet", "device", "seed", "objective", "dataset", "split", "epochs",
-    "beta", "temperature", "embedding-dim", "weight-gradient", "no-weight-gradient", "arch", "unit-ball", "positives",
+# Options of `boundcheck train` that decide weights and have no field of their own; other commands have none.
+_OF_THE_TRAINING = frozenset([
+    "batch-size", "accumulate", "option", "n-views", "augment", "no-augment", "views-apart", "learning-rate",
+    "weight-decay", "schedule", "warmup-epochs", "precision",
 ])  # fmt: skip
 
 
@@ -49,10 +49,12 @@ def _stated(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _options(command: Any) -> dict[str, str]:
-    """The options in a training command, `--learning-rate 0.1` or `--learning-rate=0.1`, but those of a run."""
+    """Those of the options in a training command, written `--learning-rate 0.1` or `--learning-rate=0.1`."""
     try:
         words = shlex.split(command) if isinstance(command, str) else []
     except ValueError:
+        return {}
+    if words[1:2] != ["train"]:
         return {}
     found: dict[str, list[str]] = {}
     key = ""
@@ -62,7 +64,7 @@ def _options(command: Any) -> dict[str, str]:
             found.setdefault(key, []).extend([value] if given else [])
         elif key:
             found[key].append(word)
-    return {key: " ".join(values) or "yes" for key, values in found.items() if key not in _NOT_OF_THE_TRAINING}
+    return {key: " ".join(values) or "yes" for key, values in found.items() if key in _OF_THE_TRAINING}
 
 
 _FIRST = ("objective", "beta", "temperature", "positives", "dataset", "epochs", "arch")
