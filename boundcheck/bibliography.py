@@ -17,7 +17,7 @@ class Paper:
         arxiv: its number.
         key: for \\cite.
         title: as printed.
-        authors: family and given names, in order; empty where they are not known here.
+        authors: family and given names, in order.
         year: of the first version.
     """
 
@@ -37,7 +37,7 @@ class Paper:
             "archivePrefix": "arXiv",
             "url": f"https://arxiv.org/abs/{self.arxiv}",
         }
-        return _entry("misc", self.key, {name: text for name, text in fields.items() if text})
+        return _entry("misc", self.key, fields)
 
 
 PAPERS = {
@@ -114,8 +114,9 @@ PAPERS = {
             ("Lee, Chungpa", "Lim, Sehee", "Lee, Kibok", "Sohn, Jy-yong"), 2025,
         ),
         Paper(
-            "2605.11291", "optimal2026imbalanced",
-            "Optimal Representations for Generalized Contrastive Learning with Imbalanced Datasets", (), 2026,
+            "2605.11291", "nguyen2026optimal",
+            "Optimal Representations for Generalized Contrastive Learning with Imbalanced Datasets",
+            ("Nguyen, Thuan", "Aeron, Shuchin", "Brown, III, D. Richard", "Ishwar, Prakash"), 2026,
         ),
         Paper(
             "2603.03530", "luthra2026directional",
