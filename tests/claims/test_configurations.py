@@ -79,6 +79,19 @@ def test_many_instances_are_a_sample_and_say_so() -> None:
     assert (found.n_anchors < 2 * 256 + 3).all()
 
 
+@pytest.mark.parametrize(
+    ("claim", "options"),
+    [
+        ("scl_ge_collapse", {"configurations": "all"}),  # an interval needs them all
+        ("ucl_minus_nscl", {"configurations": "cheap", "self_pairs": "include"}),  # the run itself looked at them all
+    ],
+)
+def test_many_instances_are_all_looked_at_where_a_sample_would_not_do(claim: str, options: dict[str, str]) -> None:
+    found = bc.verify(two_views(300), betas=[], null=False, claims=claim, **options).to_frame()
+    assert found.configuration.str.len().min() > 0 and not found.configuration.str.contains("sample").any()
+    assert set(found.n_anchors) == {600}
+
+
 def test_what_the_data_cannot_give_stays_untested(emb: bc.EmbeddingSet) -> None:
     options = {"betas": [], "null": False, "configurations": "cheap"}
     unlabelled = bc.verify(emb.without_labels(), claims="bao_upper,wang_upper", **options).to_frame()

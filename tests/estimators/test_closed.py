@@ -106,6 +106,14 @@ def test_the_variance_of_a_stratified_mean():
     assert standard_error(_influence(values, weight, stratum)[:, 0]) ** 2 == pytest.approx(expected)
 
 
+def test_margins_that_are_zero_but_for_rounding_meet_the_assumption():
+    """Two classes of one distribution: same-class and other-class negatives are alike, so every margin is 0."""
+    alike = VmfMixture(np.array([[1.0, 0, 0], [1.0, 0, 0]]), np.array([5.0, 5.0]), np.array([0.3, 0.7]))
+    for summary in closed(Population("alike", alike), SPEC, anchors=20).margins.values():
+        assert summary.margin.abs().max() < 1e-12
+        assert summary.share.value == 1
+
+
 def test_limits_pool_the_tables():
     population = parse_population("vmf:classes=3,dim=6,kappa=8")
     one, four = (population_limits(population, SPEC, tables=k) for k in (1, 4))

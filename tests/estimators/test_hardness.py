@@ -46,6 +46,12 @@ def test_what_lies_between_is_looked_at_in_even_steps(sample: EmbeddingSet) -> N
     assert eighths <= set(found.ess)
 
 
+def test_below_the_series_a_half_of_the_largest_beta_goes_with_it(sample: EmbeddingSet) -> None:
+    betas = propose_betas(sample, Variant(temperature=0.14)).betas
+    assert len(betas) == 2 and betas[1] < SERIES[0]
+    assert betas[0] == pytest.approx(betas[1] / 2, rel=0.1)  # two digits
+
+
 def test_the_temperature_proposed_leaves_as_many_at_the_usual_largest_beta(sample: EmbeddingSet) -> None:
     reason = propose_betas(sample, Variant(temperature=0.5)).reason
     warmer = float(reason.partition("a temperature of about ")[2].split()[0])

@@ -40,6 +40,11 @@ def count_places(source: str) -> int:
     return len(_places(ast.parse(source)))
 
 
+def changes(source: str) -> dict[int, Change]:
+    """Number of each place -> what it changes."""
+    return switched(source, {number: number for number in range(count_places(source))})[1]
+
+
 def switched(source: str, numbers: Mapping[int, int]) -> tuple[str, dict[int, Change]]:
     """The file with some of its changes, each made where `on(its switch)`, and what they are.
 
@@ -51,7 +56,7 @@ def switched(source: str, numbers: Mapping[int, int]) -> tuple[str, dict[int, Ch
     places = _places(tree)
     chosen = {switch: places[number] for switch, number in numbers.items()}
     becomes = {switch: _changed(node, kind) for switch, (node, kind) in chosen.items()}
-    changes = {
+    made = {
         switch: Change(kind, node.lineno, _line(node), _line(becomes[switch]))
         for switch, (node, kind) in chosen.items()
     }
@@ -61,7 +66,7 @@ def switched(source: str, numbers: Mapping[int, int]) -> tuple[str, dict[int, Ch
     tree = _Switches(at, becomes).visit(tree)
     first = next((i for i, node in enumerate(tree.body) if not _comes_first(node)), len(tree.body))
     tree.body.insert(first, ast.parse(_SWITCH).body[0])
-    return ast.unparse(ast.fix_missing_locations(tree)), changes
+    return ast.unparse(ast.fix_missing_locations(tree)), made
 
 
 def _comes_first(node: ast.stmt) -> bool:

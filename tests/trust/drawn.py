@@ -1,7 +1,8 @@
 """Mistakes drawn by a seed from all places of the core that `changes` knows: `python -m tests.trust.drawn`.
 
 Every test that reaches a mistake runs with it, quickest first, until one notices. What none notices has survived, or
-is in `EQUIVALENT`, which says why no test could notice it.
+is in `EQUIVALENT`, which says why no test could notice it. Numbers are of the source as it stood when they were drawn;
+`--again` looks for a mistake of the table by its words in the source as it is, and renews its row.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.trust.changes import Change, count_places, switched
+from tests.trust.changes import Change, changes, count_places, switched
 from tests.trust.judging import lines
 
 ROOT = Path(__file__).parents[2]
@@ -75,6 +76,19 @@ def drawn(count: int, seed: int) -> dict[Path, dict[int, int]]:
     out: dict[Path, dict[int, int]] = {}
     for switch, (path, i) in enumerate(random.Random(seed).sample(places, count), 1):
         out.setdefault(path.relative_to(ROOT), {})[switch] = i
+    return out
+
+
+def named(rows: Sequence[Sequence[str]]) -> dict[Path, dict[int, int]]:
+    """As `drawn`, of the mistakes in rows of a table, each at the nearest place of the same words in its file."""
+    out: dict[Path, dict[int, int]] = {}
+    for number, kind, file, line, was, becomes, *_ in rows:
+        found = changes((ROOT / "boundcheck" / file).read_text(encoding="utf-8"))
+        places = [i for i, made in found.items() if (made.kind, made.was, made.becomes) == (kind, was, becomes)]
+        if not places:
+            raise SystemExit(f"{number}: {file} has no {was!r} any more")
+        nearest = min(places, key=lambda i: abs(found[i].line - int(line)))
+        out.setdefault(Path("boundcheck") / file, {})[int(number)] = nearest
     return out
 
 
@@ -148,30 +162,42 @@ def table(found: Mapping[int, tuple[str, Change]], noted: Path) -> list[list[obj
     return rows
 
 
+def _rows(path: Path) -> list[list[str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.reader(file))[1:]
+
+
 def main() -> int:
-    """Writes drawn.csv; the exit code says whether fewer than nine of ten are killed."""
+    """Writes drawn.csv, or drawn-SEED.csv; the exit code says whether fewer than nine of ten are killed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("results/trust"))
     parser.add_argument("--mistakes", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--again", type=int, nargs="*", help="Numbers of the table, whose rows are renewed.")
     parser.add_argument("--only", type=int, nargs="*", help="Numbers of the mistakes.")
     parser.add_argument("--tests", nargs="*", help="Below tests/, instead of those that `OWN` tells.")
     parser.add_argument("--seconds", type=float, default=60.0, help="Of a mistake in each test file, quickest first.")
     parser.add_argument("--noted", type=Path, help="File that keeps what was found, to go on from.")
     options = parser.parse_args()
+    place = options.out / (f"drawn-{options.seed}.csv" if options.seed else "drawn.csv")
+    told = _rows(place) if options.again else []
+    again = [row for row in told if int(row[0]) in options.again]
+    places = named(again) if told else drawn(options.mistakes, options.seed)
     with TemporaryDirectory() as name:
         copy = Path(name).resolve()
         for part in ("boundcheck", "tests", "benchmarks"):
             shutil.copytree(ROOT / part, copy / part)
         shutil.copy(ROOT / "pyproject.toml", copy)
-        found = put_in(drawn(options.mistakes, options.seed), copy)
+        found = put_in(places, copy)
         noted = (options.noted or copy / "noted.jsonl").resolve()
         known = {row.get("mistake") for row in lines(noted) if row.get("noticed_by", "") != ""}
         alive = [switch for switch in options.only or found if switch not in known]
         judge(copy, {n: options.tests or tests_of(found[n][0]) for n in alive}, options.seconds, noted)
         rows = table(found, noted)
+    renewed = {row[0]: row for row in rows}
+    rows = [renewed.get(int(row[0]), row) for row in told] or rows
     options.out.mkdir(parents=True, exist_ok=True)
-    with (options.out / "drawn.csv").open("w", newline="", encoding="utf-8") as file:
+    with place.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([COLUMNS, *rows])
     killed, judged = (sum(row[6] in outcomes for row in rows) for outcomes in (["killed"], ["killed", "survived"]))
     left = sum(row[6] == "not judged" for row in rows)
