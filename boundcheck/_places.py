@@ -92,7 +92,7 @@ def reserve_file(path: str | os.PathLike[str], *, overwrite: bool = False) -> Pl
 def _reserve(path: Path, overwrite: bool, numbered: bool, folder: bool) -> Place:
     check_writable(path)
     first, number = path, 1
-    try:
+    with writing(path):
         made = [parent for parent in path.parents if not parent.exists()]
         path.parent.mkdir(parents=True, exist_ok=True)
         collect_leftovers(path.parent)
@@ -111,9 +111,6 @@ def _reserve(path: Path, overwrite: bool, numbered: bool, folder: bool) -> Place
                 raise FileError(f"out: '{path}' {reason}")
             number += 1
             path = first.with_name(f"{first.name}-{number}")
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise FileError(f"{path}: cannot be written ({reason}); choose another place or free it") from error
 
 
 def _create(path: Path, folder: bool) -> bool:
@@ -184,24 +181,36 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = path.path if isinstance(path, Place) else Path(path)
     made: list[Path] = []
     try:
-        made = [parent for parent in target.parents if not parent.exists()]
-        target.parent.mkdir(parents=True, exist_ok=True)
-        collect_leftovers(target.parent)
-        with _hidden(target) as part:
-            yield part / target.name
-            if (part / target.name).is_file():
-                with (part / target.name).open("rb") as file:
-                    os.fsync(file.fileno())  # before its name says that it is finished
-            if isinstance(path, Place):
-                path.put(part / target.name)
-            else:
-                (part / target.name).replace(target)
+        with writing(target):
+            made = [parent for parent in target.parents if not parent.exists()]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            collect_leftovers(target.parent)
+            with _hidden(target) as part:
+                yield part / target.name
+                if (part / target.name).is_file():
+                    with (part / target.name).open("rb") as file:
+                        os.fsync(file.fileno())  # before its name says that it is finished
+                if isinstance(path, Place):
+                    path.put(part / target.name)
+                else:
+                    (part / target.name).replace(target)
         made = []
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise FileError(f"{target}: cannot be written ({reason}); choose another place or free it") from error
     finally:
         _remove_empty(made)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Says in one line that a file or folder could not be written.
+
+    Raises:
+        FileError: no permission, no space, or a name is taken by a folder.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise FileError(f"{path}: cannot be written ({reason}); choose another place or free it") from error
 
 
 @contextmanager

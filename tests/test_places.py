@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from boundcheck._places import atomic_path, collect_leftovers, occupied, reserve_file, reserve_folder
+from boundcheck._places import atomic_path, collect_leftovers, occupied, reserve_file, reserve_folder, writing
 from boundcheck.errors import FileError
 
 HOLDER = """
@@ -195,3 +195,12 @@ def test_atomic_path_where_nothing_can_be_written(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="cannot be written"), atomic_path(tmp_path / "folder") as temporary:
         temporary.write_text("")
     assert names(tmp_path) == ["file", "folder"]
+
+
+def test_what_cannot_be_written_is_told_in_a_line(tmp_path: Path) -> None:
+    with (
+        pytest.raises(FileError, match=r"out: cannot be written \(No space left on device\); choose") as caught,
+        writing(tmp_path / "out"),
+    ):
+        raise OSError(28, "No space left on device")
+    assert "\n" not in str(caught.value)

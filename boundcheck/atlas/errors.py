@@ -34,7 +34,6 @@ def error_rows(emb: EmbeddingSet, folder: Path, seed: int) -> pd.DataFrame:
     decides = [emb.digest, SHOTS, EPISODES, GROUPS, seed, source_digest(*_DECIDES), np.__version__]
     path = folder / f"{hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:16]}.csv"
     if not path.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as temporary:
             _rows(emb, seed).to_csv(temporary, index=False)
     return pd.read_csv(path)

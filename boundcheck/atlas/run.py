@@ -140,9 +140,7 @@ def _embeddings(entry: Entry, making: Making) -> EmbeddingSet:
     words = "".join(letter if letter.isalnum() else "-" for letter in entry.name.lower())
     path = making.folder / "embeddings" / f"{words}-{key}.npz"
     if not path.is_file():
-        emb = entry.make(making)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_embeddings(emb, path)
+        save_embeddings(entry.make(making), path)
     return load_embeddings(path)
 
 

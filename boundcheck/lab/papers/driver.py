@@ -15,7 +15,7 @@ import torch
 import boundcheck
 from boundcheck._device import resolve_device
 from boundcheck._locks import lock
-from boundcheck._places import atomic_path
+from boundcheck._places import atomic_path, writing
 from boundcheck.data import Progress
 from boundcheck.errors import InputError
 from boundcheck.manifest import hardware
@@ -55,8 +55,9 @@ def run_recipe(
         for _ in queue:
             _write_numbers(recipe, preset_name, folder, out, command)
     results, manifest = _write_numbers(recipe, preset_name, folder, out, command)
-    write_tables(recipe, results, out)
-    write_figures(recipe, results, out)
+    with writing(out):
+        write_tables(recipe, results, out)
+        write_figures(recipe, results, out)
     write_page(recipe, results, manifest, out)
     return out
 
