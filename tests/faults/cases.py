@@ -1,50 +1,63 @@
-"""Commands that are stopped at each of their writes and calls, and what must be the same after another try."""
+"""Small commands that are stopped or killed, how one is run in a folder of its own, and what it must leave there."""
 
 from __future__ import annotations
 
 import shutil
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from io import StringIO
 from os import chdir
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from unittest import mock
 
 import numpy as np
 import torch
 
+from boundcheck.atlas.entries import ENTRIES
 from boundcheck.cli import main
 from boundcheck.lab.papers import RECIPES
 from boundcheck.lab.papers.presets import Preset, Training
-from tests.faults.injector import CALL, Fault, armed
+from tests.faults.injector import Fault, armed
 
-FAULTS = {
-    "disk full": (lambda: OSError(28, "No space left on device"), True, 2),
-    "write fails once": (lambda: OSError(5, "Input/output error"), False, 2),
-    "interrupt": (KeyboardInterrupt, False, 3),
-}
-"""What is raised, whether it lasts, and the exit code it must end in; where work calls back, an interrupt alone."""
 
-POINTS = ["--embeddings", "e.npz"]
+@dataclass(frozen=True)
+class Command:
+    """One command.
+
+    Attributes:
+        words: the command line.
+        again: what is added to it when it is tried again.
+        parts: patterns of finished work that another process may have done; the command is run once for each, with the
+            work of the others there beforehand. Without parts it is run once, from nothing.
+    """
+
+    words: tuple[str, ...]
+    again: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+
+
 COMMANDS = {
-    "verify": (["verify", *POINTS, "--betas", "1", "--claims", "hscl_le_hucl,hucl_ge_ucl", "--out", "out"], []),
-    "embed": (["embed", "--dataset", "digits", "--views", "1", "--out", "out.npz"], []),
-    "sweep": (["sweep", "e.npz", "f.npz", "--betas", "1", "--claims", "hscl_le_hucl", "--out", "out"], []),
-    "train": (
-        ["train", "--objective", "ucl", "--dataset", "digits", "--epochs", "1", "--batch-size", "400", "--out", "out"],
-        ["--resume"],
+    "verify": Command(
+        ("verify", "--embeddings", "e.npz", "--betas", "1", "--claims", "hscl_le_hucl,hucl_ge_ucl", "--out", "out")
     ),
-    "reproduce": (
-        ["reproduce", "jiang2022", "--preset", "tiny", "--out", "out", "--trials", "trials", "--device", "cpu"],
-        [],
+    "embed": Command(("embed", "--dataset", "digits", "--views", "1", "--out", "out.npz")),
+    "sweep": Command(("sweep", "e.npz", "f.npz", "--betas", "1", "--claims", "hscl_le_hucl", "--out", "out")),
+    "train": Command(
+        ("train", "--objective", "ucl", "--dataset", "digits", "--epochs", "1", "--batch-size", "400", "--out", "out"),
+        again=("--resume",),
     ),
-}
-"""Each command, and what is added to it when it is tried again."""
-
+    "reproduce": Command(
+        ("reproduce", "jiang2022", "--preset", "tiny", "--out", "out", "--trials", "trials", "--device", "cpu"),
+        parts=("trials/*/ucl-*", "trials/*/hscl-*"),
+    ),
+    "atlas": Command(
+        ("atlas", "--only", "digits", "--temperatures", "0.5", "--betas", "1", "--instances", "50",
+         "--folder", "kept", "--out", "out"),
+        parts=("kept/embeddings", "kept/cells", "kept/errors"),
+    ),
+}  # fmt: skip
 
 TINY = Preset(
     (
@@ -59,71 +72,27 @@ TINY = Preset(
 """A paper's experiments in seconds."""
 
 
-@dataclass
-class Outcome:
-    """What became of the faults of one command; `writes` and `calls` are the places where it can be stopped."""
+@dataclass(frozen=True)
+class Result:
+    """What an attempt left: exit code, what was said on stderr, hashes of the numbers, names of all files."""
 
-    writes: int = 0
-    calls: int = 0
-    faults: int = 0
-    stopped: int = 0
-    wrong: list[str] = field(default_factory=list)
-    kinds: Counter[str] = field(default_factory=Counter)
+    code: int
+    said: str
+    numbers: dict[str, str]
+    names: frozenset[str]
 
-
-def try_all(command: str, most: int | None = None) -> Outcome:
-    """Stops a command at each of its places, or at `most` of them evenly, by each of `FAULTS`; then tries again."""
-    outcome = Outcome()
-    with TemporaryDirectory() as name, _without_drawings():
-        root = Path(name).resolve()
-        fault = Fault(root, None, RuntimeError)
-        _, _, expected = _attempt(root / "clean", command, fault, [])
-        calls = [at for at, name in enumerate(fault.seen) if name.startswith(CALL)]
-        writes = [at for at in range(len(fault.seen)) if at not in calls]
-        outcome.writes, outcome.calls = len(writes), len(calls)
-        for at in (*_evenly(writes, most), *_evenly(calls, most)):
-            for kind in FAULTS if at in writes else ("interrupt",):
-                error, lasting, due = FAULTS[kind]
-                met = Fault(root, at, error, lasting)
-                _one(root / "work", command, f"{kind} at {fault.seen[at]}", met, due, expected, outcome)
-                outcome.kinds[kind] += 1
-                shutil.rmtree(root / "work")
-    return outcome
+    def as_good_as(self, clean: Result) -> str:
+        """What is wrong with another try after a fault; empty where nothing is."""
+        there = self.code == 2 and "already holds" in self.said  # it was finished when it was stopped
+        if (self.code != 0 and not there) or self.numbers != clean.numbers:
+            odd = sorted({*self.numbers.items()} ^ {*clean.numbers.items()})[:2]
+            return f"tried again, exit {self.code}, {self.said[-200:]} {odd}"
+        return f"leaves {left}" if (left := sorted(self.names ^ clean.names)[:3]) else ""
 
 
-def _evenly(places: list[int], most: int | None) -> list[int]:
-    """At most so many, the first and the last among them."""
-    if most is None or len(places) <= most:
-        return places
-    return [places[i] for i in np.linspace(0, len(places) - 1, most).astype(int)]
-
-
-def _one(
-    folder: Path, command: str, what: str, fault: Fault, due: int, expected: dict[str, str], outcome: Outcome
-) -> None:
-    outcome.faults += 1
-    code, said, found = _attempt(folder, command, fault, [])
-    if "Traceback" in said or code == 70:
-        outcome.wrong.append(f"{what}: exit {code}, {said[-300:]}")
-    if code == 0:  # what was to be kept beside the result could not be: a cache, a cell
-        if found != expected:
-            outcome.wrong.append(f"{what}: exit 0 with other numbers")
-        return
-    outcome.stopped += 1
-    if code != due:
-        outcome.wrong.append(f"{what}: exit {code} where {due} is due, {said[-300:]}")
-    calm = Fault(fault.below, None, RuntimeError)
-    again = COMMANDS[command][1]
-    code, said, found = _attempt(folder, command, calm, again)
-    if code != 0 or found != expected:
-        odd = sorted({*found.items()} ^ {*expected.items()})[:2]
-        outcome.wrong.append(f"{what}: tried again, exit {code}, {said[-200:]} {odd}")
-    if left := [path.name for path in folder.rglob("*.part")]:
-        outcome.wrong.append(f"{what}: leaves {left}")
-
-
-def _attempt(folder: Path, command: str, fault: Fault, more: list[str]) -> tuple[int, str, dict[str, str]]:
-    """Exit code, what was said on stderr, and the hashes of the numbers."""
+def attempt(folder: Path, command: Command, fault: Fault | None = None, more: Sequence[str] = ()) -> Result:
+    """Runs a command in a folder, which is made and given its embeddings where they are missing."""
+    fault = fault or Fault(folder, None, RuntimeError)
     folder.mkdir(exist_ok=True)
     before = Path.cwd()
     for seed, name in enumerate(("e.npz", "f.npz")):
@@ -140,10 +109,28 @@ def _attempt(folder: Path, command: str, fault: Fault, more: list[str]) -> tuple
             mock.patch("boundcheck.cli.progress._Lines.__call__", lambda _, *how_far: fault.called(*how_far)),
             armed(fault),
         ):
-            code = main([*COMMANDS[command][0], *more])
+            code = main([*command.words, *more])
     finally:
         chdir(before)
-    return code, said.getvalue(), _numbers(folder)
+    names = frozenset(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+    return Result(code, said.getvalue(), _numbers(folder), names)
+
+
+def starts(command: Command, clean: Path) -> Iterator[list[Path]]:
+    """For each run of a command, what is there beforehand: relative to the folder of a finished one."""
+    made = [[path.relative_to(clean) for path in sorted(clean.glob(part))] for part in command.parts]
+    for own in made:
+        yield [path for paths in made if paths is not own for path in paths]
+    if not made:
+        yield []
+
+
+def begin(folder: Path, given: Sequence[Path], clean: Path) -> None:
+    """A new folder with work that is finished."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for path in given:
+        shutil.copytree(clean / path, folder / path)
 
 
 def _numbers(folder: Path) -> dict[str, str]:
@@ -171,18 +158,23 @@ def _tensors(value: object) -> Iterator[torch.Tensor]:
 
 
 @contextmanager
-def _without_drawings() -> Iterator[None]:
-    """Pictures take the most time and are drawn from the numbers."""
+def hurried() -> Iterator[None]:
+    """Pictures and words take the most time and are made from the numbers; one encoder's rows make an atlas."""
 
-    def page(_: object, directory: Path, *_home: object) -> Path:
+    def page(_: object, directory: Path, *_home: object, **_options: object) -> Path:
         (directory / "report.html").write_text("a page")
         return directory / "report.html"
 
     presets = {"tiny": TINY, "paper": RECIPES["jiang2022"].presets["paper"]}
-    with (
-        mock.patch("boundcheck.report.write_report", page),
-        mock.patch("boundcheck.sweeps.result.write_sweep_report", page),
-        mock.patch("boundcheck.lab.papers.driver.write_figures", lambda *_: None),
-        mock.patch.dict("boundcheck.lab.papers.RECIPES", jiang2022=replace(RECIPES["jiang2022"], presets=presets)),
-    ):
+    with ExitStack() as stack:
+        for name in ("write_report", "page.write_page", "atlas.write_atlas_report"):
+            stack.enter_context(mock.patch(f"boundcheck.report.{name}", page))
+        stack.enter_context(mock.patch("boundcheck.sweeps.result.write_sweep_report", page))
+        for name in ("headline", "findings"):
+            stack.enter_context(mock.patch(f"boundcheck.report.atlas.words.{name}", lambda *_: ""))
+        entries = [entry for entry in ENTRIES if entry.name == "digits, pixels"]
+        stack.enter_context(mock.patch("boundcheck.atlas.run.choose_entries", lambda *_: entries))
+        stack.enter_context(mock.patch("boundcheck.lab.papers.driver.write_figures", lambda *_: None))
+        recipe = replace(RECIPES["jiang2022"], presets=presets)
+        stack.enter_context(mock.patch.dict("boundcheck.lab.papers.RECIPES", jiang2022=recipe))
         yield
