@@ -5,6 +5,7 @@ Every run is a fork of a process that has imported what the command needs, so th
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -27,16 +28,16 @@ CLEAN = 3
 
 @dataclass
 class Kills:
-    """What became of a command that was killed; `stopped` were not through by then."""
+    """What became of a command that was killed; `late` runs were through by then."""
 
     seconds: float = 0.0
     kills: int = 0
-    stopped: int = 0
+    late: int = 0
     wrong: list[str] = field(default_factory=list)
 
 
 def kill(name: str, kills: int, seed: int = 0) -> Kills:
-    """Kills a command at moments that are drawn evenly from the time it takes; then tries again."""
+    """Kills a command so many times, at moments that are drawn evenly from the time it takes; then tries again."""
     outcome, command = Kills(), COMMANDS[name]
     with TemporaryDirectory() as temporary, hurried():
         root = Path(temporary).resolve()
@@ -48,11 +49,13 @@ def kill(name: str, kills: int, seed: int = 0) -> Kills:
             clean = _result(root / "work", command)
             taken.append(time.monotonic() - start)
         outcome.seconds = statistics.median(taken)
-        for number in range(kills):
+        for number in itertools.count():
+            if outcome.kills == kills:
+                break
             moment = random.Random(f"{name} {seed} {number}").uniform(0, outcome.seconds)
             begin(root / "work", [], root)
-            outcome.kills += 1
-            outcome.stopped += _killed(root / "work", command, moment)
+            killed = _killed(root / "work", command, moment)
+            outcome.kills, outcome.late = outcome.kills + killed, outcome.late + (not killed)
             if wrong := _result(root / "work", command, command.again).as_good_as(clean):
                 outcome.wrong.append(f"number {number}, after {moment:.3f} of {outcome.seconds:.3f} s: {wrong}")
     return outcome

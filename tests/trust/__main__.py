@@ -22,7 +22,7 @@ from tests.fuzz.readers import READERS
 
 READER_COLUMNS = ["reader", "inputs", "read", "refused", "faults", "slowest_s", "most_memory_mb", "first_fault"]
 FAULT_COLUMNS = ["command", "writes", "calls", "faults", "stopped", "wrong", "first_wrong"]
-KILL_COLUMNS = ["command", "seconds", "kills", "stopped", "wrong", "first_wrong"]
+KILL_COLUMNS = ["command", "seconds", "kills", "late", "wrong", "first_wrong"]
 KILLED = ("verify", "sweep", "train", "embed")
 
 
@@ -58,7 +58,7 @@ def main() -> int:
     for name in options.killed:
         ended = kill(name, options.kills, options.seed)
         first = ended.wrong[0] if ended.wrong else ""
-        kills.append([name, f"{ended.seconds:.2f}", ended.kills, ended.stopped, len(ended.wrong), first])
+        kills.append([name, f"{ended.seconds:.2f}", ended.kills, ended.late, len(ended.wrong), first])
         _write(options.out / "kills.csv", KILL_COLUMNS, kills)
     manifest: Mapping[str, object] = {
         **environment(),
