@@ -185,7 +185,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
             made = [parent for parent in target.parents if not parent.exists()]
             target.parent.mkdir(parents=True, exist_ok=True)
             collect_leftovers(target.parent)
-            with _hidden(target) as part:
+            with hidden(target) as part:
                 yield part / target.name
                 if (part / target.name).is_file():
                     with (part / target.name).open("rb") as file:
@@ -214,8 +214,8 @@ def writing(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _hidden(target: Path) -> Iterator[Path]:
-    """A hidden folder beside a place, held by this process and removed in the end."""
+def hidden(target: Path) -> Iterator[Path]:
+    """A hidden folder beside a place, held by this process and removed in the end; or by `collect_leftovers`."""
     part = target.with_name(f".{target.name}-{uuid.uuid4().hex[:8]}.part")
     handle = None
     while handle is None:  # a collector may come between making and holding

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from boundcheck import plot, table
+from boundcheck._places import collect_leftovers, hidden
 from boundcheck.errors import FileError, InputError, unknown_name
 from boundcheck.report.sources import run_of
 
@@ -39,8 +39,8 @@ def write_paper(v: Any, directory: str | os.PathLike[str], style: str = "neurips
     run, target = run_of(v), Path(directory)
     try:
         target.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=target, prefix=".paper-") as name:
-            fresh = Path(name)
+        collect_leftovers(target)
+        with hidden(target / "paper") as fresh:
             if form != "md":
                 _write_figures(run, fresh, style, form)
             if form != "png":

@@ -91,5 +91,6 @@ def test_the_command_knows_the_styles() -> None:
 def test_other_files_are_left(saved: Path, tmp_path: Path) -> None:
     own = tmp_path / "own.tex"
     own.write_text("mine")
+    (tmp_path / ".paper-0123abcd.part").mkdir()  # of a process that was killed
     assert main(["report", str(saved), "--format", "md", "--out", str(tmp_path)]) == 0
     assert own.read_text() == "mine" and not list(tmp_path.glob(".paper-*"))

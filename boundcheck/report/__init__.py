@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
+from boundcheck._places import collect_leftovers, hidden
 from boundcheck.atlas_record import is_atlas, load_atlas
 from boundcheck.errors import FileError
 from boundcheck.ingest import reading
@@ -61,8 +61,9 @@ def render(directory: str | os.PathLike[str]) -> Path:
     else:
         write = partial(write_report, load_run(target))
     try:
-        with TemporaryDirectory(dir=target, prefix=".report-") as name:
-            fresh, old = Path(name) / "fresh", Path(name) / "old"
+        collect_leftovers(target)
+        with hidden(target / "report") as folder:
+            fresh, old = folder / "fresh", folder / "old"
             fresh.mkdir()
             old.mkdir()
             with reading(target, "a run that can be shown", "run it again"):  # tables may not fit together

@@ -182,6 +182,14 @@ def test_failing_render_keeps_the_old_report(page: Path, monkeypatch: pytest.Mon
     assert not list(page.parent.glob(".report-*"))
 
 
+def test_what_a_killed_render_left_goes(page: Path) -> None:
+    left = page.with_name(".report-0123abcd.part") / "old"
+    left.mkdir(parents=True)
+    page.rename(left / page.name)
+    assert render(page.parent) == page and page.is_file()
+    assert not list(page.parent.glob(".report-*"))
+
+
 def test_render_of_what_is_not_a_run(tmp_path: Path) -> None:
     with pytest.raises(FileError, match=r"run\.json"):
         render(tmp_path)
