@@ -253,8 +253,10 @@ def _checked(name: str, size: int, room: int) -> int:
     """The size of a member that may be unpacked.
 
     Raises:
-        ValueError: it leaves the folder, or there is no room for it.
+        ValueError: it has no name, leaves the folder, or there is no room for it.
     """
+    if not name:
+        raise ValueError("a member has no name")
     if ".." in PurePosixPath(name).parts or name.startswith("/") or "\0" in name:
         raise ValueError(f"member {name!r} leaves the folder")
     if size > room:

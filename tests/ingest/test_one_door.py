@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tarfile
 import types
+import zipfile
 from collections import defaultdict
 from pathlib import Path
 
@@ -35,6 +36,7 @@ from boundcheck.runs import ANCHOR_COLUMNS
 from boundcheck.runs.tables import read_rows
 from tests.checkpoints import layouts
 from tests.fuzz.campaign import peak, reset_peak
+from tests.fuzz.readers import READERS
 
 PACKAGE = Path(boundcheck.__file__).parent
 DEEP = b'{"label": ' + b"[" * 100_000
@@ -236,6 +238,23 @@ def test_a_class_that_is_not_among_the_names(tmp_path: Path) -> None:
     shard(tmp_path / "s.tar", ("0.txt", b"a"), ("0.cls", b"i"))
     (tmp_path / "classnames.txt").write_text("zero\none\n")
     refused(lambda: read_shards(tmp_path, "all"), "names 2 classes, received 'i' in row 0")
+
+
+# Archives
+
+
+def test_a_member_of_an_archive_without_a_name(tmp_path: Path) -> None:
+    """zipfile looks at the last letter of a name to tell a folder."""
+    path = tmp_path / "tiny-imagenet-200.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a", b"")
+    content = bytearray(path.read_bytes())
+    at = content.index(b"PK\1\2")
+    content[at + 28 : at + 32] = (0).to_bytes(2, "little") + (1).to_bytes(2, "little")  # what was a name is an extra
+    path.write_bytes(content)
+    refused(
+        lambda: READERS["zip"].read(tmp_path), r"tiny-imagenet-200\.zip: truncated or unsafe archive \(a member has no"
+    )
 
 
 # Parquet
