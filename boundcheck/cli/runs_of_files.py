@@ -63,7 +63,7 @@ def runs_of(methods: Sequence[str], subjects: Sequence[Subject], work: Work) -> 
     """Every run, read where it is there."""
     mine: set[Path] = set()
     for number, (method, subject) in enumerate(zip(methods, subjects, strict=True), 1):
-        key = work.grid.key(subject, work.grid.variant.temperature)
+        key = key_of(subject, work.grid, work.group.size > 1)
         kept = _kept(work.home, key) if key else None
         if kept is None:
             where = f"{subject.name}, {number} of {len(subjects)}"
@@ -72,6 +72,19 @@ def runs_of(methods: Sequence[str], subjects: Sequence[Subject], work: Work) -> 
             place, run = kept
         mine.add(place)
         yield Finished(method, subject, run, place, kept is not None)
+
+
+def key_of(subject: Subject, grid: Grid, shared: bool) -> str | None:
+    """Hash of all that decides a run; None where that cannot be known.
+
+    Args:
+        subject: the encoder.
+        grid: what it is verified with.
+        shared: whether several processes share it. They leave out checks that one makes, so their runs do not stand
+            for its.
+    """
+    key = grid.key(subject, grid.variant.temperature)
+    return f"{key}-shared" if key and shared else key
 
 
 def _kept(home: Path, key: str) -> tuple[Path, Run] | None:

@@ -102,7 +102,13 @@ def verify_several(
             by_method.setdefault(finished.method, []).append(finished.run)
         result = compare(by_method, by_class=False, confidence=verifying["confidence"])
         runs = [{"file": str(f.subject.path), "method": f.method, "run": str(f.place)} for f in done]
-        notes = [*said, *notes, *result.notes, "losses by class: boundcheck compare, on the same files"]
+        notes = [
+            *said,
+            *notes,
+            *_of_encoders(done),
+            *result.notes,
+            "losses by class: boundcheck compare, on the same files",
+        ]
         result = replace(result, notes=tuple(notes), manifest={**result.manifest, **recorded, "runs": runs})
         saved = result.save(place, command=["boundcheck", *ctx.obj])
     if form == "json":
@@ -165,6 +171,12 @@ def _methods(names: Sequence[str], subjects: Sequence[Subject]) -> tuple[list[st
         f"'{silent}' does not state the loss it was trained with: files of one network are taken as seeds of one "
         "method; NAME=FILE tells methods apart"
     ]
+
+
+def _of_encoders(done: Sequence[Finished]) -> list[str]:
+    """What is to be known of how the files were read, each once."""
+    sources = [finished.run.manifest["data"].get("source") or {} for finished in done]
+    return list(dict.fromkeys(f"encoder: {note}" for source in sources for note in source.get("notes", ())))
 
 
 def _lines(done: Sequence[Finished]) -> list[str]:

@@ -197,12 +197,20 @@ def agreed(
                 "two temperatures are two quantities; choose one"
             )
         asked = asked.but(temperature=taus[0])
-        notes.append(f"temperature {taus[0]:g}, as stored in the checkpoints")
+        notes.append(f"temperature {taus[0]:g}, {_origin(subjects)}")
     betas = {subject.stored["beta"] for subject in subjects if "beta" in subject.stored}
     if "betas" not in chosen and betas:
         asked = asked.but(betas=sorted({*BETAS, *betas}), hardening=hardening)
         notes.append(f"betas include {', '.join(f'{beta:g}' for beta in sorted(betas))}, as stored in the checkpoints")
     return asked, notes
+
+
+def _origin(subjects: Sequence[Subject]) -> str:
+    """Where their temperature comes from: the files, or the code bases whose files state none."""
+    silent = [subject.trained for subject in subjects if "temperature" in subject.trained.get("assumed", ())]
+    if not silent:
+        return "as stored in the checkpoints"
+    return f"the default of {', '.join(sorted({str(config['format']) for config in silent}))}: checkpoints state none"
 
 
 def _naming(encoder: str, execution: Execution) -> Execution:
