@@ -17,7 +17,7 @@ from PIL import Image
 import boundcheck as bc
 from boundcheck.cli import _boundcheck, main
 from boundcheck.cli.runs_of_files import key_of
-from boundcheck.comparison.methods import are_stated, methods_of
+from boundcheck.comparison.methods import are_stated, methods_of, repeated_seeds
 from boundcheck.embeddings import save_embeddings
 from boundcheck.encoders import EncoderConfig, build_encoder, save_checkpoint
 from tests.checkpoints import layouts
@@ -235,3 +235,10 @@ def test_seeds_differ_in_nothing_but_their_seed(
     trained = [{"objective": "hscl", "arch": "convnet", "seed": i, **differ(i)} for i in range(2)]
     assert methods_of(trained) == ([names] * 2 if isinstance(names, str) else names)
     assert are_stated(trained) == (trained[0]["objective"] is not None)
+
+
+def test_the_same_seed_twice_is_said() -> None:
+    trained = [{"seed": 0}, {"seed": 0}, {"seed": None}, {"seed": None}, {"seed": 0}]
+    methods = ["hscl", "hscl", "hscl", "hscl", "ucl"]
+    (told,) = repeated_seeds(methods, trained)
+    assert told.startswith("2 encoders of hscl state the same seed, 0")

@@ -157,20 +157,20 @@ def _check_fit(ctx: click.Context, subjects: Sequence[Subject], normalize: bool)
 
 def _methods(names: Sequence[str], subjects: Sequence[Subject]) -> tuple[list[str], list[str]]:
     """The method of each: its name, else what its file says of its training; and how they were told apart."""
-    from boundcheck.comparison.methods import are_stated, methods_of
+    from boundcheck.comparison.methods import are_stated, methods_of, repeated_seeds
 
     unnamed = [subject for name, subject in zip(names, subjects, strict=True) if not name]
     own = dict(zip((s.name for s in unnamed), methods_of([s.trained for s in unnamed]), strict=True))
     methods = [name or own[subject.name] for name, subject in zip(names, subjects, strict=True)]
-    if not unnamed:
-        return methods, []
-    if are_stated([subject.trained for subject in unnamed]):
-        return methods, ["methods are told apart by the training that the files state; NAME=FILE names them"]
-    silent = next(subject.path for subject in unnamed if not are_stated([subject.trained]))
-    return methods, [
-        f"'{silent}' does not state the loss it was trained with: files of one network are taken as seeds of one "
-        "method; NAME=FILE tells methods apart"
-    ]
+    said = repeated_seeds(methods, [subject.trained for subject in subjects])
+    if silent := [subject.path for subject in unnamed if not are_stated([subject.trained])]:
+        said += [
+            f"'{silent[0]}' does not state the loss it was trained with: files of one network are taken as seeds of "
+            "one method; NAME=FILE tells methods apart"
+        ]
+    elif unnamed:
+        said += ["methods are told apart by the training that the files state; NAME=FILE names them"]
+    return methods, said
 
 
 def _of_encoders(done: Sequence[Finished]) -> list[str]:

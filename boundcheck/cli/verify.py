@@ -96,7 +96,7 @@ if TYPE_CHECKING:
 @click.option("--confidence", type=CONFIDENCE, default="0.95", show_default=True)
 @click.option("--device", type=DEVICE, default="auto", show_default=True)
 @click.option("--precision", type=OneOf(PRECISIONS), default="auto", show_default=True)
-@click.option("--out", type=FILE, help="Folder of the run.  [default: results/NAME]")
+@click.option("--out", type=FILE, help="Folder of the run; of several files, of their runs.  [default: results/NAME]")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier run in --out.")
 @click.option("--format", "form", type=FORMAT, default="table", show_default=True)
 @click.option("--fail-on", type=OneOf(["violated", "undecided", "never"]), default="violated", show_default=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -40,6 +41,21 @@ def methods_of(trained: Sequence[Mapping[str, Any]]) -> list[str]:
 def are_stated(trained: Sequence[Mapping[str, Any]]) -> bool:
     """Whether every file says which loss its encoder was trained with; a bare state dict does not."""
     return all(config.get("objective") is not None for config in trained)
+
+
+def repeated_seeds(methods: Sequence[str], trained: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What is to be said of encoders of one method that state the same seed: they tell nothing of other seeds.
+
+    Args:
+        methods: the method of each.
+        trained: as of `methods_of`.
+    """
+    stated = Counter((method, config.get("seed")) for method, config in zip(methods, trained, strict=True))
+    return [
+        f"{count} encoders of {method} state the same seed, {seed}: their interval over seeds is too narrow"
+        for (method, seed), count in stated.items()
+        if seed is not None and count > 1
+    ]
 
 
 def _stated(config: Mapping[str, Any]) -> dict[str, Any]:
