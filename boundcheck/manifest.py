@@ -247,7 +247,8 @@ def warnings_of(losses: LossTable) -> list[str]:
     copies, torn = _copies(emb)
     if copies:
         said = f", {torn} of them as one of another class" if torn else ""
-        warnings.append(f"{copies} inputs have the same embedding as an earlier one{said}; each counts")
+        have = "input has" if copies == 1 else "inputs have"
+        warnings.append(f"{copies} {have} the same embedding as an earlier one{said}; each counts")
     if losses.duplicates is not None:
         found = losses.duplicates
         warnings.append(
