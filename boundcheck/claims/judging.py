@@ -140,7 +140,7 @@ def _judge_one(claim: Claim, finding: Finding, evidence: Evidence, confidence: f
     verdict = "undecided"
     if low > 0:
         verdict = MET[claim.kind]
-    elif high < 0 and not _by_correction_alone(finding, rounding):
+    elif high < 0 and not _by_correction_alone(claim, finding, rounding):
         verdict = UNMET[claim.kind]
     reason = _words(_premise_reason(claim, finding, verdict), finding.note)
     if high < 0 and verdict == "undecided":
@@ -181,7 +181,7 @@ def _by_sign(claim: Claim, finding: Finding, doubt: Doubt, confidence: float, ro
     less = max(abs(gap.value) - MARGIN * moved, 0.0)
     nearer = replace(gap, value=math.copysign(less, gap.value))
     low, high = nearer.interval(confidence)
-    if less <= rounding or low <= 0 <= high or (high < 0 and _by_correction_alone(finding, rounding)):
+    if less <= rounding or low <= 0 <= high or (high < 0 and _by_correction_alone(claim, finding, rounding)):
         return replace(undecided, p_value=nearer.p_value())
     verdict = (MET if low > 0 else UNMET)[claim.kind]
     stands = f"Still the sign stands: the gap is more than {MARGIN:g} times all that was seen to move it."
@@ -203,9 +203,13 @@ def _in_family(judgement: Judgement, p_holm: float, evidence: Evidence, confiden
     return replace(judgement, verdict="undecided", reason=_words(reason, judgement.reason), remedy=remedy)
 
 
-def _by_correction_alone(finding: Finding, rounding: float) -> bool:
-    """Premise and inequality hold on the data themselves, so a violation would be that of the correction."""
-    return finding.premise_share == 1 and finding.gap.plugin >= -rounding
+def _by_correction_alone(claim: Claim, finding: Finding, rounding: float) -> bool:
+    """Premise and inequality hold on the data themselves, so a violation would be that of the correction.
+
+    A theorem without a premise is true of every population.
+    """
+    premise_holds = finding.premise_share == 1 or (claim.kind == "theorem" and not claim.premise)
+    return premise_holds and finding.gap.plugin >= -rounding
 
 
 def _judge_exact(claim: Claim, finding: Finding, losses: LossTable) -> Judgement:

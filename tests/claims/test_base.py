@@ -122,6 +122,11 @@ def test_the_bias_correction_alone_contradicts_no_theorem(evidence: Evidence) ->
     assert judgement.verdict == "undecided" and "only the bias correction" in judgement.reason
     failing = dataclasses.replace(corrected, premise=0.9)
     assert one(evidence, failing, premise="weather").verdict == "violated"
+    without = dataclasses.replace(corrected, premise=None)
+    assert one(evidence, without).verdict == "undecided"
+    assert one(evidence, without, kind="scenario").verdict == "does not occur"
+    missed = dataclasses.replace(without, gap=Estimate(-1.0, -0.5, 0.1))  # a bound that is false of the data themselves
+    assert one(evidence, missed).verdict == "violated"
 
 
 @pytest.mark.parametrize("share", [None, math.nan])

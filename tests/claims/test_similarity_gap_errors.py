@@ -143,3 +143,12 @@ def test_the_rounding_of_one_point_explains_no_error() -> None:
     options = {"temperature": 0.01, "betas": (0.5,), "self_pairs": "include", "claims": "spectral_error"}
     found = bc.verify(bc.EmbeddingSet(z, y), **options).to_frame()
     assert found.verdict.tolist() == ["passes"] and found.vacuous.tolist() == [True]
+
+
+def test_what_fixed_class_sizes_correct_contradicts_no_theorem() -> None:
+    """True of every data set and population, and near equality: the correction alone puts the interval below zero."""
+    z = np.random.default_rng(1).standard_normal((24, 1, 2)).repeat(2, 1)
+    y = [3, 9, 11, 3, 10, 9, 9, 6, 10, 1, 1, 11, 5, 4, 8, 3, 7, 10, 9, 1, 11, 8, 8, 2]
+    options = dict(claims=["positives_exceed_negatives"], positives="augmentation", design="fixed", null=False)
+    row = bc.verify(bc.EmbeddingSet(z, y), **options).to_frame().iloc[0]
+    assert row.ci_high < 0 and row.verdict == "undecided" and "only the bias correction" in row.reason
