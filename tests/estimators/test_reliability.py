@@ -113,9 +113,9 @@ def test_corrections_that_differ_are_doubted():
 
 def test_permuted_labels_leave_no_gap_where_nothing_is_heavy():
     losses = judged(sample(n=800), betas=(1.0,))
-    for h, null in losses.null.items():
+    for (h, q), null in losses.null.items():
         high, low = (HUCL, HSCL) if h.beta else (UCL, SCL)
-        se = losses.gap(LossKey(high, h, 1.0), LossKey(low, h, 1.0)).se
+        se = losses.gap(LossKey(high, h, q), LossKey(low, h, q)).se
         assert abs(null.mean) < 4 * null.se + 0.2 * se, h
 
 
@@ -131,7 +131,7 @@ def test_permuted_labels_show_what_runs_with_permuted_labels_do():
     for _ in range(12):
         again = exact(bc.EmbeddingSet(z, rng.permutation(y)), losses.variant, EXECUTION)
         found.append(again.gap(hucl, hscl).value)
-    null = losses.null[Exponential(3.0)]
+    null = losses.null[Exponential(3.0), 1.0]
     noise = np.hypot(null.se, np.std(found) / np.sqrt(len(found)))
     assert null.mean > 4 * noise
     assert abs(null.mean - np.mean(found)) < 4 * noise
