@@ -20,6 +20,7 @@ from boundcheck.estimators.anchor_losses import (
     instance_weights,
     normalise_weights,
 )
+from boundcheck.estimators.class_of_two import leaving_together
 from boundcheck.estimators.records import Cost, LossTable
 from boundcheck.estimators.shares import MarginSummary, share_of
 from boundcheck.hardening import terms_for
@@ -187,10 +188,12 @@ def assemble(
     if intervals and effects is None:
         influence = _sampling_influence(emb, table, losses, k)
     if effects is not None:
-        influence = _influence(emb, variant, table, losses, effects)
+        together, partners = leaving_together(emb, variant, table.anchors, losses.value, losses.weight)
+        influence = _influence(emb, variant, table, losses, effects.influence[:, :columns] + partners)
         if k is None:
             # Row sums are minus the bias of each anchor's weighted loss; weights sum to n v.
             correction = effects.row_sum[:, :columns].sum(0) / losses.weight.sum(0)
+        correction = correction + together
     shift = torch.zeros_like(correction) if shift is None or not intervals else shift
     correction = correction + shift
     spread, effective = ({}, {}) if effects is None else (effects.spread, effects.effective)
@@ -285,7 +288,7 @@ def _sampling_influence(emb: EmbeddingSet, table: CumulantTable, losses: AnchorL
 
 
 def _influence(
-    emb: EmbeddingSet, variant: Variant, table: CumulantTable, losses: AnchorLosses, effects: LeaveOneOut
+    emb: EmbeddingSet, variant: Variant, table: CumulantTable, losses: AnchorLosses, others: Tensor
 ) -> Tensor:
     y = torch.from_numpy(emb.y)
     return torch.stack(
@@ -294,7 +297,7 @@ def _influence(
                 losses.value[:, f],
                 losses.weight[:, f],
                 table.anchors,
-                effects.influence[:, f] + losses.positive_influence[:, f],
+                others[:, f] + losses.positive_influence[:, f],
                 y,
                 emb.v,
                 variant.stratified,

@@ -23,6 +23,7 @@ from torch import Tensor
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
 from boundcheck.estimators.anchor_losses import weighted_mean
+from boundcheck.estimators.class_of_two import leaving_together
 from boundcheck.estimators.dyadic import dyadic_gaps, least_k
 from boundcheck.estimators.exact import exact_losses, pair_plan
 from boundcheck.estimators.quadrature import Grid, Positives, grid_for, hit_share, losses_at, slope_at
@@ -207,14 +208,14 @@ def _finite_losses(
     influence = None
     if intervals:
         influence = yield from _influence(limit, transforms, positives, at, value, every)
-    curvature = _curvature_bias(limit)
+    curvature, one_positive = _curvature_bias(limit), _leaving(limit, limit.losses.value)[0]
     cost = Cost(plan.tally.pairs - before, time.perf_counter() - start)
     tables = {
         k: replace(
             limit,
             k=k,
             losses=replace(limit.losses, value=value[:, :, j]),
-            correction=limit.correction - curvature / k,
+            correction=limit.correction - curvature / k - one_positive + _leaving(limit, value[:, :, j])[0],
             influence=None if influence is None else influence[:, :, j],
             cost=cost,
         )
@@ -231,6 +232,13 @@ def _transforms(limit: LossTable, grid: Grid) -> Task[PoolTransforms]:
         table=limit.table, hardenings=limit.variant.hardenings, log_u=grid.log_u, nodes=grid.nodes
     )
     return found
+
+
+def _leaving(limit: LossTable, value: Tensor) -> tuple[Tensor, Tensor]:
+    """Corrections (f,) and influences (n, f) of anchors that leave with their only positive; none without intervals."""
+    if limit.influence is None:
+        return torch.zeros(len(limit.keys), dtype=torch.float64), torch.zeros(())
+    return leaving_together(limit.emb, limit.variant, limit.table.anchors, value, limit.losses.weight)
 
 
 def _curvature_bias(limit: LossTable) -> Tensor:
@@ -282,6 +290,7 @@ def _influence(
         others = of_pools.view(others.shape)
         for (q, k), of_positive in zip(at, of_positives, strict=True):
             others[:, columns[q], ks.index(k)] += of_positive
+        others += torch.stack([_leaving(limit, value[:, :, j])[1] for j in range(len(ks))], 2)
     unsampled = 1 - len(limit.table.anchors) / (emb.n * emb.v) if variant.self_pairs == "include" else 1.0
     stratified = variant.stratified and variant.self_pairs == "exclude"
     out, y = torch.empty_like(others), torch.from_numpy(emb.y)

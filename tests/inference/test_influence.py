@@ -105,6 +105,25 @@ def test_the_correction_is_quenouilles(mode, views):
             assert found.value - found.plugin == pytest.approx(-bias, abs=slack)
 
 
+@pytest.mark.parametrize("q", [1.0, math.inf])
+def test_an_anchor_leaves_with_its_only_positive(q):
+    """Classes of two, and of one: deletion takes the partner out of the average too."""
+    emb = sample(80, 1)
+    pairs = np.repeat(np.arange(3, 13), 2)
+    near = emb.z[:22] + 0.5 * np.random.default_rng(1).standard_normal((22, 1, 5))
+    emb = EmbeddingSet(np.concatenate([emb.z, near]), np.concatenate([emb.y, pairs, [13, 14]]))
+    table = estimated(emb, q, "class", "empirical")
+    problem = literal.Problem(emb.z, emb.y, TAU)
+    for pool in ("all", "diff"):
+        for beta in BETAS:
+            deleted, bias = jackknife(problem, pool, beta, q, "class")
+            found = table.loss(key_of(pool, beta, q))
+            influence = table.influence[:, table.keys.index(key_of(pool, beta, q))].numpy()
+            assert np.corrcoef(influence, deleted)[0, 1] > 0.99
+            assert found.se == pytest.approx(standard_error(torch.from_numpy(deleted - deleted.mean())), rel=0.08)
+            assert found.value - found.plugin == pytest.approx(-bias, abs=0.1 * found.se)
+
+
 @pytest.mark.parametrize(
     ("mode", "views", "prior"),
     [("class", 1, "empirical"), ("augmentation", 2, "empirical"), ("augmentation", 2, "balanced")],
