@@ -12,7 +12,7 @@ from dataclasses import replace
 from boundcheck.claims.base import Evidence, Finding, claim
 from boundcheck.claims.requirements import LIMIT
 from boundcheck.hardening import CONSTANT, Exponential, Hardening
-from boundcheck.inference.intervals import Estimate
+from boundcheck.inference.intervals import Estimate, Share
 from boundcheck.losses import LossKey
 
 
@@ -33,7 +33,18 @@ def hscl_ge_ucl(evidence: Evidence) -> Iterator[Finding]:
             finding = evidence.compare(h, q, ucl, evidence.key("hscl", h, q))
             note = " ".join(part for part in (finding.note, _crossing(evidence, q)) if part)
             at_least = _softer(evidence, q, h)
-            yield replace(finding, premise=finding.share, premise_slack=finding.slack, note=note, at_least=at_least)
+            share = _of_pools_too(evidence, h, finding.share)
+            yield replace(
+                finding, share=share, premise=share, premise_slack=finding.slack, note=note, at_least=at_least
+            )
+
+
+def _of_pools_too(evidence: Evidence, hardening: Hardening, share: Share | None) -> Share | None:
+    """The share with what its anchors owe to their pools, which are samples as well, in its standard error."""
+    influence = evidence.losses.reached.get(hardening)
+    if share is None or influence is None:
+        return share
+    return replace(share, se=evidence.losses.spread(influence)[0])
 
 
 def _softer(evidence: Evidence, q: float, hardening: Hardening) -> tuple[Estimate, tuple[LossKey, ...], str] | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import replace
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -18,29 +17,24 @@ from boundcheck.estimators.anchor_losses import (
     anchor_losses,
     design_shift,
     instance_weights,
-    normalise_weights,
 )
+from boundcheck.estimators.averages import functionals, reach_of, reaching, share_influence
 from boundcheck.estimators.class_of_two import leaving_together
 from boundcheck.estimators.records import Cost, LossTable
 from boundcheck.estimators.shares import MarginSummary, share_of
-from boundcheck.hardening import terms_for
+from boundcheck.hardening import Hardening, terms_for
 from boundcheck.inference.influence import (
-    density_at_zero,
     instance_influence,
-    kernel_width,
-    loss_effect,
-    share_effect,
     standard_error,
 )
 from boundcheck.losses import Tilt
 from boundcheck.pairwise.cumulants import CumulantTable, LogSumsOf
-from boundcheck.pairwise.jackknife.functionals import Functional
 from boundcheck.pairwise.jackknife.leave_out import LeaveOneOut, LeaveOneOutOf
 from boundcheck.pairwise.passes import Task, in_parallel, run_one
 from boundcheck.pairwise.plan import PairPlan, Tally, choose_dtype, plan_pairs
 from boundcheck.pairwise.ring.shards import ShardedEmbeddings
 from boundcheck.pairwise.ring.sharing import sharded_plan
-from boundcheck.pools import DIFF, SAME
+from boundcheck.pools import DIFF
 from boundcheck.spec import Execution, Variant
 
 SMALL_REACH = 0.25  # nats
@@ -213,65 +207,26 @@ def assemble(
         if effects is not None:
             ess = effects.ess[Tilt(DIFF, h)]
             others = effects.influence[:, columns + 2 * index] + effects.influence[:, columns + 2 * index + 1]
-            scores = instance_influence(
-                (margin >= -draft.rounding).to(torch.float64),
-                _margin_weight(emb, variant, table, margin),
-                table.anchors,
-                others,
-                torch.from_numpy(emb.y),
-                emb.v,
-                variant.stratified,
-            )
+            scores = share_influence(emb, variant, table.anchors, margin, others, draft.rounding)
             share = replace(share, se=standard_error(scores))
         margins[h] = MarginSummary(h, margin, share, ess, scores)
-    return replace(draft, margins=margins)
+    reached = {}
+    if effects is not None:
+        others = effects.influence[:, columns + 2 * len(variant.hardenings) :]
+        reached = _reached(emb, variant, table, losses, others, draft.rounding)
+    return replace(draft, margins=margins, reached=reached)
 
 
-def functionals(emb: EmbeddingSet, variant: Variant, table: CumulantTable, losses: AnchorLosses) -> list[Functional]:
-    """The averages whose influences are wanted: the losses, then for each hardening the share of margins >= 0."""
-    rows = emb.n * emb.v
-    out = [_loss_functional(key.tilt, losses, f, table.anchors, rows) for f, key in enumerate(losses.keys)]
-    for h in variant.hardenings:
-        margin = table.margin(h)
-        weight = _margin_weight(emb, variant, table, margin)
-        for pool, sign in ((SAME, 1.0), (DIFF, -1.0)):
-            out.append(_share_functional(Tilt(pool, h), margin, weight, sign, table.anchors, rows))
-    return out
-
-
-def _loss_functional(tilt: Tilt, losses: AnchorLosses, f: int, anchors: Tensor, rows: int) -> Functional:
-    weight, slope, curvature = (
-        values[:, f].nan_to_num(0.0) for values in (losses.weight, losses.slope, losses.curvature)
-    )
-    placed = torch.zeros(3, rows, dtype=torch.float64)
-    placed[:, anchors] = torch.stack([weight, slope, curvature])
-    return Functional(tilt, weight * slope, weight * curvature, partial(_loss_change, placed))
-
-
-def _loss_change(placed: Tensor, anchor: Tensor, delta: Tensor) -> Tensor:
-    weight, slope, curvature = placed[:, anchor.cpu()].to(delta.device).unbind()
-    return weight * loss_effect(slope, curvature, delta)
-
-
-def _share_functional(
-    tilt: Tilt, margin: Tensor, weight: Tensor, sign: float, anchors: Tensor, rows: int
-) -> Functional:
-    width = kernel_width(margin)
-    placed = torch.zeros(2, rows, dtype=torch.float64)
-    placed[:, anchors] = torch.stack([weight, margin.nan_to_num(0.0)])
-    slope = sign * weight * density_at_zero(margin, width)
-    return Functional(tilt, slope, torch.zeros_like(slope), partial(_share_change, placed, width, sign))
-
-
-def _share_change(placed: Tensor, width: float, sign: float, anchor: Tensor, delta: Tensor) -> Tensor:
-    weight, margin = placed[:, anchor.cpu()].to(delta.device).unbind()
-    return weight * share_effect(margin, width, sign * delta)
-
-
-def _margin_weight(emb: EmbeddingSet, variant: Variant, table: CumulantTable, margin: Tensor) -> Tensor:
-    """Weights (a,) of the anchors whose margin is defined, summing to n v."""
-    weight = instance_weights(torch.from_numpy(emb.y), variant.class_prior)[table.anchors // emb.v]
-    return normalise_weights(weight, torch.isfinite(margin)[:, None], emb.n * emb.v)[:, 0]
+def _reached(
+    emb: EmbeddingSet, variant: Variant, table: CumulantTable, losses: AnchorLosses, others: Tensor, rounding: float
+) -> dict[Hardening, Tensor]:
+    """Tilt -> (n,) influences on the share of anchors that it lifts to UCL, from those as candidates (n, 2 tilts)."""
+    return {
+        h: share_influence(
+            emb, variant, table.anchors, reach_of(table, h), others[:, 2 * i : 2 * i + 2].sum(1), rounding
+        )
+        for i, h in enumerate(reaching(losses.keys))
+    }
 
 
 def _sampling_influence(emb: EmbeddingSet, table: CumulantTable, losses: AnchorLosses, k: int | None) -> Tensor:

@@ -10,7 +10,7 @@ from scipy.stats import norm
 import boundcheck
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.estimators import estimate
-from boundcheck.estimators.exact import _share_change
+from boundcheck.estimators.averages import _share_change
 from boundcheck.estimators.shares import share_of
 from boundcheck.hardening import CONSTANT
 

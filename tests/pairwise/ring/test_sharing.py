@@ -9,7 +9,7 @@ import torch
 
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.estimators.anchor_losses import anchor_losses, instance_weights
-from boundcheck.estimators.exact import functionals
+from boundcheck.estimators.averages import functionals
 from boundcheck.hardening import Exponential, Threshold, terms_for
 from boundcheck.losses import LOSSES, Loss
 from boundcheck.pairwise.chunks import Source
