@@ -98,13 +98,17 @@ class Finite:
         """(n, v, d), (n,): class sizes multinomial (hypergeometric in the set's own shares), or fixed."""
         z, y = load_once(self.name)
         rng = np.random.default_rng([seed, 11])
-        if design == "iid" and not self.imbalance:
-            chosen = rng.choice(len(y), n, replace=False)
-        else:
-            size = rng.multinomial(n, self.shares) if design == "iid" else _sizes(self.shares, n)
-            members = [np.flatnonzero(y == c) for c in range(len(size))]
-            chosen = np.concatenate([rng.choice(m, k, replace=False) for m, k in zip(members, size, strict=True)])
+        chosen = self.chosen(n, design, rng)
         return z[chosen], rng.permutation(y[chosen]) if self.permuted else y[chosen]
+
+    def chosen(self, n: int, design: str, rng: np.random.Generator) -> np.ndarray:
+        """(n,) places of a sample in the set."""
+        y = load_once(self.name)[1]
+        if design == "iid" and not self.imbalance:
+            return rng.choice(len(y), n, replace=False)
+        size = rng.multinomial(n, self.shares) if design == "iid" else _sizes(self.shares, n)
+        members = [np.flatnonzero(y == c) for c in range(len(size))]
+        return np.concatenate([rng.choice(m, k, replace=False) for m, k in zip(members, size, strict=True)])
 
     def limits(self, temperature: float, prior: str) -> pd.DataFrame:
         """quantity, beta, truth, truth_se (0: the set is seen whole); of permuted labels the gaps alone."""
@@ -165,7 +169,9 @@ TUNE: dict[str, Closed | Finite] = {
     "fashion, PCA, permuted": Finite("fashion_pca", permuted=True),
     "digits": Finite("digits"),
     "digits, permuted": Finite("digits", permuted=True),
+    "digits, long tail": Finite("digits", imbalance=300),
     "newsgroups": Finite("newsgroups"),
+    "newsgroups, long tail": Finite("newsgroups", imbalance=300),
     "newsgroups, permuted": Finite("newsgroups", permuted=True),
     "six newsgroups": Finite("six_newsgroups"),
     "six newsgroups, permuted": Finite("six_newsgroups", permuted=True),
