@@ -214,7 +214,7 @@ def test_fish_completes(typed: str, completed: str, program: str, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    "words", ["boundcheck nonsense --", "boundcheck claims nothing_so", "boundcheck verify --nothing x"]
+    "words", ["boundcheck nonsense --", "boundcheck claims nothing_so", "boundcheck train --nothing x"]
 )
 def test_nothing_to_complete_is_no_error(words: str) -> None:
     more = {"_BOUNDCHECK_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
