@@ -132,6 +132,7 @@ def is_reliable(rows: pd.DataFrame) -> np.ndarray:
         return np.ones(len(rows), bool)
     return np.array([bool(pd.isna(cell) or cell) for cell in rows["reliable"]], bool)
 
+
 def typed(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     """The columns in order: text without missing values, numbers as numbers."""
     return pd.DataFrame(
