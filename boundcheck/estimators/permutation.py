@@ -21,13 +21,13 @@ from boundcheck.estimators.reliability import Null
 from boundcheck.hardening import Constant, Hardening
 from boundcheck.inference.influence import loss_effect
 from boundcheck.losses import LossKey
+from boundcheck.pairwise.jackknife.heavy import HEAVIEST
 from boundcheck.pairwise.ring.shards import ShardedEmbeddings
 from boundcheck.pools import ALL, DIFF
 
 PERMUTATIONS = 20
 BUDGET = 10_000_000  # pairs times permutations
 HEAVY = 0.01  # of the pool of all; in a part of it the share is larger
-HEAVIEST = 1 - 1e-6
 
 
 def with_permutations(losses: LossTable, seed: int) -> LossTable:
