@@ -251,9 +251,10 @@ def warnings_of(losses: LossTable) -> list[str]:
         warnings.append(f"{copies} {have} the same embedding as an earlier one{said}; each counts")
     if losses.duplicates is not None:
         found = losses.duplicates
+        clusters = "1 cluster" if len(found.sizes) == 1 else f"{len(found.sizes)} clusters"
         warnings.append(
-            f"{found.instances} instances have a near-duplicate (cosine above {found.cosine:g}), in {len(found.sizes)} "
-            f"clusters of up to {found.sizes.max()}; duplicates='drop' leaves one of each, 'group' takes a cluster for "
+            f"{found.instances} instances have a near-duplicate (cosine above {found.cosine:g}), in {clusters} "
+            f"of up to {found.sizes.max()}; duplicates='drop' leaves one of each, 'group' takes a cluster for "
             "one draw"
         )
     if not emb.unit_norm:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import os
 import pickle
@@ -543,11 +544,14 @@ def test_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "images: 100%" in drawn and "anchors: 100%" in drawn and "/s]" in drawn and "<" in drawn
 
 
-def test_plain_lines_elsewhere_and_nothing_when_quiet(capsys: pytest.CaptureFixture[str]) -> None:
-    with reporting(quiet=False) as progress:
-        assert progress is not None
-        stages(progress)
-    lines = capsys.readouterr().err.splitlines()
-    assert [line.split(" in ")[0] for line in lines] == ["100 images", "50 anchors"]
+def test_plain_lines_elsewhere_of_what_took_long_and_nothing_when_quiet(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for tick, told in ((0.5, ["100 images in 5.0 s", "50 anchors in 2.5 s"]), (0.01, [])):
+        monkeypatch.setattr("boundcheck.cli.progress.time.monotonic", itertools.count(0.0, tick).__next__)
+        with reporting(quiet=False) as progress:
+            assert progress is not None
+            stages(progress)
+        assert capsys.readouterr().err.splitlines() == told
     with reporting(quiet=True) as silent:
         assert silent is None

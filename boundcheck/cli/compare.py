@@ -27,7 +27,6 @@ _NOT = (
     "files", "checkpoint", "encoder", "embeddings", "population", "unlabelled", "claims", "negatives", "until_decided",
     "max_anchors", "fail_on", "duplicates", "configurations",
 )  # fmt: skip
-SHORT = 1.0  # seconds: of the many passes of many encoders only those that took longer are told
 _OF_RUNS = ("confidence", "out", "overwrite", "form", "quiet", "encoders", "seeds_of_one", "by_class", "config")
 
 
@@ -74,7 +73,7 @@ def command(
         place = stack.enter_context(reserve_folder(out or usual, overwrite=overwrite, numbered=out is None))
         from boundcheck.comparison import compare
 
-        progress = stack.enter_context(reporting(quiet, least=SHORT))
+        progress = stack.enter_context(reporting(quiet))
         if all(path.is_dir() for paths in methods.values() for path in paths):
             given = {}
             _refuse_options(ctx)

@@ -17,17 +17,16 @@ from boundcheck.cli.terminal import for_people, width, wrapped
 
 
 @contextmanager
-def reporting(quiet: bool, least: float = 0.0) -> Iterator[Callable[[int, int, str], None] | None]:
+def reporting(quiet: bool) -> Iterator[Callable[[int, int, str], None] | None]:
     """Yields what long work is to call with (done, total, unit); None when quiet.
 
     Args:
         quiet: say nothing.
-        least: seconds that a stage must have taken to have a line; for work of many short ones.
     """
     if quiet:
         yield None
         return
-    reporter = _Bars() if sys.stderr.isatty() else _Lines(least)
+    reporter = _Bars() if sys.stderr.isatty() else _Lines()
     try:
         yield reporter
     finally:
@@ -99,9 +98,9 @@ class _Lines:
     """A line a stage's end, if it took long enough, and, for long stages, one every ten seconds."""
 
     _SECONDS = 10.0
+    _QUICK = 1.0  # a stage that took less has no line
 
-    def __init__(self, least: float) -> None:
-        self.least = least
+    def __init__(self) -> None:
         self.stage: tuple[int, str] | None = None
         self.started = self.told = 0.0
 
@@ -111,7 +110,7 @@ class _Lines:
             self.stage, self.started, self.told = (total, unit), now, now
         if done < total and now - self.told < self._SECONDS:
             return
-        if done >= total and now - self.started < self.least:
+        if done >= total and now - self.started < self._QUICK:
             self.stage = None
             return
         self.told = now

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 _COMPARISON = "comparison"  # folder beside the runs
 _OF_VERIFY = ("negatives", "until_decided", "confidence", "duplicates", "null", "configurations")
-_QUICK = 1.0  # seconds: stages of so many encoders that took less are not told
 
 
 def verify_several(
@@ -77,7 +76,7 @@ def verify_several(
 
         chosen = choose_claims(claims)  # what is misspelt is said before anything is loaded
         stack.enter_context(ranks.leading(group))
-        progress = stack.enter_context(reporting(quiet, least=_QUICK))
+        progress = stack.enter_context(reporting(quiet))
         encoding = {name: options.pop(name) for name in ENCODING}
         normalize = not options.pop("no_normalize")
         verifying = {name: options.pop(name) for name in _OF_VERIFY}
