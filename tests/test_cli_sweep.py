@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+import boundcheck.cli.progress
 import boundcheck.sweeps
 import boundcheck.sweeps.grid
 from boundcheck.cli import main
@@ -32,6 +33,7 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_sweep_and_the_same_again(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boundcheck.cli.progress._Lines, "_QUICK", 0.0)  # these cells take less than a second
     assert main(["sweep", "tight.npz", "noise.npz", *FAST]) == 0
     captured = capsys.readouterr()
     place = Path("results/sweep-encoders")
