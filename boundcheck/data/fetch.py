@@ -6,7 +6,6 @@ import hashlib
 import json
 import shutil
 import tarfile
-import uuid
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -17,7 +16,7 @@ from typing import IO
 
 import pooch
 
-from boundcheck._places import atomic_path
+from boundcheck._places import atomic_path, collect_leftovers, hidden
 from boundcheck.data.base import Places, Progress, Remote, Source
 from boundcheck.errors import DataMissingError, FileError
 from boundcheck.ingest import budget, open_regular, parse_json, read_regular, reading, sha256_of
@@ -189,17 +188,18 @@ class _Bar:
 
 def _unpack(archive: Path, folders: tuple[str, ...], home: Path, wanted: Callable[[str], bool]) -> None:
     """Unpacks the wanted members under one of `folders` into `home`, all or nothing."""
-    staging = home / f".unpack-{uuid.uuid4().hex[:8]}"
     try:
-        staging.mkdir(parents=True)
-        if archive.suffix == ".zip":
-            _unpack_zip(archive, staging, wanted)
-        else:
-            _unpack_tar(archive, staging, wanted)
-        for name in folders:
-            if (staging / name).is_dir():
-                _record_sums(staging / name)
-                (staging / name).rename(home / name)
+        home.mkdir(parents=True, exist_ok=True)
+        collect_leftovers(home)
+        with hidden(home / "unpacked") as staging:
+            if archive.suffix == ".zip":
+                _unpack_zip(archive, staging, wanted)
+            else:
+                _unpack_tar(archive, staging, wanted)
+            for name in folders:
+                if (staging / name).is_dir():
+                    _record_sums(staging / name)
+                    _move(staging / name, home / name)
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, ValueError, RuntimeError) as error:
         raise FileError(
             f"{archive}: truncated or unsafe archive ({_first_line(error)}); delete it and fetch it again"
@@ -208,9 +208,17 @@ def _unpack(archive: Path, folders: tuple[str, ...], home: Path, wanted: Callabl
         reason = error.strerror or str(error)
         raise FileError(f"{archive}: cannot be unpacked into {home} ({reason})") from error
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
         with suppress(OSError):  # in use unless nothing was unpacked
             home.rmdir()
+
+
+def _move(unpacked: Path, place: Path) -> None:
+    """Moves a folder to its place, unless another process has unpacked the same archive there meanwhile."""
+    try:
+        unpacked.rename(place)
+    except OSError:
+        if not (place / SUMS).is_file():
+            raise
 
 
 def _first_line(error: Exception) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from layouts import CIFAR10_NAMES, cifar10_binary, idx_gz, md5, pixels, tar_gz, tiny_imagenet, zipped
 
+import boundcheck.data.fetch
 from boundcheck.data import DATASETS, Remote, Source, describe_datasets, load_dataset, load_from
 from boundcheck.errors import DataMissingError, FileError, InputError
 
@@ -112,6 +114,26 @@ def test_archive_on_disk_truncated(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="truncated or unsafe archive"):
         load_from(source, "test", data_dir=tmp_path / "disk", download=False)
     assert files_below(tmp_path / "disk") == ["cifar-10-binary.tar.gz"]
+
+
+def test_two_processes_unpack_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever comes second takes what the first has unpacked; what a killed process left is collected."""
+    disk = tmp_path / "disk"
+    archive = tar_gz(cifar10_binary(tmp_path / "made"), disk / "cifar-10-binary.tar.gz")
+    source = replace(CIFAR10, remotes=(Remote("http://unused/", archive.name, md5(archive)),))
+    left = disk / "cifar10" / ".unpacked-0123abcd.part"
+    left.mkdir(parents=True)
+    (left / "half.bin").write_bytes(b"half")
+
+    def first(archive: Path, staging: Path, wanted: Callable[[str], bool]) -> None:
+        monkeypatch.undo()
+        load_from(source, "test", data_dir=disk, download=False)
+        unpack(archive, staging, wanted)
+
+    unpack = boundcheck.data.fetch._unpack_tar
+    monkeypatch.setattr(boundcheck.data.fetch, "_unpack_tar", first)
+    assert len(load_from(source, "test", data_dir=disk, download=False)) == 7
+    assert [path.name for path in (disk / "cifar10").iterdir()] == ["cifar-10-batches-bin"]
 
 
 @pytest.mark.parametrize("name", ["../escaped", "/tmp/boundcheck-escaped", "cifar-10-batches-bin/../../escaped"])
