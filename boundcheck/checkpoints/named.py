@@ -12,6 +12,7 @@ from typing import Any
 
 from torch import nn
 
+from boundcheck._optional import import_optional
 from boundcheck.encoders import Checkpoint, adapt
 from boundcheck.errors import FileError, InputError
 
@@ -84,7 +85,7 @@ def _imported(place: str) -> tuple[Any, bytes | None]:
 
 def _of_timm(name: str) -> Checkpoint:
     """A pretrained network of timm, behind its own resizing and statistics."""
-    timm = _package("timm", "timm", "timm")
+    timm = import_optional("timm", "timm", "timm", "encoder")
     try:
         network = timm.create_model(name, pretrained=True, num_classes=0)
     except Exception as error:  # timm and its hub raise many kinds, for names, for the network and for files
@@ -114,7 +115,7 @@ def _standardiser(mean: tuple[float, ...], std: tuple[float, ...], size: int) ->
 
 def _of_sentences(name: str) -> Checkpoint:
     """A sentence encoder; its own tokenising, pooling and normalising."""
-    package = _package("sentence_transformers", "sentence-transformers", "text")
+    package = import_optional("sentence_transformers", "sentence-transformers", "text", "encoder")
     try:
         model = package.SentenceTransformer(name, device="cpu")
     except Exception as error:  # the hub raises many kinds, for names, for the network and for files
@@ -138,12 +139,3 @@ class _Sentences(nn.Module):
         if not isinstance(texts, list):
             raise InputError("encoder: a sentence encoder takes texts, received images; name a .csv or .jsonl")
         return self.model.encode(texts, convert_to_tensor=True, show_progress_bar=False)
-
-
-def _package(module: str, package: str, extra: str) -> Any:
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise InputError(
-            f"encoder: needs the package {package}, which cannot be imported ({error}); pip install boundcheck[{extra}]"
-        ) from error

@@ -12,6 +12,7 @@ from typing import Any
 
 from torch import nn
 
+from boundcheck._optional import import_optional
 from boundcheck.checkpoints.base import CheckpointFile, Format, Reading
 from boundcheck.checkpoints.networks import fit, is_resnet, resnet_of
 from boundcheck.checkpoints.statistics import IMAGENET, Statistics
@@ -63,12 +64,7 @@ class _Pooled(nn.Module):
 
 def _built(arch: str) -> tuple[_Pooled, Statistics]:
     """The network with initial weights, and timm's statistics for it."""
-    try:
-        import timm
-    except ImportError as error:
-        raise FileError(
-            f"checkpoint: '{arch}' is built by timm, which cannot be imported ({error}); pip install boundcheck[timm]"
-        ) from error
+    timm = import_optional("timm", "timm", "timm", f"checkpoint: '{arch}'")
     try:
         network = timm.create_model(arch, pretrained=False, num_classes=0)
     except RuntimeError as error:

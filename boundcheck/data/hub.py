@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from boundcheck._optional import import_optional
 from boundcheck.data.base import Samples
 from boundcheck.data.rows import NAMES, samples_of
-from boundcheck.errors import DataMissingError, InputError, unknown_name
+from boundcheck.errors import DataMissingError, unknown_name
 
 _USED = {name for names in NAMES.values() for name in names}
 
@@ -28,12 +29,7 @@ def read_hub(name: str, split: str) -> Samples:
         InputError: the package is not installed, there is no such split, or its columns are not those of samples.
         DataMissingError: it is neither here nor can be fetched.
     """
-    try:
-        import datasets
-    except ImportError as error:
-        raise InputError(
-            f"dataset: needs the package datasets, which cannot be imported ({error}); pip install boundcheck[datasets]"
-        ) from error
+    datasets = import_optional("datasets", "datasets", "datasets", "dataset")
     root = Path(name)
     try:
         if root.is_dir():

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 import warnings
 from importlib.util import find_spec
 from typing import Any
 
-from boundcheck.errors import BoundcheckError, InputError
+from boundcheck._optional import import_optional
+from boundcheck.errors import BoundcheckError
 
 from .tracker import Tracker
 
@@ -58,13 +58,7 @@ def _bases() -> tuple[type, ...]:
     loaded = [sys.modules[name] for name in _PACKAGES if name in sys.modules]
     if not loaded:
         name = next((name for name in _PACKAGES if find_spec(name.partition(".")[0])), _PACKAGES[0])
-        try:
-            loaded = [importlib.import_module(name)]
-        except ImportError as error:
-            raise InputError(
-                f"callback: needs the package lightning, which cannot be imported ({error}); "
-                "pip install boundcheck[lightning]"
-            ) from error
+        loaded = [import_optional(name, "lightning", "lightning", "callback")]
     return tuple(module.Callback for module in loaded)
 
 
