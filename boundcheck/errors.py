@@ -33,12 +33,19 @@ class LostRankError(BoundcheckError):
 MOST_LISTED = 16  # names of a registry in a message that must stay one line
 
 
-def unknown_name(parameter: str, received: str, valid: Iterable[str]) -> InputError:
-    """An error for a name that is not in a registry: lists the valid names and suggests the nearest."""
+def unknown_name(parameter: str, received: str, valid: Iterable[str], listed_by: str = "") -> InputError:
+    """An error for a name that is not in a registry: lists the valid names and suggests the nearest.
+
+    Args:
+        parameter: what the name was given for.
+        received: the name.
+        valid: names that would do.
+        listed_by: the command that lists them, said where not all are in the message.
+    """
     names = list(valid)
     near = difflib.get_close_matches(received.lower(), [name.lower() for name in names], n=1, cutoff=0.5)
     hint = next((f"; did you mean '{name}'?" for name in names if near and name.lower() == near[0]), "")
-    listed = ", ".join(names[:MOST_LISTED]) + (
-        f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
-    )
+    listed = ", ".join(names[:MOST_LISTED])
+    if len(names) > MOST_LISTED:
+        listed += f" and {len(names) - MOST_LISTED} more" + (f", see {listed_by}" if listed_by else "")
     return InputError(f"{parameter}: expected one of {listed}, received '{received}'{hint}")

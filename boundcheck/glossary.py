@@ -46,4 +46,4 @@ def defined(word: str) -> Term:
     for term in terms.values():
         if word.lower() in {term.id, term.name.lower(), *term.name.lower().split(", ")}:
             return term
-    raise unknown_name("term", word, terms)
+    raise unknown_name("term", word, terms, "boundcheck glossary")

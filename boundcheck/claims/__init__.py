@@ -128,7 +128,7 @@ def claim_named(name: str) -> Claim:
         InputError: it is unknown.
     """
     if name not in CLAIMS:
-        raise unknown_name("claims", name, CLAIMS)
+        raise unknown_name("claims", name, CLAIMS, "boundcheck claims")
     return CLAIMS[name]
 
 

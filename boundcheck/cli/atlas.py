@@ -10,9 +10,8 @@ import click
 
 from boundcheck._places import reserve_folder
 from boundcheck.cli.grouped import Grouped
-from boundcheck.cli.parameters import COUNT, NOT_NEGATIVE, POSITIVE, SEED, Several
+from boundcheck.cli.parameters import COUNT, FILE, NOT_NEGATIVE, POSITIVE, SEED, Several
 from boundcheck.cli.progress import note, reporting, say
-from boundcheck.cli.samples import FILE
 from boundcheck.errors import InputError
 
 

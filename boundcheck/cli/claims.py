@@ -27,7 +27,7 @@ def command(claim_id: str | None, form: str, cite: bool) -> int:
     """
     claims: dict[str, Any] = catalogue()
     if claim_id is not None and claim_id not in claims:
-        raise unknown_name("claim", claim_id, claims)
+        raise unknown_name("claim", claim_id, claims, "boundcheck claims")
     chosen = list(claims.values()) if claim_id is None else [claims[claim_id]]
     if cite:
         from boundcheck.bibliography import bibtex

@@ -11,6 +11,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from boundcheck.cli.parameters import FILE
 from boundcheck.errors import FileError, InputError
 
 # Of the program or of one run: a file of options does not say where its results go.
@@ -24,7 +25,7 @@ def config_option(function: Callable[..., Any]) -> Callable[..., Any]:
     """--config, read before the options it gives."""
     text = "Options from a TOML file, or a run's run.json; the command line wins."
     given: dict[str, Any] = {"metavar": "FILE", "is_eager": True, "expose_value": False, "callback": _read}
-    return click.option("--config", type=click.Path(path_type=Path), help=text, **given)(function)
+    return click.option("--config", type=FILE, help=text, **given)(function)
 
 
 def noted(ctx: click.Context) -> dict[str, Any]:

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import click
 
-from boundcheck.cli.parameters import FORMAT, plugin_option
+from boundcheck.cli.parameters import FILE, FORMAT, plugin_option
 from boundcheck.cli.progress import say, say_json
-from boundcheck.cli.samples import FILE
 from boundcheck.cli.tables import aligned
 
 

@@ -8,9 +8,8 @@ from typing import Any
 
 import click
 
-from boundcheck.cli.parameters import CONFIDENCE, FORMAT, POSITIVE, SEED
+from boundcheck.cli.parameters import CONFIDENCE, FILE, FORMAT, POSITIVE, SEED
 from boundcheck.cli.progress import note, say, say_json
-from boundcheck.cli.samples import FILE
 from boundcheck.cli.tables import aligned, rows_of
 from boundcheck.errors import FileError
 from boundcheck.spec import TEMPERATURE
@@ -54,7 +53,7 @@ def command(
     if form == "json":
         say_json(rows_of(frame))
     else:
-        header = ("diagnostic", "estimate", f"{confidence:.0%} interval", "plug-in", "reading")
+        header = ("diagnostic", "estimate", f"{100 * confidence:g} % interval", "plug-in", "reading")
         say(aligned([header, *(_cells(row) for row in frame.itertuples())]))
     for sentence in diagnosis.collapsed:
         note(f"warning: {sentence}", quiet=False)

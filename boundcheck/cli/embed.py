@@ -11,9 +11,9 @@ import click
 from boundcheck._places import reserve_file
 from boundcheck.cli import ranks
 from boundcheck.cli.grouped import Grouped
-from boundcheck.cli.parameters import COUNT, DEVICE
+from boundcheck.cli.parameters import COUNT, DEVICE, FILE
 from boundcheck.cli.progress import note, reporting
-from boundcheck.cli.samples import FILE, encode, encoder_options, load_samples, run_options
+from boundcheck.cli.samples import encode, encoder_options, load_samples, run_options
 
 
 @click.command("embed", cls=Grouped)

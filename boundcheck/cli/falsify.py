@@ -13,6 +13,7 @@ from boundcheck.cli.completion import claim_ids
 from boundcheck.cli.grouped import Grouped
 from boundcheck.cli.parameters import (
     COUNT,
+    FILE,
     FORMAT,
     NOT_NEGATIVE,
     POSITIVE,
@@ -23,7 +24,7 @@ from boundcheck.cli.parameters import (
     hardening_forms,
 )
 from boundcheck.cli.progress import note, reporting, say, say_json
-from boundcheck.cli.samples import FILE, run_options
+from boundcheck.cli.samples import run_options
 
 
 @click.command("falsify", cls=Grouped)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -90,6 +91,16 @@ class OneOf(click.Choice):  # type: ignore[type-arg]
         return str(value)
 
 
+class _Place(click.Path):
+    """A path of a file or folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path as it is; an empty one would be the folder at hand."""
+        if value == "":
+            raise InputError(f"{_option(param)}: expected a path, received ''; name a file or folder")
+        return super().convert(value, param, ctx)
+
+
 class Listed(click.Option):
     """An option whose help ends with the names that are registered when it is shown.
 
@@ -144,9 +155,13 @@ def plugins_in(arguments: Sequence[str]) -> list[str]:
 
 
 def _option(param: click.Parameter | None) -> str:
+    """An option as it is typed, an argument as its help calls it."""
+    if isinstance(param, click.Argument):
+        return param.human_readable_name
     return param.opts[0] if param else "value"
 
 
+FILE = _Place(path_type=Path)
 POSITIVE = Number("a finite number > 0", lambda x: 0 < x < math.inf)
 TAU = Number(POSITIVE.rule, POSITIVE.accepts, several="boundcheck sweep --temperatures takes several")
 NOT_NEGATIVE = Number("a finite number >= 0", lambda x: 0 <= x < math.inf)

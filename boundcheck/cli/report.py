@@ -6,9 +6,8 @@ from pathlib import Path
 
 import click
 
-from boundcheck.cli.parameters import OneOf
+from boundcheck.cli.parameters import FILE, OneOf
 from boundcheck.cli.progress import say
-from boundcheck.cli.samples import FILE
 from boundcheck.errors import InputError
 
 _STYLES = ("neurips", "icml", "beamer", "notebook")  # a test holds them against `plot.STYLES`, which is slow to import

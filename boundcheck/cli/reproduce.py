@@ -7,9 +7,8 @@ from pathlib import Path
 
 import click
 
-from boundcheck.cli.parameters import DEVICE
+from boundcheck.cli.parameters import DEVICE, FILE
 from boundcheck.cli.progress import note, reporting, say
-from boundcheck.cli.samples import FILE
 
 
 @click.command("reproduce")

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from boundcheck.cli import ranks
-from boundcheck.cli.parameters import plugin_option
+from boundcheck.cli.parameters import FILE, plugin_option
 from boundcheck.cli.progress import reporting, say, say_json
-from boundcheck.cli.samples import ENCODING, FILE
+from boundcheck.cli.samples import ENCODING
 from boundcheck.cli.tables import aligned, plain
 from boundcheck.errors import FileError, InputError
 

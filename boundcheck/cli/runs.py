@@ -7,9 +7,8 @@ from pathlib import Path
 
 import click
 
-from boundcheck.cli.parameters import FORMAT
+from boundcheck.cli.parameters import FILE, FORMAT
 from boundcheck.cli.progress import say, say_json
-from boundcheck.cli.samples import FILE
 from boundcheck.cli.tables import aligned
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from boundcheck.cli.parameters import COUNT, SEED, plugin_option
+from boundcheck.cli.parameters import COUNT, FILE, SEED, plugin_option
 from boundcheck.cli.progress import note
 from boundcheck.errors import InputError
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from boundcheck.embeddings import EmbeddingSet
     from boundcheck.encoders import Checkpoint
     from boundcheck.ranks import Ranks
-
-FILE = click.Path(path_type=Path)
 
 
 def encoder_options(function: Callable[..., Any]) -> Callable[..., Any]:

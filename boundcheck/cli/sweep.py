@@ -14,9 +14,8 @@ from boundcheck._places import reserve_folder
 from boundcheck.cli import ranks, verify
 from boundcheck.cli.config import noted
 from boundcheck.cli.grouped import Grouped
-from boundcheck.cli.parameters import POSITIVE, Several
+from boundcheck.cli.parameters import FILE, POSITIVE, Several
 from boundcheck.cli.progress import note, reporting, say, say_json
-from boundcheck.cli.samples import FILE
 from boundcheck.cli.tables import rows_of
 from boundcheck.errors import InputError
 
@@ -82,6 +81,7 @@ def command(
         progress = stack.enter_context(reporting(quiet))
         if options["betas"] is None:
             del options["betas"]  # those of the checkpoints join the usual ones
+        kept = cells or place.path.parent / "cells"
         result = sweep(
             [*encoders, *embeddings],
             temperatures=temperatures,
@@ -90,7 +90,7 @@ def command(
             claims=claims if claims == "all" else verify.names_in(claims),
             normalize=not no_normalize,
             cache=not no_cache,
-            cells=cells or place.path.parent / "cells",
+            cells=kept,
             progress=progress,
             ranks=group,
             **options,
@@ -101,6 +101,9 @@ def command(
         say_json(_document(result, saved))
     else:
         say("\n".join([*result.record.manifest["notes"], sweep_text(result.record)]), nl=False)
+    if reused := result.record.manifest["cost"]["cells_reused"]:
+        total = len(result.record.manifest["cells"])
+        note(f"{reused} of {total} cells were finished before and are read from {kept}", quiet)
     note(f"report: {saved / 'report.html'}", quiet)
     return 1 if result.failed(fail_on) else 0
 

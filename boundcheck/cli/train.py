@@ -13,10 +13,20 @@ import click
 
 from boundcheck._places import Place, reserve_folder
 from boundcheck.cli.grouped import Grouped
-from boundcheck.cli.parameters import COUNT, DEVICE, NOT_NEGATIVE, POSITIVE, Listed, Number, OneOf, objective_names
+from boundcheck.cli.parameters import (
+    COUNT,
+    DEVICE,
+    FILE,
+    NOT_NEGATIVE,
+    POSITIVE,
+    Listed,
+    Number,
+    OneOf,
+    objective_names,
+)
 from boundcheck.cli.progress import note, reporting, say
 from boundcheck.cli.ranks import is_first
-from boundcheck.cli.samples import FILE, run_options
+from boundcheck.cli.samples import run_options
 from boundcheck.errors import InputError, unknown_name
 
 if TYPE_CHECKING:

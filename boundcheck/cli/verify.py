@@ -21,6 +21,7 @@ from boundcheck.cli.parameters import (
     CONFIDENCE,
     COUNT,
     DEVICE,
+    FILE,
     FORMAT,
     NOT_NEGATIVE,
     TAU,
@@ -31,7 +32,7 @@ from boundcheck.cli.parameters import (
     hardening_forms,
 )
 from boundcheck.cli.progress import note, reporting, say, say_json
-from boundcheck.cli.samples import ENCODING, FILE, encoder_options, run_options
+from boundcheck.cli.samples import ENCODING, encoder_options, run_options
 from boundcheck.cli.several import verify_several
 from boundcheck.cli.tables import rows_of
 from boundcheck.errors import InputError

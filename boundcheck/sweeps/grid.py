@@ -173,8 +173,6 @@ def _cells_of(subject: Subject, grid: Grid, temperatures: Sequence[float], so_fa
         key = grid.key(subject, temperature) if folder else None
         kept = find_cell(folder, key) if folder and key else None
         if kept is not None:
-            if progress is not None:
-                progress(1, 1, f"finished cell read ({where})")
             cells.append(Cell(subject, temperature, kept[1], kept[0], True))
             continue
         if emb is None:
