@@ -69,6 +69,11 @@ def test_missing_numbers_are_empty_cells(run: Run, tmp_path: Path) -> None:
     assert dict(zip(header.split(","), first.split(","), strict=True))["k"] == ""
 
 
+def test_printed_it_is_one_line(run: Run) -> None:
+    assert repr(run).startswith("Run of ") and f"claims {len(run.claims)}" in repr(run)
+    assert len(repr(run)) < 300 and "\n" not in repr(run)
+
+
 def test_run_without_pictures(run: Run, tmp_path: Path) -> None:
     bare = Run(run.losses, run.claims, run.assumption, run.anchors, run.hardest, run.manifest)
     directory = save_run(bare, tmp_path / "run")

@@ -89,6 +89,10 @@ class Diagnosis:
             raise FileError(f"{place}: cannot be written ({error.strerror or error})") from error
         return place
 
+    def __repr__(self) -> str:
+        shown = self.to_frame()[["diagnostic", "plugin", "estimate", "ci_low", "ci_high"]]
+        return str(shown.to_string(index=False, float_format="{:.4g}".format, na_rep=""))
+
     def _repr_html_(self) -> str:
         shown = self.to_frame().drop(columns=["se", "source"])
         return str(shown.to_html(index=False, float_format="{:.4f}".format, na_rep=""))

@@ -49,6 +49,9 @@ class Downstream:
         wide = self.bounds.pivot(index="shots", columns="bound", values="value")[list(BOUNDS)]
         return wide.assign(measured=error).reset_index()[["shots", "measured", *BOUNDS]]
 
+    def __repr__(self) -> str:
+        return str(self.to_frame().to_string(index=False, float_format="{:.3f}".format, na_rep=""))
+
     def _repr_html_(self) -> str:
         return str(self.to_frame().to_html(index=False, float_format="{:.3f}".format, na_rep=""))
 

@@ -72,6 +72,8 @@ def style(name: str, width: float = 1.0) -> Iterator[Style]:
         raise InputError(f"width: expected a share of the text's width above 0 and at most 3, received {width:g}")
     with mpl.rc_context(_settings(STYLES[name], width)):
         yield STYLES[name]
+        interactive = mpl.is_interactive()
+    mpl.interactive(interactive)  # a notebook's backend, where the first figure chose it within
 
 
 def _installed(names: list[str]) -> str:

@@ -100,6 +100,12 @@ class Run:
         for name in ("anchors", "influences"):
             object.__setattr__(self, name, getattr(self, name).astype({"id": str, "label": str}))
 
+    def __repr__(self) -> str:
+        name = (self.manifest.get("data") or {}).get("name") or "embeddings"
+        tables = (*CSV_COLUMNS, *OPTIONAL_COLUMNS, "anchors", "influences")
+        rows = ", ".join(f"{table} {len(getattr(self, table))}" for table in tables if len(getattr(self, table)))
+        return f"Run of {name}; rows of its tables: {rows}"
+
 
 def hardening_key(hardening: str, beta: float) -> str:
     """The name of a hardening in column names: `exp:5`, `constant`, `threshold:0.5`.

@@ -24,6 +24,14 @@ class Sweep:
         """One row per encoder, temperature, claim, hardening and Q, with the columns of sweep.csv."""
         return self.record.claims.copy()
 
+    def __repr__(self) -> str:
+        claims = self.record.claims
+        encoders, temperatures = (claims[name].drop_duplicates() for name in ("encoder", "temperature"))
+        return (
+            f"Sweep of {', '.join(encoders)} at temperature {', '.join(f'{tau:g}' for tau in temperatures)}; "
+            f"to_frame() has its {len(claims)} rows of verdicts"
+        )
+
     def failed(self, on: str = "violated") -> bool:
         """Whether an exact claim or theorem ended as badly as `on` in any cell, as `Verification.failed`."""
         return failed(self.record.claims, on)

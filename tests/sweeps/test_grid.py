@@ -88,6 +88,12 @@ def test_holm_counts_every_test_of_the_sweep(encoders):
     assert table["p_holm"][either.idxmin()] == pytest.approx(min(1.0, tests * either.min()))
 
 
+def test_printed_it_is_one_line(encoders):
+    sweep = bc.sweep(encoders, **GRID)
+    said = f"at temperature 0.2, 1; to_frame() has its {len(sweep.to_frame())} rows of verdicts"
+    assert repr(sweep).startswith("Sweep of ") and repr(sweep).endswith(said)
+
+
 def test_finished_cells_are_not_computed_again(encoders, computed, tmp_path):
     first = bc.sweep(encoders, cells=tmp_path, **GRID)
     assert computed == [0.2, 1.0] * 2
