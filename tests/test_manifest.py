@@ -129,7 +129,7 @@ def test_a_loss_that_is_not_to_be_relied_on_is_named_with_its_reason_and_a_remed
         assert doubt is not None and "effective instances at an anchor" in doubt.reason
         assert f"{key.loss.title} (β = 60, Q = 1)" in text
         assert f"{doubt.reason} What would help: {doubt.remedy}." in text
-        assert "instances" in doubt.remedy and "or beta = 0.5, where" in doubt.remedy
+        assert "instances" in doubt.remedy and "or β = 0.5, where" in doubt.remedy
     assert "β = 0.5, Q" not in text
 
 

@@ -21,7 +21,7 @@ from boundcheck.claims.requirements import BALANCED, CLASS_POSITIVES, LIMIT, MOD
 
 @claim(
     id="arora_upper",
-    title="Arora's bound: the mean classifier costs at most the contrastive loss over (1 - t_K) v",
+    title="Arora's bound: the mean classifier costs at most the contrastive loss over (1 − t_K) v",
     statement=r"L_{\mu} \leq \frac{L_{\mathrm{cont}} - \mathrm{col}}{(1 - t_K)\, v}",
     source="Arora et al. 2019 (arXiv 1902.09229), as compared in Bao, Nagano, Nozawa 2022 (arXiv 2110.02501), Figure 1",
     requirements=(SAMPLE, LIMIT, MODERATE_LOGITS, SELF_INCLUDED, CLASS_POSITIVES, BALANCED),

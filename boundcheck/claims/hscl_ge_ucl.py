@@ -22,7 +22,7 @@ from boundcheck.losses import LossKey
     statement=r"L_{\mathrm{HSCL}} \geq L_{\mathrm{UCL}}",
     source='Jiang, Nguyen, Ishwar, Aeron 2022 (arXiv 2209.00078), the "plausible scenario" of the abstract',
     kind="scenario",
-    premise="the tilt reaches the anchor's critical hardness (rho_diff >= K_all(1))",
+    premise="the tilt reaches the anchor's critical hardness (ρ_diff ≥ K_all(1))",
     requirements=(LIMIT,),
 )
 def hscl_ge_ucl(evidence: Evidence) -> Iterator[Finding]:
@@ -48,14 +48,14 @@ def _of_pools_too(evidence: Evidence, hardening: Hardening, share: Share | None)
 
 
 def _softer(evidence: Evidence, q: float, hardening: Hardening) -> tuple[Estimate, tuple[LossKey, ...], str] | None:
-    """The gap at the hardest softer tilt that can be relied on: H-SCL does not decrease in beta."""
+    """The gap at the hardest softer tilt that can be relied on: H-SCL does not decrease in β."""
     if not isinstance(hardening, Exponential):
         return None
     ucl = evidence.key("ucl", CONSTANT, q)
     for h in reversed(evidence.exponentials[1:]):
         between = ucl, evidence.key("hscl", h, q)
         if isinstance(h, Exponential) and h.beta < hardening.beta and evidence.losses.doubt(between) is None:
-            why = f"At {h.label} H-SCL is above UCL, and H-SCL does not decrease in beta."
+            why = f"At {h.label} H-SCL is above UCL, and H-SCL does not decrease in β."
             return evidence.losses.gap(between[1], ucl), between, why
     return None
 
@@ -69,4 +69,4 @@ def _crossing(evidence: Evidence, q: float) -> str:
         return "The estimate of SCL is not below that of UCL: they need no tilt to cross."
     if math.isinf(beta):
         return "The estimates cross at no exponential tilt."
-    return f"With exponential tilts the estimates cross at beta = {beta:.3g}."
+    return f"With exponential tilts the estimates cross at β = {beta:.3g}."

@@ -17,7 +17,7 @@ from boundcheck.claims.requirements import LIMIT
     title="H-SCL is at most H-UCL",
     statement=r"L_{\mathrm{HSCL}} \leq L_{\mathrm{HUCL}}",
     source="Jiang, Nguyen, Ishwar, Aeron 2022 (arXiv 2209.00078), Theorem 1",
-    premise="Assumption 1 (rho_same >= rho_diff)",
+    premise="Assumption 1 (ρ_same ≥ ρ_diff)",
     requirements=(LIMIT,),
 )
 def hscl_le_hucl(evidence: Evidence) -> Iterator[Finding]:

@@ -28,6 +28,7 @@ from boundcheck.verdicts import MET, UNMET, Verdict
 # Times what is seen to move a gap that it must be away from zero for its sign to stand. A bias that decays as
 # n^(-a) leaves (1 - a) / a of its correction by the jackknife: below a = 1/5 more than this.
 MARGIN = 4.0
+_CORRECTED = "The data satisfy it; only the bias correction puts the interval below 0: too few instances."
 
 
 @dataclass(frozen=True)
@@ -142,9 +143,10 @@ def _judge_one(claim: Claim, finding: Finding, evidence: Evidence, confidence: f
         verdict = MET[claim.kind]
     elif high < 0 and not _by_correction_alone(claim, finding, rounding):
         verdict = UNMET[claim.kind]
-    reason = _words(_premise_reason(claim, finding, verdict), finding.note)
-    if high < 0 and verdict == "undecided":
-        reason += " The data satisfy it; only the bias correction puts the interval below 0: too few instances."
+    undecided = ""
+    if verdict == "undecided":
+        undecided = "The interval of the gap contains 0." if high >= 0 else _CORRECTED
+    reason = _words(undecided, _premise_reason(claim, finding, verdict), finding.note)
     remedy = to_decide(finding.gap, evidence.losses.emb.n, confidence) if verdict == "undecided" else ""
     return Judgement(claim, finding, verdict, reason, finding.gap.p_value(), remedy=remedy)
 
@@ -247,20 +249,17 @@ def _rounding(claim: Claim, finding: Finding, losses: LossTable) -> float:
 
 
 def _premise_reason(claim: Claim, finding: Finding, verdict: Verdict) -> str:
-    """What the premise's share makes of the verdict."""
+    """What the premise's share, which stands beside the verdict, makes of it; empty where that is nothing."""
     share = finding.premise_share
     if not claim.premise or share is None or math.isnan(share):
         return ""
-    # Rounding must not turn a premise that fails somewhere into one that holds everywhere.
-    percent = "more than 99.99%" if 0.9999 < share < 1 else f"{share:.2%}"
-    met = f"{claim.premise[0].upper()}{claim.premise[1:]}: at {percent} of anchors"
     if verdict == "violated" and share < 1:
-        return f"{met}; the premise fails, so this does not contradict the {claim.kind}."
+        return f"The premise fails at some anchors, so this does not contradict the {claim.kind}."
     if verdict == "violated":
-        return f"{met}; the premise holds everywhere, so this contradicts the {claim.kind}."
+        return f"The premise holds at every anchor, so this contradicts the {claim.kind}."
     if verdict == "holds" and share < 1:
-        return f"{met}; the averaged inequality holds although the premise does not hold everywhere."
-    return f"{met}."
+        return "The averaged inequality holds although the premise fails at some anchors."
+    return ""
 
 
 def _words(*parts: str) -> str:

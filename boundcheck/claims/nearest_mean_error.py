@@ -79,7 +79,7 @@ def _found(losses: LossTable, z: Tensor) -> dict[str, Finding]:
     id="ncm_directional",
     title="Directional variance bounds the error of the nearest class mean",
     statement=r"\operatorname{err}_{\mathrm{NCM}} \leq \frac1C \sum_i \sum_{j \neq i} 4 \tilde V_{ij}",
-    source="arXiv 2603.03530, Theorem 4.1 as m -> infinity; derived again (`boundcheck.bounds.directional`)",
+    source="arXiv 2603.03530, Theorem 4.1 as m → ∞; derived again (`boundcheck.bounds.directional`)",
     requirements=(SAMPLE, LABELS),
     unit="share",
 )
@@ -93,7 +93,7 @@ def ncm_directional(evidence: Evidence) -> Iterator[Finding]:
     title="Cantelli's inequality bounds the error of the nearest class mean",
     statement=r"\operatorname{err}_{\mathrm{NCM}} \leq \frac1C \sum_i \sum_{j \neq i}"
     r" \frac{4\tilde V_{ij}}{1 + 4\tilde V_{ij}}",
-    source="derived here (`boundcheck.bounds.second_moments`), as m -> infinity",
+    source="derived here (`boundcheck.bounds.second_moments`), as m → ∞",
     requirements=(SAMPLE, LABELS),
     unit="share",
 )

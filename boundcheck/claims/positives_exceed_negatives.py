@@ -18,7 +18,7 @@ def largest_gap(instances: int) -> float:
 
 @claim(
     id="positives_exceed_negatives",
-    title="Mean positive less mean negative similarity is at most n / (n - 1)",
+    title="Mean positive less mean negative similarity is at most n / (n − 1)",
     statement=r"\mathrm{E}\,s_+ \leq 1 + \mathrm{E}\,s_- + \frac{1}{n - 1}",
     source="arXiv 2506.09781, Theorem 5.2; derived here for any number of views and all pairs of them",
     requirements=(SAMPLE, UNIT_NORM, AUGMENTATION, EMPIRICAL_PRIOR, EVERY_ANCHOR),

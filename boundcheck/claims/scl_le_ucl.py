@@ -17,8 +17,8 @@ from boundcheck.hardening import CONSTANT
     id="scl_le_ucl",
     title="SCL is at most UCL",
     statement=r"L_{\mathrm{SCL}} \leq L_{\mathrm{UCL}}",
-    source="Jiang, Nguyen, Ishwar, Aeron 2022 (arXiv 2209.00078), Theorem 1 with eta = 1",
-    premise="Assumption 1 at eta = 1",
+    source="Jiang, Nguyen, Ishwar, Aeron 2022 (arXiv 2209.00078), Theorem 1 with η = 1",
+    premise="Assumption 1 at η = 1",
     requirements=(LIMIT,),
 )
 def scl_le_ucl(evidence: Evidence) -> Iterator[Finding]:

@@ -59,7 +59,7 @@ def comparison_text(frame: pd.DataFrame, notes: Sequence[str], manifest: Mapping
 def _caption(manifest: Mapping[str, Any]) -> list[str]:
     """The methods, what each was judged on, and the settings; a line for each method where that differs."""
     config = manifest["config"]
-    setting = f"temperature {config['temperature']:g}, {config['confidence']:.0%} intervals, nats"
+    setting = f"temperature {config['temperature']:g}, {100 * config['confidence']:g} % intervals, nats"
     sizes: dict[str, list[str]] = {}
     for encoder in manifest["encoders"]:
         sizes.setdefault(encoder["method"], []).append(_size(encoder["data"]))

@@ -115,7 +115,7 @@ def _remedy(losses: LossTable, keys: tuple[LossKey, ...], found: list[Doubt]) ->
     needs += dict.fromkeys(each.remedy for each in found if each.remedy and not (times and each.remedy == _MORE))
     softer = _softer(losses, keys)
     if softer is not None:
-        return f"{', and '.join(needs)}; or beta = {softer:g}, where it can be relied on"
+        return f"{', and '.join(needs)}; or β = {softer:g}, where it can be relied on"
     return ", and ".join(needs)
 
 

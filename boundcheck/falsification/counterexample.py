@@ -196,7 +196,7 @@ class Counterexample:
             f"(float64: {proof.float64_margin:.6f}; log-sums and losses off by at most {proof.table_error:.0e})",
         )
         if finding.premise_share is not None:
-            yield "premise", f"{self.claim.premise or 'premise'}: at {finding.premise_share:.2%} of anchors"
+            yield "premise", f"{self.claim.premise or 'premise'}: at {100 * finding.premise_share:.3g} % of anchors"
         yield "means", self.meaning
         yield "variant", stated(self.problem.variant)
         yield "effort", str(self.effort)
@@ -270,7 +270,7 @@ def headline(problem: Problem, finding: Finding | None = None) -> str:
     if finding is not None and finding.q is not None:
         where.insert(0, f"Q = {finding.q:g}")
     if finding is not None and finding.hardening is not None:
-        where.insert(0, finding.hardening if finding.beta is None else f"beta = {finding.beta:g}")
+        where.insert(0, finding.hardening if finding.beta is None else f"β = {finding.beta:g}")
     of = "the premise of " if problem.premise == "fail" else ""
     return f"{of}{problem.claim.id} ({problem.claim.title}) at {', '.join(where)}"
 

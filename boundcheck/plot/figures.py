@@ -6,6 +6,7 @@ be relied on are hollow; losses differ in colour, in lightness, in dash and in m
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -308,13 +309,20 @@ def _finished(ax: Axes, title: str) -> Axes:
 def _with_legend(ax: Axes, handles: list[Any], title: str) -> Axes:
     """With a legend above the axes, where it hides nothing, headed by a title where there is one."""
     ax.set_title("")
-    longest = max((len(str(handle.get_label())) for handle in handles), default=0)
-    columns = max(
-        int(72 * _width(ax) * ax.get_position().width / (0.45 * mpl.rcParams["font.size"] * (longest + 6))), 2
-    )
+    letters = 72 * _width(ax) * ax.get_position().width / (0.45 * mpl.rcParams["font.size"])
+    columns = _columns([len(str(handle.get_label())) for handle in handles], letters)
     where: dict[str, Any] = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "borderaxespad": 0.3}
     ax.legend(handles=handles, title=title or None, ncols=columns, columnspacing=1.2, handletextpad=0.5, **where)
     return ax
+
+
+def _columns(lengths: Sequence[int], room: float) -> int:
+    """Columns of a legend in the fewest rows that fit, which matplotlib fills one column after the other."""
+    for rows in range(1, len(lengths)):
+        columns = math.ceil(len(lengths) / rows)
+        if sum(max(block) + 6 for block in np.array_split(lengths, columns)) <= room:
+            return columns
+    return 2
 
 
 def _some(rows: Any, what: str) -> Any:

@@ -6,8 +6,8 @@ CAPTIONS = {
     "losses": (
         "The four losses against hardness",
         "Losses in the limit of infinitely many negatives, in nats, with confidence bands. UCL and H-UCL (orange) "
-        "draw negatives from every other instance; SCL and H-SCL (blue) from other classes only. UCL and SCL have no "
-        "hardness and are dashed lines, from which H-UCL and H-SCL start at β = 0. Theorem 1 says that solid "
+        "draw negatives from every other instance; SCL and H-SCL (blue) from other classes only. UCL (dashed) and SCL "
+        "(dotted) have no hardness; from them H-UCL and H-SCL start at β = 0. Theorem 1 says that solid "
         "blue stays at or below solid orange wherever Assumption 1 holds.",
     ),
     "crossing": (

@@ -21,7 +21,7 @@ def data_facts(run: Run) -> Facts:
     return _present(
         ("Data", _joined([data.get("name"), _source(data.get("source"))])),
         ("Size", f"{plain(data.get('n'))} instances × {plain(data.get('v'))} views, {plain(data.get('d'))} dimensions"),
-        ("Classes", f"{plain(data.get('c'))}: {_joined(f'{name} {plain(n)}' for name, n in counts.items())}"),
+        ("Classes", f"{plain(data.get('c'))}: {_joined(f'{name} ({plain(n)})' for name, n in counts.items())}"),
         ("Anchors", f"{plain(data.get('anchors'))}{_left_out(data.get('anchors_without_partner'))}"),
         ("Encoder", checkpoint.get("path")),
         ("Embeddings", {True: "L2-normalised", False: "not normalised"}.get(data.get("normalized"))),  # type: ignore[arg-type]
@@ -46,7 +46,7 @@ def computation_facts(manifest: Mapping[str, Any]) -> Facts:
         ("Betas chosen", (_part(manifest, "choice").get("betas") or {}).get("reason")),
         ("Confidence", config.get("confidence")),
         ("Seed", config.get("seed")),
-        ("Device", _joined([config.get("device"), config.get("precision")])),
+        ("Device", _joined(word for word in (config.get("device"), config.get("precision")) if word != "auto")),
         ("Hardware", _joined([platform.get("cpu"), _unit(platform.get("cores"), "cores"),
                               _unit(platform.get("ram_gb"), "GB"), platform.get("gpu"), platform.get("system")])),
         ("Cost", _joined([_unit(cost.get("wall_seconds"), "s"), _unit(cost.get("pairs"), "pairs"),
@@ -87,7 +87,8 @@ def _source(source: object) -> str:
 def _unit(value: float | None, unit: str) -> str:
     if value is None:
         return ""
-    return f"{plain(value)} {unit}" if float(value).is_integer() else f"{value:.3g} {unit}"
+    whole = float(value).is_integer() or abs(value) >= 1000
+    return f"{value:,.0f} {unit}" if whole else f"{value:.3g} {unit}"
 
 
 def _left_out(count: int | None) -> str:

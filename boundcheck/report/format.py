@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 MISSING = "–"
 
@@ -34,10 +35,14 @@ def interval(value: float, low: float, high: float, unit: str = "") -> str:
 
 
 def percent(share: float, low: float = math.nan, high: float = math.nan) -> str:
-    """A share in per cent, with its interval when there is one; 100 % only when nothing is left out."""
-    if math.isnan(low) or math.isnan(high):
-        return MISSING if math.isnan(share) else f"{_floored_percent(share)} %"
-    return interval(100 * share, 100 * low, 100 * high, unit=" %")
+    """A share in per cent to one decimal, with its interval when there is one; 100 % only when nothing is left out.
+
+    A share is the same number with an interval and without: share and lower end are rounded down, the upper end up.
+    """
+    if math.isnan(share):
+        return MISSING
+    ends = f" [{_tenths(low)}, {_tenths(high, math.ceil)}]" if high > low else ""
+    return f"{_tenths(share)} %{ends}"
 
 
 def p_value(p: float) -> str:
@@ -61,9 +66,9 @@ def _decimals(se: float) -> int:
     return min(max(1 - int(f"{se:.1e}".partition("e")[2]), 0), 6)
 
 
-def _floored_percent(share: float) -> str:
-    """One decimal, rounded down, so that 99.99 % is never shown as 100."""
-    return f"{math.floor(1000 * share + 1e-9) / 10:g}"
+def _tenths(share: float, rounded: Callable[[float], int] = math.floor) -> str:
+    """Per cent to one decimal, less what floats add; down, so that 99.99 % is never shown as 100."""
+    return f"{rounded(round(1000 * share, 6)) / 10:g}"
 
 
 def _without_negative_zero(text: str) -> str:

@@ -10,7 +10,7 @@ from html import escape
 from markupsafe import Markup
 
 _LEFT, _WIDTH, _RIGHT = 84, 300, 12  # for labels, for intervals, beside them; pixels
-_ROW, _FOOT = 20, 22
+_ROW, _FOOT = 20, 38
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,8 @@ def gap_svg(gaps: Sequence[Gap], unit: str) -> Markup:
     ticks = [at for i, at in enumerate(ends) if at not in ends[:i]]
     kept = [at for at in ticks if at[0] == 0 or abs(float(at[1]) - float(x(0))) > 40]  # no number upon another
     parts += [f'<text x="{at}" y="{height + 14}" text-anchor="middle">{_tick(value)}</text>' for value, at in kept]
+    middle = _LEFT + _WIDTH / 2
+    parts.append(f'<text x="{middle}" y="{height + 31}" text-anchor="middle">gap ({escape(unit)})</text>')
     wide, tall = _LEFT + _WIDTH + _RIGHT + 20, height + _FOOT
     size = f'viewBox="0 0 {wide} {tall}" width="{wide}" height="{tall}"'
     said = escape(f"Gaps in {unit} with intervals: " + "; ".join(gap.words for gap in drawn), quote=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from boundcheck.report.spelling import as_it_was_called, speller
 from boundcheck.report.tables import assumption_table, is_text, k_epsilon_table, losses_table, population_table
 from boundcheck.report.terms import linked, marked_up, sourced
 from boundcheck.report.words import (
+    SYMBOL,
     VERDICTS,
     hardening_label,
     headline,
@@ -64,16 +65,14 @@ def write_page(run: Run, directory: Path, figures: Sequence[str]) -> Path:
             checked=self_checks(run),
             untested=list(map(speller(run.manifest), not_tested(run))),
             verdicts=VERDICTS,
+            symbols=SYMBOL,
             downloads=downloads,
             losses=losses_table(run),
             assumption=assumption_table(run),
             k_epsilon=k_epsilon_table(run),
             population=population_table(run),
             figures=[figure_entry(directory / "figures", name) for name in figures if name != "hardest_anchors"],
-            crossing=[
-                {"q": q_label(float(item["q"])), "note": item.get("note") or ""}
-                for item in run.manifest.get("crossing") or []
-            ],
+            crossing=[_crossing(item) for item in run.manifest.get("crossing") or []],
             hardest_title=CAPTIONS["hardest_anchors"][0],
             hardest_caption=CAPTIONS["hardest_anchors"][1],
             hardest=_hardest(run),
@@ -114,7 +113,7 @@ def template(name: str) -> Template:
 
 
 def _glance(run: Run) -> dict[str, Any]:
-    """`overview` with the places on the page; one verdict over all columns where a claim has no hardness."""
+    """`overview` with places on the page and its symbols; one verdict over all columns where there is no hardness."""
     columns, lines = overview(run)
     tested = about_population(run.claims)
     groups = tested[["claim", "configuration"]].drop_duplicates()
@@ -125,7 +124,18 @@ def _glance(run: Run) -> dict[str, Any]:
         {"title": title, "at": at, "marks": marks[:end], "overall": marks[-1] if alone else None}
         for at, (title, marks) in zip(places, lines, strict=True)
     ]
-    return {"columns": columns[:end], "rows": rows}
+    key = dict.fromkeys((mark.symbol, mark.verdict) for _, marks in lines for mark in marks if mark)
+    return {"columns": columns[:end], "rows": rows, "key": list(key)}
+
+
+def _crossing(item: Mapping[str, Any]) -> str:
+    """Where averaged H-SCL reaches UCL at one Q: on the data, and the interval for the population."""
+    at = f"At Q = {q_label(float(item['q']))}"
+    if item.get("beta") is None:
+        return f"{at} no β suffices: {item.get('note') or 'the averages do not meet'}."
+    low, high = item.get("ci_low"), item.get("ci_high")
+    ends = "" if low is None else f", with interval [{low:.3g}, {'∞' if high is None else f'{high:.3g}'}]"
+    return f"{at} the averages meet at β = {item['beta']:.3g} on these data{ends}."
 
 
 def _downloads(run: Run) -> list[tuple[str, str]]:

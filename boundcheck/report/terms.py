@@ -47,8 +47,9 @@ def linked(label: str) -> Markup:
 
 
 def sourced(text: str) -> Markup:
-    """A claim's source, whose papers on arXiv are links."""
-    return Markup(_ARXIV.sub(r'<a href="https://arxiv.org/abs/\1">\g<0></a>', str(escape(text))))
+    """A claim's source, whose papers on arXiv are links, with its code."""
+    linked_papers = _ARXIV.sub(r'<a href="https://arxiv.org/abs/\1">\g<0></a>', str(escape(text)))
+    return Markup(_CODE.sub(r"<code>\1</code>", linked_papers))
 
 
 def marked_up(text: str) -> Markup:

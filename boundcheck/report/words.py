@@ -14,7 +14,7 @@ from boundcheck.verdicts import contradicts, gravest
 
 KIND = {
     "exact": "true on every finite data set: a check of the computation",
-    "theorem": "proved under its premise",
+    "theorem": "proved",
     "conjecture": "conjectured, not proved: a violation is a counterexample",
     "scenario": "may or may not occur",
 }
@@ -156,7 +156,7 @@ def where(run: Run) -> str:
     views = f" in {data['v']} views" if data["v"] > 1 else ""
     drawn = {"iid": "drawn independently", "fixed": "class sizes fixed"}.get(str(config.get("design")), "")
     design = f", {drawn}{' (assumed)' if config.get('design_assumed', True) else ''}" if drawn else ""
-    confidence = f", confidence {config['confidence']:.0%}" if "confidence" in config else ""
+    confidence = f", confidence {100 * config['confidence']:g} %" if "confidence" in config else ""
     size = f"{data['n']:,} instances{views} of {data['c']} classes{design}"
     q = config.get("q") or []
     one_q = f", Q = {q_label(float(q[0]))}" if len(q) == 1 else ""
@@ -219,8 +219,8 @@ def _hardnesses(rows: pd.DataFrame) -> str:
 
 _STANDS = {
     "contradicted": "contradicted", "violated": "violated where the premise fails, which contradicts nothing",
-    "undecided": "undecided", "sometimes holds": "confirmed at some hardnesses and undecided at others",
-    "holds": "confirmed", "vacuous": "vacuous here",
+    "undecided": "undecided", "sometimes holds": "hold at some hardnesses, undecided at others",
+    "holds": "hold", "vacuous": "vacuous here",
 }  # fmt: skip
 
 
@@ -234,12 +234,17 @@ def _theorems(run: Run, claims: pd.DataFrame, where: str = "") -> str:
         return ""
     # What holds is in the table below; what does not must not be missed.
     parts = [
-        f"{len(names[word])} {said}" + ("" if word == "holds" and tested > 3 else f" ({'; '.join(names[word])})")
+        counted(len(names[word]), said) + ("" if word == "holds" and tested > 3 else f" ({'; '.join(names[word])})")
         for word, said in _STANDS.items()
         if names[word]
     ]
     what = plural(tested, kinds[0]) if len(kinds) == 1 else f"{tested} theorems and conjectures"
     return f"Of {what} tested{where}: {', '.join(parts)}."
+
+
+def counted(count: int, said: str) -> str:
+    """2 hold, 1 holds."""
+    return f"{count} {said.replace('hold', 'holds', 1) if count == 1 else said}"
 
 
 _HAPPENS = {"occurs": "occurs", "does not occur": "does not occur", "undecided": "is undecided"}

@@ -235,7 +235,7 @@ def _float(shown: pd.DataFrame, blocks: list[tuple[str, list[Any]]], caption: st
     lines = [
         r"\begin{table}[t]",
         rf"\caption{{{escaped(caption).replace(TILDE, SIMILAR)}}}",
-        rf"\label{{{label}}}",
+        rf"\label{{{label}}}\smallskip",
         rf"\centering{style.size}\setlength{{\tabcolsep}}{{{style.gutter:g}pt}}",
         rf"\begin{{tabularx}}{{\linewidth}}{{@{{}}{''.join(map(_alignment, shown.columns))}@{{}}}}",
         r"\toprule",

@@ -136,7 +136,7 @@ def test_what_rests_on_too_little_is_withheld_with_a_remedy(evidence: Evidence) 
         judgement = one(evidence, finding(1.0, between=(ucl, evidence.key("hscl", h, 1.0))))
         assert (judgement.verdict, judgement.reliable) == (verdict, verdict == "holds")
         assert ("effective instances at an anchor" in judgement.reason) == (verdict == "undecided")
-        assert ("or beta = 1, where" in judgement.remedy) == (verdict == "undecided")
+        assert ("or β = 1, where" in judgement.remedy) == (verdict == "undecided")
         assert math.isnan(judgement.p_value) == (verdict == "undecided")
 
 

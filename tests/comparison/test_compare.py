@@ -187,7 +187,7 @@ def test_methods_on_different_data_are_captioned_apart_and_not_compared_by_class
     lines = str(found).splitlines()
     assert lines[0] == "one (1 encoder): 60 instances in 2 views of 3 classes (pets test)"
     assert lines[1] == "two (1 encoder): 48 instances in 2 views of 3 classes (birds test)"
-    assert lines[2] == "temperature 0.5, 95% intervals, nats"
+    assert lines[2] == "temperature 0.5, 95 % intervals, nats"
     assert not found.frame["paired"].dropna().any() and set(found.frame["class"]) == {""}
     assert any(
         "'one' and 'two' are of different data (pets test, birds test): its difference to one is one of populations as "

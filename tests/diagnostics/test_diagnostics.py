@@ -245,7 +245,7 @@ def test_command(
         out = tmp_path / f"kept/table.{ending}"
         assert main(["diagnose", "--embeddings", str(first), "--against", str(second), "--out", str(out)]) == 0
         said = capsys.readouterr().out
-        assert "cdnv" in said and "cka" in said and "95% interval" in said and out.exists()
+        assert "cdnv" in said and "cka" in said and "95 % interval" in said and out.exists()
     assert len(json.loads(out.read_text())) == 19
     assert main(["diagnose", "--embeddings", str(first), "--format", "json"]) == 0
     assert {row["diagnostic"] for row in json.loads(capsys.readouterr().out)} >= {"nc1", "rankme"}

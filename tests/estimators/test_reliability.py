@@ -68,7 +68,7 @@ def test_the_pool_of_all_is_doubted_where_only_the_own_class_is_near():
 def test_a_remedy_names_a_beta_that_is_fine():
     losses = judged(sample(n=400), betas=(1.0, 30.0))
     doubt = losses.doubt(keys(30.0)[:1])
-    assert "or beta = 1, where" in doubt.remedy and "instances" in doubt.remedy
+    assert "or β = 1, where" in doubt.remedy and "instances" in doubt.remedy
 
 
 @pytest.mark.parametrize("collapsed", [True, False])

@@ -36,13 +36,11 @@ def nothing(counterexample: Counterexample) -> Search:
 def test_text(counterexample: Counterexample) -> None:
     text = repr(counterexample)
     sizes = ", ".join(map(str, counterexample.embeddings.class_counts))
-    assert text.startswith(
-        "Counterexample to hscl_le_hucl (H-SCL is at most H-UCL) at beta = 1, Q = 1, temperature 0.5"
-    )
+    assert text.startswith("Counterexample to hscl_le_hucl (H-SCL is at most H-UCL) at β = 1, Q = 1, temperature 0.5")
     for said in (
         f"3 in 2 classes of {sizes}, shrunk from 6; dimension 3",
         f"{counterexample.gap:.6f} nats at 50 digits",
-        "Assumption 1 (rho_same >= rho_diff): at 0.00% of anchors",
+        "Assumption 1 (ρ_same ≥ ρ_diff): at 0 % of anchors",
         "pools without the anchor's own instance, class positives, empirical class prior",
         f"{counterexample.effort.steps:,} steps",
     ):

@@ -61,7 +61,7 @@ def test_a_theorem_that_is_decided_in_part_is_counted(run: Run, tmp_path: Path) 
     rows = run.claims[run.claims["claim"] == "hscl_le_hucl"]
     harder = rows.assign(beta=9.0, verdict="undecided")
     save_run(replace(run, claims=pd.concat([run.claims, harder])), tmp_path / "part")
-    assert [one.verdict for one in saved_runs(tmp_path)] == ["2 theorems: 1 decided in part, 1 holds"]
+    assert [one.verdict for one in saved_runs(tmp_path)] == ["2 theorems: 1 holds in part, 1 holds"]
 
 
 def test_other_kinds_are_listed_and_are_no_verification(run: Run, tmp_path: Path) -> None:

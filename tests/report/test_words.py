@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -93,9 +94,7 @@ def test_a_row_that_could_not_fail_says_so() -> None:
 
 def test_headline_when_all_hold(run: Run) -> None:
     said = headline(all_met(run))
-    assert said.startswith(
-        "Of 2 theorems tested: 2 confirmed (H-SCL never exceeds H-UCL; no SCL below neural collapse)."
-    )
+    assert said.startswith("Of 2 theorems tested: 2 hold (H-SCL never exceeds H-UCL; no SCL below neural collapse).")
     assert "“hard enough H-SCL bounds UCL” occurs at every hardness tested." in said
     assert "tilting never lowers H-UCL" not in said  # an exact statement is no finding
     assert "Assumption 1" in said
@@ -104,7 +103,7 @@ def test_headline_when_all_hold(run: Run) -> None:
 def test_headline_when_a_theorem_is_contradicted(run: Run) -> None:
     said = headline(all_met(run, theorem="violated"))
     assert "2 contradicted (H-SCL never exceeds H-UCL; no SCL below neural collapse)" in said
-    assert "confirmed" not in said
+    assert re.search(r"\d holds? ", said) is None
 
 
 def test_a_violated_conjecture_is_contradicted_whatever_its_premise(run: Run) -> None:
@@ -119,13 +118,13 @@ def test_a_violated_conjecture_is_contradicted_whatever_its_premise(run: Run) ->
 def test_theorems_and_conjectures_that_stand_alike_are_all_named(run: Run) -> None:
     kinds = run.claims["kind"].mask(run.claims["claim"] == "hscl_le_hucl", "conjecture")
     said = headline(with_claims(all_met(run), kind=kinds))
-    assert "2 confirmed (no SCL below neural collapse; H-SCL never exceeds H-UCL)" in said
+    assert "2 hold (no SCL below neural collapse; H-SCL never exceeds H-UCL)" in said
 
 
 def test_headline_when_only_premises_fail(factory: Factory) -> None:
     said = headline(factory(betas=[1.0, 5.0], premise=0.4))
     assert "1 violated where the premise fails, which contradicts nothing (H-SCL never exceeds H-UCL)" in said
-    assert "1 confirmed (no SCL below neural collapse)" in said
+    assert "1 holds (no SCL below neural collapse)" in said
     assert " contradicted" not in said
 
 
@@ -165,8 +164,8 @@ def test_headline_of_a_theorem_that_is_decided_in_part(run: Run) -> None:
     rows = decided.claims["claim"] == "hscl_le_hucl"
     verdicts = decided.claims["verdict"].mask(rows & (decided.claims["beta"] == 2), "undecided")
     said = headline(with_claims(decided, verdict=verdicts))
-    assert "1 confirmed at some hardnesses and undecided at others (H-SCL never exceeds H-UCL)" in said
-    assert "1 confirmed (no SCL below neural collapse)" in said
+    assert "1 holds at some hardnesses, undecided at others (H-SCL never exceeds H-UCL)" in said
+    assert "1 holds (no SCL below neural collapse)" in said
 
 
 def test_headline_when_the_computation_is_in_error(run: Run) -> None:
@@ -182,7 +181,7 @@ def test_headline_when_the_encoder_collapsed(run: Run) -> None:
 def test_headline_when_a_theorem_is_vacuous(run: Run) -> None:
     said = headline(with_claims(all_met(run), vacuous=run.claims["claim"] == "scl_ge_collapse"))
     assert "1 vacuous here (no SCL below neural collapse)" in said
-    assert "1 confirmed (H-SCL never exceeds H-UCL)" in said
+    assert "1 holds (H-SCL never exceeds H-UCL)" in said
 
 
 def test_headline_when_nothing_applies(run: Run) -> None:
@@ -223,7 +222,7 @@ def test_what_was_tested_elsewhere_is_counted_apart(run: Run) -> None:
     assert here.partition(" Assumption")[0] in both
     assert (
         "Of 1 theorem tested in another configuration (on the data taken as the population, without sampling error): "
-        "1 confirmed (no SCL below neural collapse)." in both
+        "1 holds (no SCL below neural collapse)." in both
     )
 
 

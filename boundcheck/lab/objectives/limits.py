@@ -73,7 +73,7 @@ def limit_sentence(
             f"would be {limit.loss})"
         )
     tilted = limit.loss in _PLAIN and bool(beta)
-    loss = f"{limit.loss} at beta = {beta:g}" if tilted else _PLAIN.get(limit.loss, limit.loss)
+    loss = f"{limit.loss} at β = {beta:g}" if tilted else _PLAIN.get(limit.loss, limit.loss)
     q = "Q = inf" if limit.decoupled else "the Q of its training (by default the number of negatives in a batch)"
     condition = f", if {limit.condition}" if limit.condition else ""
     missing = list(_missing(limit, positives, beta if tilted else None, variant, ask))

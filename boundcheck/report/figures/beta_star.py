@@ -53,7 +53,7 @@ def beta_star_on(ax: Axes, anchors: pd.DataFrame) -> pd.DataFrame:
     ax.set_xlabel("critical hardness β* (square-root scale)")
     ax.set_ylabel("anchors")
     none = len(anchors) - len(found)
-    said = f"no β* exists for {percent(none / len(anchors))} ({none:,}) of {len(anchors):,} anchors"
+    said = f"{none:,} of {len(anchors):,} anchors ({percent(none / len(anchors))}) have no β*"
     ax.set_title(said, fontsize="small", color=NEUTRAL)
     bins = pd.DataFrame({"low": edges[:-1], "high": edges[1:], "anchors": counts})
     say_bins(ax, bins, "%s with a β* of %s to %s", math.sqrt)

@@ -31,7 +31,7 @@ def draw_losses(run: Run) -> tuple[Figure, pd.DataFrame] | None:
     for ax, (_, at_q) in zip(panels, rows.groupby("q", sort=False), strict=True):
         losses_on(ax, axis, at_q)
     handles, labels = legend_entries(panels)
-    figure.legend(handles, labels, loc="outside upper center", ncols=min(len(labels), 4), columnspacing=1.2)
+    figure.legend(handles, labels, loc="outside upper center", ncols=min(len(labels), 3), columnspacing=1.2)
     return figure, rows
 
 

@@ -83,9 +83,9 @@ def spec(**changes: object) -> Variant:
     [
         ("ucl", "augmentation", None, {"q": (1.0, 8.0)}, "is ucl, augmentation positives, the Q of its training"),
         ("ucl", "augmentation", None, {"q": (1.0, 8.0)}, "; estimated here for Q = 1, 8"),
-        ("hucl", "augmentation", 5.0, {}, "is hucl at beta = 5, augmentation positives"),
+        ("hucl", "augmentation", 5.0, {}, "is hucl at β = 5, augmentation positives"),
         ("hucl", "augmentation", 0.0, {}, "is ucl, augmentation positives"),
-        ("hscl", "class", 2.0, {}, "hscl at beta = 2, class positives"),
+        ("hscl", "class", 2.0, {}, "hscl at β = 2, class positives"),
         ("hscl", "class", 2.0, {}, "not estimated here, ask for it with --positives class --betas 1,2,5"),
         ("nscl", "augmentation", None, {}, "is scl, augmentation positives, Q = inf, if decoupled is true"),
         ("nscl", "augmentation", None, {}, "ask for it with --q inf"),

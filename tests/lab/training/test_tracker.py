@@ -180,6 +180,6 @@ def test_the_limit_of_the_training_objective_is_named_and_can_be_tracked():
     assert found["estimate"].tolist() == expected["estimate"].tolist()
 
     by_class = Tracker(inputs, labels, objective="hscl", beta=5.0, positives="class").limit()
-    assert "hscl at beta = 5, class positives" in by_class and "estimated here for Q = 1" in by_class
+    assert "hscl at β = 5, class positives" in by_class and "estimated here for Q = 1" in by_class
     with pytest.raises(InputError, match="objective: expected one of ucl"):
         Tracker(inputs, labels).limit()
