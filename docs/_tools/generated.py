@@ -96,22 +96,29 @@ def _objectives() -> str:
     parts = [
         "## Objectives",
         "What `boundcheck train --objective` minimises, batch by batch. Options without an argument of their own go by "
-        "`--option NAME=VALUE`. The limit is the loss that the objective tends to as its batch grows. "
-        "[How to add one](how-to/objective.md).",
+        "`--option NAME=VALUE`. The limit is the loss that the objective tends to as its batch grows; M is the "
+        "number of an anchor's negatives in its batch. [How to add one](how-to/objective.md).",
     ]
     for name, objective in OBJECTIVES.items():
-        limit = LIMITS.get(name)
+        limit, meanings = LIMITS.get(name), _meanings(objective)
         options = [
-            f"`{key}`" if p.default is p.empty else f"`{key}={p.default}`"
+            (f"`{key}`", "" if p.default is p.empty else f"`{p.default}`", meanings[key])
             for key, p in hyperparameters(objective).items()
         ]
         parts += [
             f"### {name} {{#objective-{name}}}",
-            _first(objective),
-            f"- **Options:** {', '.join(options)}\n"
-            f"- **Limit:** {'none of the losses here' if limit is None else _limit(limit)}",
+            f"{_first(objective)} Its limit: {'none of the losses here' if limit is None else _limit(limit)}.",
+            _table(("option", "default", "meaning"), options),
         ]
     return "\n\n".join(parts)
+
+
+def _meanings(function: object) -> dict[str, str]:
+    """What a docstring says of each argument."""
+    arguments = re.search(r"^Args:\n(.*?)(?:\n\n|\Z)", inspect.getdoc(function) or "", re.DOTALL | re.MULTILINE)
+    assert arguments is not None
+    entries = re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", arguments[1], re.MULTILINE)
+    return {name: " ".join(text.split()) for name, text in entries}
 
 
 def _limit(limit: Any) -> str:
