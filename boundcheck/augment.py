@@ -19,7 +19,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int, UInt8
-from kornia.color import rgb_to_grayscale
 from torch import Tensor
 
 _BLOCK = 4096  # instances whose numbers are drawn together; part of what a seed means
@@ -129,7 +128,7 @@ def views(
     if recipe.jitter > 0:
         _jitter(x, uniform, recipe)
     if x.shape[1] == 3 and recipe.grey > 0:
-        _apply(x, uniform[:, _GREY] < recipe.grey, lambda part: rgb_to_grayscale(part).expand_as(part))
+        _apply(x, uniform[:, _GREY] < recipe.grey, lambda part: _grey(part).expand_as(part))
     if recipe.blur > 0:
         low, high = recipe.blur_sigma
         sigma = low + (high - low) * uniform[:, _SIGMA]
@@ -209,14 +208,22 @@ def _brightness(x: Tensor, amount: Tensor) -> Tensor:
 
 
 def _contrast(x: Tensor, amount: Tensor) -> Tensor:
-    grey = x if x.shape[1] == 1 else rgb_to_grayscale(x)
+    grey = x if x.shape[1] == 1 else _grey(x)
     mean = grey.mean(dim=(1, 2, 3), keepdim=True)
     return x.mul_(1 + amount).sub_(amount * mean).clamp_(0, 1)
 
 
 def _saturation(x: Tensor, amount: Tensor) -> Tensor:
-    grey: Tensor = rgb_to_grayscale(x)
+    grey = _grey(x)  # of the colours as they came
     return x.mul_(1 + amount).sub_(amount * grey).clamp_(0, 1)
+
+
+def _grey(x: Tensor) -> Tensor:
+    """(b, 1, h, w) luma of colour images."""
+    from kornia.color import rgb_to_grayscale  # a quarter of a second to import
+
+    grey: Tensor = rgb_to_grayscale(x)
+    return grey
 
 
 def _hue(x: Tensor, amount: Tensor) -> Tensor:

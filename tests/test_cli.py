@@ -103,6 +103,10 @@ def test_a_run_imports_nothing_slow_that_it_does_not_use(tmp_path: Path) -> None
     assert (tmp_path / "run" / "report.html").is_file()
 
 
+def test_what_serves_from_the_cache_imports_nothing_that_makes_views() -> None:
+    assert in_a_fresh_process("import sys, boundcheck.cache; print('kornia' in sys.modules)").split() == ["False"]
+
+
 def test_python_m() -> None:
     done = subprocess.run([sys.executable, "-m", "boundcheck", "verfy"], capture_output=True, text=True, check=False)
     assert done.returncode == 2 and "did you mean 'verify'?" in done.stderr

@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from boundcheck.embeddings.set import EmbeddingSet
 from boundcheck.errors import InputError
@@ -93,6 +91,9 @@ def near_duplicates(emb: EmbeddingSet, nearest: np.ndarray | None = None, cosine
 
 def _joined(z: np.ndarray, some: np.ndarray, cosine: float) -> tuple[np.ndarray, np.ndarray]:
     """Those of some instances that a pair of views above a cosine joins to another, and their components 0, 1, ..."""
+    from scipy.sparse import coo_array  # a tenth of a second to import
+    from scipy.sparse.csgraph import connected_components
+
     rows, columns = [np.zeros(0, dtype=int)], [np.zeros(0, dtype=int)]
     for start, best in _best(z, some, some):
         row, column = np.nonzero(best >= cosine)

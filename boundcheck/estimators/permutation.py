@@ -66,13 +66,14 @@ def _nulls(
     some = torch.from_numpy(np.sort(rng.permutation(len(table.anchors))[:count]))
     z = torch.from_numpy(np.asarray(emb.z)).to(torch.float64)
     own = table.anchors[some] // emb.v
-    t = torch.einsum("ad,nvd->anv", z.flatten(0, 1)[table.anchors[some]], z) / tau
+    t = torch.einsum("ad,nvd->van", z.flatten(0, 1)[table.anchors[some]], z) / tau
     weight = instance_weights(torch.from_numpy(emb.y), losses.variant.class_prior)
-    labels = [torch.from_numpy(emb.y[rng.permutation(emb.n)]) for _ in range(PERMUTATIONS)]
+    labels = torch.from_numpy(np.stack([emb.y[rng.permutation(emb.n)] for _ in range(PERMUTATIONS)], 1))
+    same = (labels[own][:, None] == labels).to(torch.float64)  # (a, n, permutations)
     return {
         (h, q): null
         for h, by_q in pairs.items()
-        for q, null in zip(by_q, _null(losses, h, list(by_q.values()), t, own, some, weight, labels), strict=True)
+        for q, null in zip(by_q, _null(losses, h, list(by_q.values()), t, own, some, weight, same), strict=True)
     }
 
 
@@ -84,63 +85,59 @@ def _null(
     own: Tensor,
     some: Tensor,
     weight: Tensor,
-    labels: list[Tensor],
+    same: Tensor,
 ) -> list[Null]:
     """At one hardening, of each of the losses over all, over the anchors `some`, of instances `own`, with logits
-    t (a, n, v)."""
+    t (v, a, n) and, where `same` (a, n, permutations) is 1, the same permuted label."""
     x, y = _weights(h, t, own, weight, losses.variant.temperature)
     products = torch.stack([x, y, x * x, x * y, y * y], 1)  # (a, 5, n)
     row, column = (x > HEAVY * x.sum(1, keepdim=True)).nonzero().unbind(1)
     columns = [losses.keys.index(key) for key in keys]
     slope, curvature, anchor_weight = (
-        values[some][:, columns].T.nan_to_num(0.0)  # (q, a)
+        values[some][:, columns].T.nan_to_num(0.0)[:, None]  # (q, 1, a)
         for values in (losses.losses.slope, losses.losses.curvature, losses.losses.weight)
     )
-    whole = products.sum(2).T
-    every = torch.ones(len(row), dtype=torch.bool)
+    whole = products.sum(2).T[:, None]  # (5, 1, a)
+    diff = whole - (products @ same).permute(1, 2, 0)  # (5, permutations, a)
+    every = torch.ones(1, len(row), dtype=torch.bool)
     rho_all, correction_all = _corrected(whole, x, y, row, column, every, slope, curvature)
-    gaps = []
-    for label in labels:
-        same = (label == label[own][:, None]).to(products.dtype)
-        diff = whole - torch.einsum("apn,an->pa", products, same)
-        outside = label[column] != label[own[row]]
-        rho, correction = _corrected(diff, x, y, row, column, outside, slope, curvature)
-        gap = loss_effect(slope, curvature, rho_all - rho) + correction_all - correction
-        used = anchor_weight * torch.isfinite(gap)
-        gaps.append((used * gap.nan_to_num(0.0)).sum(1) / used.sum(1))
-    every_gap = torch.stack(gaps).numpy()  # (permutations, q)
-    errors = every_gap.std(0, ddof=1) / np.sqrt(len(gaps))
-    return [Null(float(mean), float(se)) for mean, se in zip(every_gap.mean(0), errors, strict=True)]
+    rho, correction = _corrected(diff, x, y, row, column, same[row, column].T == 0, slope, curvature)
+    gap = loss_effect(slope, curvature, rho_all - rho) + correction_all - correction  # (q, permutations, a)
+    used = anchor_weight * torch.isfinite(gap)
+    gaps = ((used * gap.nan_to_num(0.0)).sum(2) / used.sum(2)).numpy()
+    errors = gaps.std(1, ddof=1) / np.sqrt(PERMUTATIONS)
+    return [Null(float(mean), float(se)) for mean, se in zip(gaps.mean(1), errors, strict=True)]
 
 
 def _weights(h: Hardening, t: Tensor, own: Tensor, weight: Tensor, tau: float) -> tuple[Tensor, Tensor]:
     """(a, n) summands of the numerator and of the denominator of rho, up to a factor of the anchor; 0 for its own."""
     eta = h.log_eta(t, tau)
-    eta[torch.arange(len(own)), own] = -torch.inf
+    eta[:, torch.arange(len(own)), own] = -torch.inf
     out = []
     for log in (eta + t, eta):
-        top = log.amax((1, 2), keepdim=True)
-        out.append((log - torch.where(top == -torch.inf, 0.0, top)).exp().sum(2) * weight)
+        top = log.amax((0, 2), keepdim=True)
+        out.append((log - torch.where(top == -torch.inf, 0.0, top)).exp().sum(0) * weight)
     return out[0], out[1]
 
 
 def _corrected(
     sums: Tensor, x: Tensor, y: Tensor, row: Tensor, column: Tensor, inside: Tensor, slope: Tensor, curvature: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """(a,) rho of a pool, up to a constant of the anchor, and the correction (q, a) of the loss there.
+    """(p, a) rho of pools, up to a constant of the anchor, and the corrections (q, p, a) of the losses there.
 
     Args:
-        sums: (5, a) of x, y, x^2, xy and y^2 over the pool.
+        sums: (5, p, a) of x, y, x^2, xy and y^2 over the pools.
         x, y: (a, n).
-        row, column, inside: the heavy ones, and which of them the pool holds.
-        slope, curvature: (q, a) of the loss in rho.
+        row, column: the heavy ones.
+        inside: (p, heavy) which of them the pools hold.
+        slope, curvature: (q, 1, a) of the losses in rho.
     """
     n, d = sums[0], sums[1]
     xx, xy, yy = sums[2] / n**2, sums[3] / (n * d), sums[4] / d**2
     shift, spread = (xx - yy) / 2, xx - 2 * xy + yy
-    row, column = row[inside], column[inside]
-    a, b = (x[row, column] / n[row]).clamp_max(HEAVIEST), (y[row, column] / d[row]).clamp_max(HEAVIEST)
+    a = (x[row, column] / n[:, row]).clamp_max(HEAVIEST)
+    b = (y[row, column] / d[:, row]).clamp_max(HEAVIEST)
     delta = torch.log1p(-b) - torch.log1p(-a)
-    shift = shift.index_add(0, row, delta - (a - b + (a * a - b * b) / 2))
-    spread = spread.index_add(0, row, delta**2 - (a - b) ** 2)
+    shift = shift.index_add(1, row, torch.where(inside, delta - (a - b + (a * a - b * b) / 2), 0.0))
+    spread = spread.index_add(1, row, torch.where(inside, delta**2 - (a - b) ** 2, 0.0))
     return n.log() - d.log(), slope * shift - curvature / 2 * spread

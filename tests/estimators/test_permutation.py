@@ -23,13 +23,13 @@ def test_where_every_instance_is_heavy_the_correction_is_that_of_leaving_each_ou
     products = (pool[0], pool[1], pool[0] ** 2, pool[0] * pool[1], pool[1] ** 2)
     row, column = torch.ones(3, 6).nonzero().unbind(1)
     rho, correction = _corrected(
-        torch.tensor(np.stack([part.sum(1) for part in products])), torch.tensor(x), torch.tensor(y),
-        row, column, torch.tensor(inside)[row, column], torch.tensor(slope), torch.tensor(curvature),
+        torch.tensor(np.stack([part.sum(1) for part in products]))[:, None], torch.tensor(x), torch.tensor(y),
+        row, column, torch.tensor(inside)[row, column][None], torch.tensor(slope)[None], torch.tensor(curvature)[None],
     )  # fmt: skip
     x_share, y_share = (part / part.sum(1, keepdims=True) for part in pool)
     delta = np.log1p(-y_share) - np.log1p(-x_share)
-    np.testing.assert_allclose(rho, np.log(pool[0].sum(1) / pool[1].sum(1)))
-    np.testing.assert_allclose(correction, slope * delta.sum(1) - curvature / 2 * np.square(delta).sum(1))
+    np.testing.assert_allclose(rho[0], np.log(pool[0].sum(1) / pool[1].sum(1)))
+    np.testing.assert_allclose(correction[0], slope * delta.sum(1) - curvature / 2 * np.square(delta).sum(1))
 
 
 def test_every_q_has_a_null_of_its_own() -> None:
