@@ -1,6 +1,6 @@
 """SCL and H-SCL tuned equally: learning rate, epochs, augmentation, and gradients through the weights of the tilt.
 
-    python results/jiang2022/tuning.py [--runs runs/tuning] [--seeds 1] [--fresh 5] [--images 2000]
+    python results/jiang2022/tuning.py [--runs runs/tuning] [--seeds 1] [--fresh 10] [--images 2000]
 
 The recipe is that of preset `cpu`, on four fifths of its training images. Encoders of --seeds seeds (100 and up) are
 compared on 10,000 other images of the training split; the settings with the best mean there, one for each objective,
@@ -91,7 +91,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs/tuning"))
     parser.add_argument("--out", type=Path, default=HERE)
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--fresh", type=int, default=5)
+    parser.add_argument("--fresh", type=int, default=10)
     parser.add_argument("--images", type=int, default=RECIPE.images)
     chosen = parser.parse_args()
     loaded = load_trial_data(replace(RECIPE, images=chosen.images), None)
