@@ -32,36 +32,53 @@ def interval(values: pd.Series, scale: float = 1, digits: int = 2) -> str:
     return f"{found.mean():.{digits}f} [{found.mean() - half:.{digits}f}, {found.mean() + half:.{digits}f}]"
 
 
+def points(tests: pd.DataFrame, measure: str, less: str) -> str:
+    """A paired difference of accuracies with its interval."""
+    rows = tests[(tests["measure"] == measure) & (tests["less"] == less)]
+    found = [f"{100 * r.difference:+.1f} [{100 * r.ci_low:+.1f}, {100 * r.ci_high:+.1f}]" for r in rows.itertuples()]
+    return "".join(found) or "–"
+
+
 def correlation(pairs: pd.DataFrame) -> float:
     """Of the predicted with the measured cosines of one encoder's pairs; NaN where all are predicted alike."""
     return np.nan if np.ptp(pairs["predicted"]) < 1e-3 else float(np.corrcoef(pairs["predicted"], pairs["train"])[0, 1])
 
 
-def table(encoders: pd.DataFrame, pairs: pd.DataFrame, predicted: pd.DataFrame, q: float) -> str:
-    """The optimum beside the encoders, by class sizes, length and objective."""
+def table(encoders: pd.DataFrame, pairs: pd.DataFrame, predicted: pd.DataFrame, tests: pd.DataFrame, q: float) -> str:
+    """The optimum beside the encoders, then what probes make of them, by class sizes and objective."""
     optima = predicted.set_index(["profile", "ratio", "beta"])
-    point = np.log1p(q)
-    lines = [
+    by_setting = dict(iter(pairs.groupby([*SETTING, "beta"])))
+    point = np.log1p(q)  # the loss where all embeddings are one point
+    shapes = [
         "| sizes | epochs | objective | loss: optimum | training images | held out | way there (%) "
         "| large-large: optimum | measured | large-small: optimum | measured | small-small: optimum | measured "
-        "| correlation | norm of means, large | small | accuracy (%) | large | small | seeds |",
-        "|---|---:|---|" + "---:|" * 17,
+        "| correlation | seeds |",
+        "|---|---:|---|" + "---:|" * 12,
     ]
-    pairs_of_all = dict(iter(pairs.groupby([*SETTING, "beta"])))
+    probes = [
+        "| sizes | epochs | objective | norm of means, large | small | accuracy (%) | less SCL (points) "
+        "| large classes (%) | small classes (%) | less SCL | less balanced | seeds |",
+        "|---|---:|---|" + "---:|" * 9,
+    ]
     for (profile, ratio, epochs, beta), rows in encoders.groupby([*SETTING, "beta"], sort=False):
-        best = optima.loc[(profile, ratio, beta)]
-        cells = [f"{profile}, {ratio}", f"{epochs}", objective(beta), f"{best['loss']:.3f}"]
-        cells += [interval(rows[f"own_{part}"], digits=3) for part in ("train", "held_out")]
+        best, by_seed = optima.loc[(profile, ratio, beta)], by_setting[profile, ratio, epochs, beta].groupby("seed")
+        name = [f"{profile}, {ratio}", f"{epochs}", objective(beta)]
+        cells = [*name, f"{best['loss']:.3f}"]
+        cells += [interval(rows[f"own_{part}"]) for part in ("train", "held_out")]
         cells.append(interval((point - rows["own_train"]) / (point - best["loss"]), 100, 0))
         for kind in KINDS:
             cells.append("–" if np.isnan(best[kind]) else f"{best[kind]:.2f}")
             cells.append(interval(rows[f"{kind}_train"]))
-        by_seed = pairs_of_all[profile, ratio, epochs, beta].groupby("seed")
-        cells.append(interval(pd.Series([correlation(own) for _, own in by_seed])))
-        cells += [interval(rows[f"norm_{name}_train"]) for name in ("large", "small")]
-        cells += [interval(rows[name], 100, 1) for name in ("accuracy", "accuracy_large", "accuracy_small")]
-        lines.append("| " + " | ".join([*cells, f"{len(rows)}"]) + " |")
-    return "\n".join(lines) + "\n"
+        cells += [interval(pd.Series([correlation(own) for _, own in by_seed])), f"{len(rows)}"]
+        shapes.append("| " + " | ".join(cells) + " |")
+        cells = [*name, *(interval(rows[f"norm_{group}_train"]) for group in ("large", "small"))]
+        compared = tests[(tests[[*SETTING, "beta"]] == [profile, ratio, epochs, beta]).all(axis=1)]
+        cells += [interval(rows["accuracy"], 100, 1), points(compared, "accuracy", "SCL")]
+        # of other classes in every seed: their spread over seeds is no error
+        cells += [f"{100 * rows[key].mean():.1f}" for key in ("accuracy_large", "accuracy_small")]
+        cells += [points(compared, "accuracy_small", less) for less in ("SCL", "balanced")]
+        probes.append("| " + " | ".join([*cells, f"{len(rows)}"]) + " |")
+    return "\n".join([*shapes, "", *probes]) + "\n"
 
 
 def differences(encoders: pd.DataFrame) -> pd.DataFrame:
@@ -81,7 +98,7 @@ def differences(encoders: pd.DataFrame) -> pd.DataFrame:
                     test = paired_test(a.tolist(), b.tolist())
                     rows.append(
                         {
-                            "profile": profile, "ratio": ratio, "epochs": epochs, "objective": objective(beta),
+                            "profile": profile, "ratio": ratio, "epochs": epochs, "beta": beta,
                             "less": less, "measure": name, "difference": test.difference, "ci_low": test.low,
                             "ci_high": test.high, "p_value": test.p_value, "seeds": test.seeds,
                         }
