@@ -29,10 +29,9 @@ PAPER = r"""\documentclass[10pt]{article}\usepackage[T1]{fontenc}\usepackage{tim
 \usepackage{graphicx,booktabs,tabularx}\usepackage[textwidth=5.5in,textheight=9in]{geometry}
 \graphicspath{{paper/}}\pagestyle{empty}
 \begin{document}
-\input{paper/methods}
 \input{paper/figure-losses}
-\input{paper/figure-gap}
 \input{paper/losses}
+\input{paper/methods}
 \bibliographystyle{plain}\bibliography{paper/references}
 \end{document}
 """
@@ -47,6 +46,7 @@ def chromium(address: str, out: Path, width: int, height: int, *flags: str) -> N
             frame.write_text(f'<body style="margin:0"><iframe src="{address}" style="{style}"></iframe>')
             address = frame.as_uri()
         usual = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--allow-file-access-from-files"]
+        usual += ["--virtual-time-budget=3000"]  # milliseconds, until what moves has come to rest
         picture = Path(scratch) / "shot.png"
         subprocess.run(
             ["chromium", *usual, *flags, f"--user-data-dir={scratch}/profile",
@@ -75,13 +75,13 @@ def page(run: Path) -> None:
     """The report at two widths, in the dark, and its first sheet of paper."""
     address = (run / "report.html").as_uri()
     chromium(address, SCREENS / "page-1280.png", 1280, 1500)
-    chromium(address, SCREENS / "page-390.png", 390, 1500)
+    chromium(address, SCREENS / "page-390.png", 390, 1600)
     chromium(address, SCREENS / "page-dark.png", 1280, 1500, "--blink-settings=preferredColorScheme=0")
     with TemporaryDirectory() as scratch:
         figures = Path(scratch) / "figures.html"
         alone = "main > :not(#figures):not(.figures) { display: none; }</style>"
         figures.write_text((run / "report.html").read_text("utf-8").replace("</style>", alone, 1), "utf-8")
-        chromium(figures.as_uri(), SCREENS / "figures-dark.png", 1280, 1100, "--blink-settings=preferredColorScheme=0")
+        chromium(figures.as_uri(), SCREENS / "figures-dark.png", 1280, 1390, "--blink-settings=preferredColorScheme=0")
         pdf = Path(scratch) / "print.pdf"
         subprocess.run(
             ["chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={scratch}/profile",
@@ -104,7 +104,7 @@ def site(run: Path) -> None:
     built = run.parent / "site"
     subprocess.run([sys.executable, "-m", "mkdocs", "build", "-q", "-d", str(built)], cwd=ROOT, check=True)
     catalogue = built / "catalogue.html"
-    upwards = "-(document.getElementById('hscl_le_hucl').getBoundingClientRect().top - 80) + 'px'"
+    upwards = "-(document.getElementById('hscl_le_hucl').getBoundingClientRect().top - 60) + 'px'"
     moved = f"<script>onload = () => document.querySelector('.md-main').style.marginTop = {upwards}</script></body>"
     catalogue.write_text(catalogue.read_text("utf-8").replace("</body>", moved), "utf-8")
     for name, address in (("home", "index"), ("claim", "catalogue"), ("gallery", "gallery")):
@@ -115,7 +115,8 @@ def terminal(run: Path) -> None:
     """`boundcheck verify` as terminals of 80 and 120 columns show it."""
     for columns in (80, 120):
         words = [sys.executable, "-m", "boundcheck", "verify", "--out", f"t{columns}"]
-        said = _in_terminal(words, columns, run.parent).splitlines()[:LINES]
+        said = _in_terminal(words, columns, run.parent).splitlines()
+        said = [*said[: LINES - 1], "..."]
         shown = run.parent / f"terminal-{columns}.html"
         body = "\n".join([f"$ {'boundcheck verify'}", *map(_coloured, said)])
         style = "margin:0;padding:12px;background:#16191d;color:#e6e8ea;font:14px/1.35 'DejaVu Sans Mono',monospace"

@@ -52,7 +52,7 @@ def test_may_hold_on_average_though_some_anchors_break_the_premise() -> None:
     assert judgement.verdict == "holds"
     assert judgement.finding is not None and judgement.finding.premise_share is not None
     assert 0.5 < judgement.finding.premise_share < 1
-    assert "the averaged inequality holds although the premise fails at some anchors" in judgement.reason
+    assert "The averaged inequality holds although the premise fails at some anchors" in judgement.reason
 
 
 def test_not_about_finitely_many_negatives() -> None:

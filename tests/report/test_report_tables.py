@@ -37,11 +37,13 @@ def test_intervals_and_shares() -> None:
     assert interval(0.1234, 0.1034, 0.1434) == "0.123 [0.103, 0.143]"
     assert interval(0.1234, math.nan, math.nan) == "0.1234"
     assert interval(0.0, 0.0, 0.0) == "0.000"
-    assert percent(0.9, 0.88, 0.92) == "90.0 % [88.0, 92.0]"
+    assert percent(0.9, 0.88, 0.92) == "90 % [88, 92]"
 
 
 def test_a_share_is_never_rounded_up_to_all() -> None:
     assert percent(0.99999) == "99.9 %"
+    assert percent(0.98659, 0.97383, 0.99421) == "98.6 % [97.3, 99.5]" and percent(0.98659) == "98.6 %"
+    assert percent(0.99999, 0.999, 0.99999) == "99.9 % [99.9, 100]"
     assert percent(1.0) == "100 %"
 
 
