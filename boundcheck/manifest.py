@@ -207,9 +207,12 @@ def _heavy_influences(losses: LossTable) -> list[str]:
 
 def _copies(emb: EmbeddingSet) -> tuple[int, int]:
     """Inputs with the embedding of an earlier one, and those of another class than the first with it."""
+    _, code, times = np.unique(emb.z[:, 0].max(1), return_inverse=True, return_counts=True)
     first: dict[bytes, int] = {}
-    label = [first.setdefault(blake2b(row, digest_size=16).digest(), i) for i, row in enumerate(np.asarray(emb.z))]
-    return emb.n - len(first), int((emb.y[label] != emb.y).sum())
+    label = np.arange(emb.n)
+    for i in np.flatnonzero(times[code] > 1).tolist():  # copies have the same largest entry, and few others have
+        label[i] = first.setdefault(blake2b(emb.z[i], digest_size=16).digest(), i)
+    return int((label != np.arange(emb.n)).sum()), int((emb.y[label] != emb.y).sum())
 
 
 def warnings_of(losses: LossTable) -> list[str]:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from boundcheck.claims.base import Evidence
 from boundcheck.embeddings import EmbeddingSet
+from boundcheck.embeddings.given import ROWS
 from boundcheck.estimators.exact import exact, pair_plan
 from boundcheck.estimators.finite import FiniteLosses, finite_losses
 from boundcheck.estimators.measured import Measured
@@ -70,7 +71,8 @@ def typical(emb: EmbeddingSet, most: int = FINITE_INSTANCES) -> EmbeddingSet:
     if emb.n <= most:
         return emb
     direction = np.random.default_rng(0).standard_normal(emb.d)
-    along = np.argsort(np.asarray(emb.z[:, 0], dtype=np.float64) @ direction, kind="stable")
+    parts = [emb.z[start : start + ROWS, 0].astype(np.float64) @ direction for start in range(0, emb.n, ROWS)]
+    along = np.argsort(np.concatenate(parts), kind="stable")
     place = np.empty(emb.n, dtype=np.int64)
     place[along] = np.arange(emb.n)
     by_class = np.lexsort((place, emb.y))

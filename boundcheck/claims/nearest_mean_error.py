@@ -30,7 +30,7 @@ def nearest_mean_error(z: Tensor, y: np.ndarray) -> float:
     label = np.unique(y, return_inverse=True)[1].repeat(z.shape[1])  # classes may be absent from a part
     order, counts = np.argsort(label, kind="stable"), np.bincount(label)
     means = np.add.reduceat(x[order], np.cumsum(counts) - counts) / counts[:, None]
-    distance = np.square(means).sum(1) - 2 * x @ means.T
+    distance = np.square(means).sum(1) - x @ (2 * means.T)
     own = distance[np.arange(len(x)), label].copy()
     distance[np.arange(len(x)), label] = np.inf
     wrong = distance.min(1) <= own

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from boundcheck.embeddings.given import ROWS
+from boundcheck.estimators import mean_classifier
 from boundcheck.estimators.anchor_losses import weighted_mean
 from boundcheck.estimators.records import LossTable
 from boundcheck.inference.delete_group import delete_group
@@ -102,15 +102,7 @@ def some_instances(y: np.ndarray, most: int) -> np.ndarray:
 
 def class_means(losses: LossTable, z: Tensor) -> Tensor:
     """(c, d) mean over all views of each class."""
-    return means_of(z, torch.from_numpy(losses.emb.y), losses.emb.c)
-
-
-def means_of(z: Tensor, y: Tensor, classes: int) -> Tensor:
-    """(c, d) mean over all views of each class, of embeddings (n, v, d) and codes (n,); as many at a time as fit."""
-    sums = z.new_zeros(classes, z.shape[2], dtype=torch.float64)
-    for part, label in zip(torch.split(z, ROWS), torch.split(y, ROWS), strict=True):
-        sums = sums.index_add(0, label, part.to(torch.float64).mean(1))
-    return sums / torch.bincount(y, minlength=classes)[:, None]
+    return mean_classifier.class_means(losses.emb, z)
 
 
 def positive_similarity(losses: LossTable, z: Tensor) -> Tensor:

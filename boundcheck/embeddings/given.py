@@ -13,7 +13,7 @@ import torch
 from boundcheck.errors import InputError
 
 _LEAST = 1e-290  # norms beyond it, and its inverse, are not divided by
-ROWS = 1 << 16  # rows normalised at a time, which bounds the float64 copies
+ROWS = 1 << 10  # instances normalised at a time, whose float64 copies stay in a cache
 
 
 def as_array(values: Any, parameter: str) -> np.ndarray:
@@ -100,7 +100,8 @@ def unit_rows(z: np.ndarray) -> np.ndarray:
         usual = (norm > _LEAST) & (norm < 1 / _LEAST)
         norm[np.abs(norm - 1.0) <= tolerance] = 1.0
         # Where the norm itself is no good number the row is divided in two steps.
-        unit = np.where(usual[:, :, None], z[rows] / np.where(usual, norm, 1.0)[:, :, None], rest / part[:, :, None])
+        unit = z[rows] / np.where(usual, norm, 1.0)[:, :, None]
+        unit[~usual] = rest[~usual] / part[~usual][:, None]
         z[rows] = unit
         odd[rows] = ~(np.abs(np.einsum("nvd,nvd->nv", unit, unit) - 1.0) <= 1e-6)
     _refuse_rows(odd, "of norm 1 after scaling", "another norm")

@@ -152,15 +152,17 @@ class EmbeddingSet:
     def subset(self, index: ArrayLike | slice) -> EmbeddingSet:
         """The instances at `index` (positions, a mask or a slice); classes left empty are dropped."""
         chosen = index if isinstance(index, slice) else np.asarray(index)
-        return EmbeddingSet(
+        out = EmbeddingSet(
             self.z[chosen],
             self.y[chosen] if self.labelled else None,
             self.ids[chosen],
             self.meta,
-            self.normalize,
+            False,  # its rows are of norm 1 already
             self.classes if self.labelled else None,
             None if self.groups is None else np.array(self.group_names)[self.groups[chosen]],
         )
+        object.__setattr__(out, "normalize", self.normalize)
+        return out
 
     def first_views(self, views: int) -> EmbeddingSet:
         """The first views of every instance alone."""

@@ -5,9 +5,13 @@ docs/theory.md, eq. (35).
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 import torch
 from torch import Tensor
 
+from boundcheck.embeddings import EmbeddingSet
+from boundcheck.embeddings.given import ROWS
 from boundcheck.estimators.records import LossTable
 from boundcheck.pairwise.positives import AT_A_TIME
 
@@ -19,17 +23,30 @@ def class_logits(losses: LossTable, z: Tensor) -> Tensor:
         losses: any table of the embeddings.
         z: (n, v, d) the embeddings themselves, in any precision; sums are in float64.
     """
-    emb = losses.emb
-    y = torch.from_numpy(emb.y)
-    sums = torch.zeros(emb.c, emb.d, dtype=torch.float64)
-    for part, label in zip(
-        torch.split(z, AT_A_TIME), torch.split(y, AT_A_TIME), strict=True
-    ):  # z may be mapped from a file
-        sums = sums.index_add(0, label, part.to(torch.float64).mean(1))
-    means = sums / torch.bincount(y, minlength=emb.c)[:, None]
-    rows = z.reshape(-1, emb.d)
+    rows, means = z.reshape(-1, losses.emb.d), class_means(losses.emb, z)
     parts = [rows[some].to(torch.float64) @ means.T for some in torch.split(losses.table.anchors, AT_A_TIME)]
     return torch.cat(parts) / losses.variant.temperature
+
+
+# What many claims, and every look of `until_decided`, ask of the embeddings as they are.
+_MEANS: WeakKeyDictionary[EmbeddingSet, Tensor] = WeakKeyDictionary()
+
+
+def class_means(emb: EmbeddingSet, z: Tensor) -> Tensor:
+    """(c, d) mean over all views of each class, float64, of embeddings z (n, v, d): the set's own or others of them."""
+    if z.requires_grad or z.data_ptr() != emb.z.ctypes.data:
+        return means_of(z, torch.from_numpy(emb.y), emb.c)
+    if emb not in _MEANS:
+        _MEANS[emb] = means_of(z, torch.from_numpy(emb.y), emb.c)
+    return _MEANS[emb]
+
+
+def means_of(z: Tensor, y: Tensor, classes: int) -> Tensor:
+    """(c, d) mean over all views of each class, of embeddings (n, v, d) and codes (n,); as many at a time as fit."""
+    sums = z.new_zeros(classes, z.shape[2], dtype=torch.float64)
+    for part, label in zip(torch.split(z, ROWS), torch.split(y, ROWS), strict=True):
+        sums.index_add_(0, label, part.to(torch.float64).mean(1))
+    return sums / torch.bincount(y, minlength=classes)[:, None]
 
 
 def class_prior(losses: LossTable) -> Tensor:

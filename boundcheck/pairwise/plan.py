@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any
 
 import torch
@@ -273,5 +273,5 @@ def home_of(device: torch.device, size: int) -> torch.device:
 def by_instance(plan: PairPlan, columns: Sequence[Tensor]) -> Tensor:
     """(n, f) the threads' sums (f, candidates), added up, in the order of the data; zeros for who is no candidate."""
     total = torch.zeros(plan.n, columns[0].shape[0], dtype=torch.float64)
-    total[plan.order] = torch.stack(list(columns)).sum(0).cpu().T
+    total[plan.order] = reduce(torch.add, columns).cpu().T
     return total
