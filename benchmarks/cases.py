@@ -35,7 +35,7 @@ class Case:
 
 BETAS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 MANY_BETAS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 30.0)
-STUDIES = ("n", "betas", "classes", "d", "temperature")
+STUDIES = ("n", "betas", "classes", "d", "temperature", "losses")
 # size -> (numbers of embeddings of the size study, n of the others)
 SIZES = {
     "smoke": ((300,), 300),
@@ -52,7 +52,7 @@ def cases(size: str) -> list[Case]:
         Case("n", method, n=number)
         for method, (_, most) in METHODS.items()
         for number in numbers
-        if number <= min(most, 100_000 if method == "boundcheck_intervals" else most)
+        if method != "boundcheck_losses" and number <= min(most, 100_000 if method == "boundcheck_intervals" else most)
     ]
     for method in ("boundcheck", "boundcheck_intervals"):
         one = replace(base, method=method)
@@ -60,4 +60,5 @@ def cases(size: str) -> list[Case]:
         out += [replace(one, study="classes", classes=c) for c in (2, 10, 100, 1000) if 2 * c <= n]
         out += [replace(one, study="d", d=d) for d in (64, 128, 512, 2048)]
         out += [replace(one, study="temperature", temperature=tau) for tau in (0.5, 0.07, 0.01)]
+    out.append(Case("losses", "boundcheck_losses", n=3 * n // 2))
     return out

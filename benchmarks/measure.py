@@ -34,14 +34,19 @@ def measure(case: Case, repeats: int) -> dict[str, object]:
         floor.append(_timed(lambda: gemm(*arguments)))
         seconds.append(_timed(lambda: method(*arguments)))
         peak = max(peak, _peak())
-    ratio = statistics.median(own / bare for own, bare in zip(seconds, floor, strict=True))
+    ratio, cpu_ratio = (
+        statistics.median(own[clock] / bare[clock] for own, bare in zip(seconds, floor, strict=True))
+        for clock in range(2)
+    )
     return {
         **asdict(case),
         "betas": " ".join(f"{beta:g}" for beta in case.betas),
-        "seconds": statistics.median(seconds),
-        "ns_per_pair": statistics.median(seconds) / case.n**2 * 1e9,
-        "floor_ns_per_pair": statistics.median(floor) / case.n**2 * 1e9,
+        "seconds": statistics.median(wall for wall, _ in seconds),
+        "cpu_seconds": statistics.median(cpu for _, cpu in seconds),
+        "ns_per_pair": statistics.median(wall for wall, _ in seconds) / case.n**2 * 1e9,
+        "floor_ns_per_pair": statistics.median(wall for wall, _ in floor) / case.n**2 * 1e9,
         "ratio_to_floor": ratio,
+        "cpu_ratio_to_floor": cpu_ratio,
         "peak_gb": peak,
         "peak_before_gb": before,
         "repeats": repeats,
@@ -87,10 +92,11 @@ def _cpu_name() -> str:
         return platform.processor() or platform.machine()
 
 
-def _timed(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
+def _timed(work: Callable[[], object]) -> tuple[float, float]:
+    """Wall and CPU seconds, the latter of all threads: what other work on the machine disturbs least."""
+    wall, cpu = time.perf_counter(), time.process_time()
     work()
-    return time.perf_counter() - start
+    return time.perf_counter() - wall, time.process_time() - cpu
 
 
 def _peak() -> float:
