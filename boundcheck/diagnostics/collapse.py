@@ -19,40 +19,43 @@ COLLAPSE = (
     Diagnostic(
         "cdnv", "Class-distance normalised variance", "0: classes are points",
         "Galanti, Gyorgy, Hutter 2022 (arXiv 2112.15121): mean over pairs of (v_i + v_j) / (2 d_ij^2)", 0.0,
+        form="ratio",
     ),
     Diagnostic(
         "directional_cdnv", "Variance along the line between two means", "0: none; four times it bounds the error",
-        "arXiv 2603.03530: mean over ordered pairs of Var(<x, u_ij>) / d_ij^2", 0.0,
+        "arXiv 2603.03530: mean over ordered pairs of Var(<x, u_ij>) / d_ij^2", 0.0, form="ratio",
+        per_class=10,
     ),
     Diagnostic(
         "nc1", "Variability within classes against between", "0: classes are points",
-        f"{PAPYAN}, NC1: tr(Sigma_W Sigma_B^+) / C", 0.0,
+        f"{PAPYAN}, NC1: tr(Sigma_W Sigma_B^+) / C", 0.0, form="ratio", per_dimension=10,
     ),
     Diagnostic(
         "nc2_norms", "Spread of the lengths of class means", "0: equal lengths",
-        f"{PAPYAN}, NC2: std over mean of |mu_c - mu_G|", 0.0,
+        f"{PAPYAN}, NC2: std over mean of |mu_c - mu_G|", 0.0, form="kink",
     ),
     Diagnostic(
         "nc2_angles", "Distance of the cosines between class means from the simplex'", "0: a simplex",
-        f"{PAPYAN}, NC2: mean over pairs of |cos + 1/(C - 1)|", 0.0, 2.0,
+        f"{PAPYAN}, NC2: mean over pairs of |cos + 1/(C - 1)|", 0.0, 2.0, "kink", per_class=10,
     ),
     Diagnostic(
         "etf_distance", "Distance of the class means' Gram matrix from a simplex'", "0: an equiangular tight frame",
         "Zhu et al. 2021 (arXiv 2105.02375): |G/|G| - (I - J/C)/sqrt(C - 1)|, Frobenius, G = M M^T", 0.0, 2.0,
+        "kink", per_class=10,
     ),
     Diagnostic(
         "nc3", "Distance of the least-squares classifier from the class means", "0: self-dual",
-        f"{PAPYAN}, NC3: |W/|W| - M/|M||, Frobenius", 0.0, 2.0,
+        f"{PAPYAN}, NC3: |W/|W| - M/|M||, Frobenius", 0.0, 2.0, "kink", 10,
     ),
     Diagnostic(
         "nc4", "Share at which it disagrees with the nearest class mean", "0: the same decisions",
-        f"{PAPYAN}, NC4", 0.0, 1.0, True,
+        f"{PAPYAN}, NC4", 0.0, 1.0, "share", 10,
     ),
 )  # fmt: skip
 
 NC5 = Diagnostic(
     "nc5", "Mean |cosine| of class means with the mean of data from outside", "0: orthogonal",
-    "Ben Ammar et al. 2024 (arXiv 2310.06823), NC5", 0.0, 1.0,
+    "Ben Ammar et al. 2024 (arXiv 2310.06823), NC5", 0.0, 1.0, "kink",
 )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import FileError, InputError
 from boundcheck.inference.delete_group import GROUPS, deal_groups, delete_group, from_values
 from boundcheck.inference.intervals import Estimate, Share
+from boundcheck.inference.scales import Shown, of_kink, of_ratio
 from boundcheck.spec import TEMPERATURE
 
 PAIR_INSTANCES = 10_000
@@ -32,7 +33,7 @@ class Diagnosis:
     """Every diagnostic of one embedding set.
 
     Attributes:
-        found: diagnostic, estimate, instances it is about.
+        found: diagnostic, estimate (of a ratio that of its logarithm), instances it is about.
         confidence: of the intervals.
         collapsed: in what way nothing is left to diagnose, a sentence each.
     """
@@ -44,22 +45,20 @@ class Diagnosis:
     def to_frame(self) -> pd.DataFrame:
         """One row per diagnostic; `plugin` is the number that other packages print, `estimate` less its bias.
 
-        The interval is about `estimate`. There is none where that is undefined (NaN) or infinite, nor where the
-        correction leaves the values that there can be, so that the jackknife says nothing: `estimate` then is `plugin`.
+        The interval is about `estimate`. There is none where that is undefined (NaN) or infinite, where the correction
+        leaves the values that there can be or is more than twofold (`inference.scales`), nor, of what reads every
+        direction or line between classes, from too few instances for those: `estimate` then is `plugin`.
         """
         rows = []
         for what, estimate, n in self.found:
-            centre, se, (low, high) = estimate.value, estimate.se, estimate.interval(self.confidence)
-            if what.share:
-                centre = estimate.plugin
-                low, high = Share(centre, se, n).interval(self.confidence)
-            elif not math.isfinite(centre) or high < what.low - ROUNDING or low > what.high + ROUNDING:
-                centre, se, low, high = estimate.plugin, math.nan, math.nan, math.nan
+            centre, plugin, se, low, high = self._shown(what, estimate, n)
+            if math.isnan(se) or not math.isfinite(centre) or high < what.low - ROUNDING or low > what.high + ROUNDING:
+                centre, se, low, high = plugin, math.nan, math.nan, math.nan
             rows.append(
                 dict(
                     diagnostic=what.id,
                     title=what.title,
-                    plugin=float(np.clip(estimate.plugin, what.low, what.high)),
+                    plugin=float(np.clip(plugin, what.low, what.high)),
                     estimate=float(np.clip(centre, what.low, what.high)),
                     se=se,
                     ci_low=float(np.clip(low, what.low, what.high)),
@@ -70,6 +69,16 @@ class Diagnosis:
                 )
             )
         return pd.DataFrame(rows)
+
+    def _shown(self, what: Diagnostic, estimate: Estimate, n: int) -> Shown:
+        if what.form == "ratio":
+            return of_ratio(estimate, self.confidence)
+        if what.form == "kink":
+            return of_kink(estimate, self.confidence)
+        if what.form == "share":
+            p = estimate.plugin
+            return Shown(p, p, estimate.se, *Share(p, estimate.se, n).interval(self.confidence))
+        return Shown(estimate.value, estimate.plugin, estimate.se, *estimate.interval(self.confidence))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the table as .csv or .json.
@@ -142,14 +151,35 @@ def diagnose(
         other = np.asarray(outside.z[:, 0], dtype=np.float64)
         families.append(((NC5,), lambda keep: np.array([nc5(x[keep], y[keep], other)])))
     found = [
-        (what, estimate, emb.n)
+        (what, estimate if what.carried(emb.n, emb.d, emb.c) else _plain(estimate), emb.n)
         for whats, statistic in families
-        for what, estimate in zip(whats, delete_group(statistic, y, groups=groups, seed=seed), strict=True)
+        for what, estimate in zip(
+            whats, delete_group(_scaled(whats, statistic), y, groups=groups, seed=seed), strict=True
+        )
     ]
     found += _of_pairs(emb, x, temperature, groups, seed)
     if against is not None:
         found += _between(x, np.asarray(against.z[:, 0], dtype=np.float64), y, groups, seed)
     return Diagnosis(tuple(found), confidence, tuple(_collapsed(x, y)))
+
+
+def _plain(estimate: Estimate) -> Estimate:
+    """The plug-in alone."""
+    return replace(estimate, value=estimate.plugin, se=math.nan)
+
+
+def _scaled(
+    whats: Sequence[Diagnostic], statistic: Callable[[np.ndarray], np.ndarray]
+) -> Callable[[np.ndarray], np.ndarray]:
+    """The statistic with ratios as logarithms."""
+    ratios = np.array([what.form == "ratio" for what in whats])
+
+    def scaled(keep: np.ndarray) -> np.ndarray:
+        values = statistic(keep)
+        with np.errstate(divide="ignore"):  # classes that are points
+            return np.where(ratios, np.log(np.where(ratios, values, 1.0)), values)
+
+    return scaled
 
 
 def _collapsed(x: np.ndarray, y: np.ndarray) -> Iterator[str]:

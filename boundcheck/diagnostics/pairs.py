@@ -21,11 +21,11 @@ PAIRS = (
     ),
     Diagnostic(
         "nearest_neighbour", "Leave-one-out accuracy of the nearest neighbour", "Assumption 1 as beta grows",
-        "Assumption 1 of Jiang et al. 2022 (arXiv 2209.00078) as beta -> infinity", 0.0, 1.0, True,
+        "Assumption 1 of Jiang et al. 2022 (arXiv 2209.00078) as beta -> infinity", 0.0, 1.0, "share",
     ),
     Diagnostic(
         "kernel_rule", "Share of instances nearer to their class by the kernel mean", "Assumption 1 at beta = 0",
-        "Assumption 1 of Jiang et al. 2022 (arXiv 2209.00078) at eta = 1: means of e^t", 0.0, 1.0, True,
+        "Assumption 1 of Jiang et al. 2022 (arXiv 2209.00078) at eta = 1: means of e^t", 0.0, 1.0, "share",
     ),
 )  # fmt: skip
 

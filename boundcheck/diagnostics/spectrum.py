@@ -14,23 +14,23 @@ RELATIVE_ZERO = 1e-10  # eigenvalues below this share of the largest are roundin
 SPECTRUM = (
     Diagnostic(
         "effective_rank", "Effective rank of the centred features", "1: a line; d: all directions alike",
-        "Roy, Vetterli 2007 (EUSIPCO): exp of the entropy of the normalised singular values", 1.0,
+        "Roy, Vetterli 2007 (EUSIPCO): exp of the entropy of the normalised singular values", 1.0, per_dimension=3,
     ),
     Diagnostic(
         "rankme", "RankMe", "1: a point or a line through 0; d: all directions alike",
-        "Garrido, Balestriero, Najman, LeCun 2023 (arXiv 2210.02885): not centred, epsilon 1e-7", 1.0,
+        "Garrido, Balestriero, Najman, LeCun 2023 (arXiv 2210.02885): not centred, epsilon 1e-7", 1.0, per_dimension=3,
     ),
     Diagnostic(
         "alpha_req", "Decay exponent of the covariance spectrum", "0: flat; near 1: balanced; large: few directions",
         "Agrawal, Mondal, Ghosh, Richards 2022 (alpha-ReQ): minus the slope of log eigenvalue on log rank, all"
-        " eigenvalues",
+        " eigenvalues", per_dimension=10,
     ),
 )  # fmt: skip
 
 LIDAR = Diagnostic(
     "lidar", "LiDAR", "1: one direction tells instances apart; d: all do",
     "Thilak et al. 2024 (arXiv 2312.04000): effective rank of the linear discriminants of instances, delta 1e-4,"
-    " epsilon 1e-8", 1.0,
+    " epsilon 1e-8", 1.0, per_dimension=3,
 )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
 from boundcheck.inference.delete_group import GROUPS, delete_group
 from boundcheck.inference.intervals import Estimate, Share
+from boundcheck.inference.scales import Shown, of_ratio
 from boundcheck.lab.training.probes import probe
 
 SHOTS = (1, 2, 5, 10, 20, 50, 100)
@@ -123,26 +124,31 @@ def halves(y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def _bounds(
     x: np.ndarray, y: np.ndarray, shots: Sequence[float], groups: int, confidence: float, seed: int
 ) -> pd.DataFrame:
+    at = [(bound, m) for bound in BOUNDS.values() for m in shots]
+    smooth = np.array([not bound.steps for bound, _ in at])
+
     def statistic(keep: np.ndarray) -> np.ndarray:
         moments = class_moments(x[keep], y[keep])
-        return np.array([bound.error(moments, m) for bound in BOUNDS.values() for m in shots])
+        values = np.array([bound.error(moments, m) for bound, m in at])
+        with np.errstate(divide="ignore"):  # classes that are points
+            return np.where(smooth, np.log(np.where(smooth, values, 1.0)), values)
 
     estimates = delete_group(statistic, y, groups=groups, seed=seed)
     whole = class_moments(x, y)
-    at = [(bound, m) for bound in BOUNDS.values() for m in shots]
     rows = []
     for (bound, m), estimate in zip(at, estimates, strict=True):
-        # A correction as large as the number itself is that of an expansion which does not converge.
-        settled = bound.steps or abs(estimate.value - estimate.plugin) <= estimate.plugin / 2
-        value = estimate.plugin if bound.steps or not settled else estimate.value
-        low, high = replace(estimate, value=value).interval(confidence) if settled else (math.nan, math.nan)
+        if bound.steps:
+            plugin = estimate.plugin
+            shown = Shown(plugin, plugin, estimate.se, *replace(estimate, value=plugin).interval(confidence))
+        else:
+            shown = of_ratio(estimate, confidence)
         parts = bound.parts(whole, m)
         dominant = max(parts, key=lambda name: parts[name])
         total = sum(parts.values())
         rows.append(
             dict(
-                bound=bound.id, shots=float(m), value=max(value, 0.0), plugin=estimate.plugin, se=estimate.se,
-                ci_low=max(low, 0.0), ci_high=high, says=_says(value, whole.c), dominant=dominant,
+                bound=bound.id, shots=float(m), value=shown.estimate, plugin=shown.plugin, se=shown.se,
+                ci_low=max(shown.low, 0.0), ci_high=shown.high, says=_says(shown.estimate, whole.c), dominant=dominant,
                 dominant_share=parts[dominant] / total if 0 < total < math.inf else math.nan,
             )
         )  # fmt: skip

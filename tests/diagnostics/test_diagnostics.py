@@ -252,3 +252,11 @@ def test_command(
     assert main(["diagnose", "--embeddings", str(first), "--out", "table.txt"]) == 2
     with pytest.raises(FileError, match="csv or"):
         diagnose(emb).save(tmp_path / "table.xlsx")
+
+
+def test_few_instances_for_the_dimension_or_the_classes_leave_the_plug_in_alone() -> None:
+    frame = diagnose(some_set(120, c=15, d=30, seed=2)).to_frame().set_index("diagnostic")
+    without = set(frame.index[frame.ci_low.isna()])
+    assert without >= {"nc1", "nc3", "nc4", "alpha_req", "directional_cdnv", "nc2_angles", "etf_distance"}
+    assert not without & {"effective_rank", "rankme", "class_alignment", "uniformity"}
+    assert (frame.estimate == frame.plugin)[list(without)].all() and frame.se[list(without)].isna().all()

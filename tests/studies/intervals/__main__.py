@@ -1,0 +1,89 @@
+"""Do the intervals cover that no other study judges? Samples of finite sets that are seen whole.
+
+python -m tests.studies.intervals --out results/validation
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.stats import beta
+
+from tests.studies.intervals.measure import FAMILIES
+from tests.studies.intervals.populations import POPULATIONS, population
+
+SIZES = (50, 100, 200, 400)
+FEWEST = {"errors and bounds": 8}  # instances of a class that a family needs
+CELL = ["family", "population", "design", "n"]
+
+
+def cell(family: str, name: str, design: str, n: int, samples: int) -> pd.DataFrame:
+    """Every row of every sample of a cell, with the truth."""
+    measure, truth_of = FAMILIES[family]
+    p = population(name)
+    truth = {(quantity, str(at)): value for (quantity, at), value in truth_of(p).items()}
+    rows = [
+        row | dict(sample=seed)
+        for seed in range(samples)
+        for row in measure(p, p.chosen(n, design, seed, FEWEST.get(family, 2)))
+    ]
+    found = pd.DataFrame(rows)
+    key = zip(found.quantity, found["at"].map(lambda at: str(float(at))), strict=True)
+    found["truth"] = [truth.get(one, np.nan) for one in key]
+    return found.assign(family=family, population=name, design=design, n=n)
+
+
+def summarise(found: pd.DataFrame) -> pd.DataFrame:
+    """One row per cell and quantity: coverage with its Clopper-Pearson interval.
+
+    A quantity without a truth of the set (pools of the sample's size) is judged against its mean over the samples.
+    `given` is the share of samples with an interval; bias and mean_se are in standard deviations over samples.
+    """
+    rows = []
+    for key, some in found.groupby([*CELL, "quantity", "at"], sort=False, dropna=False):
+        own = some.truth.isna().all()
+        truth = some.plugin.mean() if own else some.truth.iloc[0]
+        given = some.ci_low.notna() & some.ci_high.notna()
+        shown = some[given]
+        covered, count = int(((shown.ci_low <= truth) & (truth <= shown.ci_high)).sum()), len(shown)
+        low = beta.ppf(0.025, covered, count - covered + 1) if covered else 0.0
+        high = beta.ppf(0.975, covered + 1, count - covered) if covered < count else 1.0
+        sd = some.estimate.std()
+        rows.append(
+            dict(zip([*CELL, "quantity", "at"], key, strict=True))
+            | dict(target="at n" if own else "population", truth=truth, samples=len(some), given=given.mean())
+            | dict(coverage=covered / max(count, 1), low=low, high=high, width=(shown.ci_high - shown.ci_low).median())
+            | dict(plugin_bias=(some.plugin.mean() - truth) / sd, bias=(some.estimate.mean() - truth) / sd)
+            | dict(sd=sd, mean_se=shown.se.mean() / sd)
+        )
+    return pd.DataFrame(rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--families", nargs="+", choices=FAMILIES, default=list(FAMILIES))
+    parser.add_argument("--populations", nargs="+", choices=POPULATIONS, default=list(POPULATIONS))
+    parser.add_argument("--sizes", nargs="+", type=int, default=SIZES)
+    parser.add_argument("--samples", type=int, default=200)
+    options = parser.parse_args()
+    tables = []
+    for family in options.families:
+        for name in options.populations:
+            for design, n in [("iid", n) for n in options.sizes]:
+                if FEWEST.get(family, 2) > 2 and n < 200:
+                    continue  # a class of a sample would rarely have so many
+                kept = options.out / "cells" / f"{family}-{name}-{design}-{n}-{options.samples}.csv".replace(" ", "-")
+                if not kept.exists():
+                    kept.parent.mkdir(parents=True, exist_ok=True)
+                    cell(family, name, design, n, options.samples).to_csv(kept, index=False)
+                tables.append(summarise(pd.read_csv(kept)))
+                pd.concat(tables).round(6).to_csv(options.out / "intervals.csv", index=False)
+                print(family, name, design, n, flush=True)
+
+
+if __name__ == "__main__":
+    main()
