@@ -44,7 +44,7 @@ def _of_pools_too(evidence: Evidence, hardening: Hardening, share: Share | None)
     influence = evidence.losses.reached.get(hardening)
     if share is None or influence is None:
         return share
-    return replace(share, se=evidence.losses.spread(influence)[0])
+    return share.with_pools(*evidence.losses.spread(influence))
 
 
 def _softer(evidence: Evidence, q: float, hardening: Hardening) -> tuple[Estimate, tuple[LossKey, ...], str] | None:

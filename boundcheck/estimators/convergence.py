@@ -89,7 +89,8 @@ def _grouped(losses: LossTable, clusters: Tensor) -> LossTable:
     for h, summary in losses.margins.items():
         share = summary.share
         if summary.influence is not None:
-            share = replace(share, se=losses.spread(summary.influence)[0], n=min(share.n, int(clusters.max()) + 1))
+            share = replace(share, n=min(share.n, int(clusters.max()) + 1))
+            share = share.with_pools(*losses.spread(summary.influence))
         margins[h] = replace(summary, share=share)
     return replace(losses, margins=margins)
 

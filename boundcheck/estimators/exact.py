@@ -26,6 +26,7 @@ from boundcheck.hardening import Hardening, terms_for
 from boundcheck.inference.influence import (
     instance_influence,
     standard_error,
+    top_share,
 )
 from boundcheck.losses import Tilt
 from boundcheck.pairwise.cumulants import CumulantTable, LogSumsOf
@@ -212,7 +213,7 @@ def assemble(
             ess = effects.ess[Tilt(DIFF, h)]
             others = effects.influence[:, columns + 2 * index] + effects.influence[:, columns + 2 * index + 1]
             scores = share_influence(emb, variant, table.anchors, margin, others, draft.rounding)
-            share = replace(share, se=standard_error(scores))
+            share = share.with_pools(standard_error(scores), top_share(scores))
         margins[h] = MarginSummary(h, margin, share, ess, scores)
     reached, first = {}, columns + 2 * len(variant.hardenings)
     if effects is not None and effects.influence.shape[1] > first:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scipy.special import betaincinv, stdtr, stdtrit
 
@@ -63,27 +63,44 @@ class Share:
         se: standard error over samples of instances; 0 when all anchors agree or the data are the population.
         n: instances.
         exhaustive: the data set itself is the population.
+        anchor_se: the part of `se` that is due to which anchors were seen, the rest being due to their pools; None
+            where it is all of it.
+        top_share: of se^2, see `Estimate`.
     """
 
     value: float
     se: float
     n: int
     exhaustive: bool = False
+    anchor_se: float | None = None
+    top_share: float = 0.0
+
+    def with_pools(self, se: float, top_share: float) -> Share:
+        """With what anchors owe to their pools, which are samples as well, in the standard error."""
+        return replace(
+            self, se=se, top_share=top_share, anchor_se=self.se if self.anchor_se is None else self.anchor_se
+        )
 
     def interval(self, confidence: float) -> tuple[float, float]:
-        """Korn and Graubard's interval (1998): Clopper-Pearson's at the sample size that the standard error implies.
+        """Korn and Graubard's interval (1998) over anchors, joined with Student's over their pools.
 
         docs/theory.md, eq. (59).
-        Where every anchor agrees the standard error is zero; the size then is that of n independent instances. Near 0
-        and 1, where the score interval of a lone anchor excludes shares it should hold, this one covers what it says
-        (results/validation/shares.csv); elsewhere it is a few per cent wider.
+        The first is Clopper-Pearson's at the sample size that the standard error implies. Where every anchor agrees
+        that is zero; the size then is that of n independent instances. What an instance moves as a candidate is no
+        binomial: counted in the size, it made intervals near 0 and 1 too wide (results/validation/shares.csv).
         """
         if math.isnan(self.value) or self.exhaustive:
             return self.value, self.value
         p, tail = self.value, (1 - confidence) / 2
-        size = min(self.n, p * (1 - p) / self.se**2) if self.se > 0 and 0 < p < 1 else float(self.n)
+        own = self.se if self.anchor_se is None else self.anchor_se
+        size = min(self.n, p * (1 - p) / own**2) if own > 0 and 0 < p < 1 else float(self.n)
         met, unmet = p * size, (1 - p) * size
         low = float(betaincinv(met, unmet + 1, tail)) if met > 0 else 0.0
         high = float(betaincinv(met + 1, unmet, 1 - tail)) if unmet > 0 else 1.0
         # Rounding must not put the share outside its own interval.
-        return min(p, low), max(p, high)
+        low, high = min(p, low), max(p, high)
+        if self.se > own:
+            freedom = min(1 / self.top_share, NORMAL) if self.top_share > 0 else NORMAL
+            reach = float(stdtrit(freedom, 1 - tail)) * math.sqrt(self.se**2 - own**2)
+            low, high = max(0.0, p - math.hypot(p - low, reach)), min(1.0, p + math.hypot(high - p, reach))
+        return low, high

@@ -1,68 +1,91 @@
-"""Coverage of the share's interval against the score interval (Wilson) that it replaced.
+"""Coverage of the share's interval against the one that counted pools in the binomial's size, which it replaced.
 
     python -m tests.studies.shares --out results/validation
 
-Fresh samples of 400 instances of the coverage study's populations; the target is the mean share over 1,000 other
-samples, read from coverage.csv in the same folder. The two intervals are read from the same values and standard errors.
+Fresh samples of populations of the coverage and the validity study; both shares that are against pools of the sample's
+size, that of Assumption 1 and that of anchors at which H-SCL is at least UCL. The target is their mean over the samples
+themselves, and both intervals are read from the same values and standard errors.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
-from scipy.stats import norm
 
+import boundcheck as bc
+from boundcheck.estimators import LossTable, Population
+from boundcheck.estimators.averages import reach_of
+from boundcheck.estimators.shares import share_of
 from boundcheck.inference.intervals import Share
-from tests.studies.coverage import CONFIDENCE, SEED, _sample
+from tests.studies import coverage
+from tests.studies.coverage import BETAS, CONFIDENCE, SEED, TEMPERATURE
+from tests.studies.validity.populations import POPULATIONS as FINITE
 
 N, OTHER_SEEDS = 400, 2 * 10**9
+CELL = ["population", "share", "beta"]
+POPULATIONS = ("fashion", "reuters", "hard", "moderate", "imbalanced")
 
 
-def score_interval(share: Share) -> tuple[float, float]:
-    """Wilson's, at the effective size."""
-    p, z = share.value, float(norm.ppf((1 + CONFIDENCE) / 2))
-    size = min(share.n, p * (1 - p) / share.se**2) if share.se > 0 and 0 < p < 1 else float(share.n)
-    centre = (p + z * z / (2 * size)) / (1 + z * z / size)
-    half = z / (1 + z * z / size) * math.sqrt(p * (1 - p) / size + z * z / (4 * size * size))
-    return max(0.0, min(p, centre - half)), min(1.0, max(p, centre + half))
+def shares(table: LossTable) -> Iterator[tuple[str, float, Share]]:
+    """Which, beta, the share."""
+    for h, summary in table.margins.items():
+        yield "Assumption 1", h.beta or 0.0, summary.share
+    for h, influence in table.reached.items():
+        anchors, rounding = table.table.anchors, table.rounding
+        share = share_of(reach_of(table.table, h), table.weight, anchors, table.emb.v, False, rounding)
+        yield "H-SCL at least UCL", h.beta or 0.0, share.with_pools(*table.spread(influence))
 
 
-def study(populations: list[str], replicates: int, targets: pd.Series) -> pd.DataFrame:
-    """One row per population and beta: coverage and mean width of both intervals.
+def sample(name: str, seed: int) -> LossTable:
+    """The table of one sample."""
+    if name in FINITE:
+        emb = bc.EmbeddingSet(*FINITE[name].sample(N, "iid", SEED + OTHER_SEEDS + seed))
+    else:
+        known = coverage.POPULATIONS[name]
+        emb = Population(known.name, known.mixture, N, known.v).sample(SEED + OTHER_SEEDS + seed)
+    return bc.estimate(emb, temperature=TEMPERATURE, betas=BETAS, device="cpu")
 
-    Args:
-        populations: names in the coverage study.
-        replicates: samples of each.
-        targets: by population, n and beta.
-    """
+
+def study(name: str, samples: int) -> pd.DataFrame:
+    """One row per share and beta: coverage and mean width of both intervals; `agree` where all anchors do."""
     rows = []
-    for name in populations:
-        for seed in range(replicates):
-            for h, summary in _sample(name, N, SEED + OTHER_SEEDS + seed, True).margins.items():
-                target = targets[name, N, h.beta or 0.0]
-                ends = {"interval": summary.share.interval(CONFIDENCE), "score": score_interval(summary.share)}
-                rows.append(
-                    dict(population=name, beta=h.beta or 0.0, target=target)
-                    | {f"{kind}_coverage": low - 1e-9 <= target <= high + 1e-9 for kind, (low, high) in ends.items()}
-                    | {f"{kind}_width": high - low for kind, (low, high) in ends.items()}
-                )
-    table = pd.DataFrame(rows).groupby(["population", "beta"], sort=False).mean().reset_index()
-    return table.assign(n=N, replicates=replicates, seed=SEED)
+    for seed in range(samples):
+        for which, beta, share in shares(sample(name, seed)):
+            ends = {"interval": share, "one_size": replace(share, anchor_se=None)}
+            rows.append(
+                dict(population=name, share=which, beta=beta, value=share.value, agree=share.value in (0.0, 1.0))
+                | {
+                    f"{kind}_{end}": x
+                    for kind, s in ends.items()
+                    for end, x in zip(("low", "high"), s.interval(CONFIDENCE), strict=True)
+                }
+            )
+    found = pd.DataFrame(rows)
+    found["target"] = found.groupby(CELL).value.transform("mean")
+    for kind in ("interval", "one_size"):
+        low, high = found[f"{kind}_low"], found[f"{kind}_high"]
+        found[f"{kind}_coverage"] = (low - 1e-9 <= found.target) & (found.target <= high + 1e-9)
+        found[f"{kind}_width"] = high - low
+    numbers = ["target", "agree", *(f"{k}_{what}" for what in ("coverage", "width") for k in ("interval", "one_size"))]
+    table = found.groupby(CELL, sort=False)[numbers].mean().reset_index()
+    return table.assign(n=N, samples=samples, seed=SEED)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--populations", nargs="+", default=["moderate", "imbalanced", "hard"])
-    parser.add_argument("--replicates", type=int, default=400)
+    parser.add_argument("--populations", nargs="+", default=POPULATIONS)
+    parser.add_argument("--samples", type=int, default=200)
     options = parser.parse_args()
-    known = pd.read_csv(options.out / "coverage.csv").query("quantity == 'share'")
-    table = study(options.populations, options.replicates, known.set_index(["population", "n", "beta"]).target)
-    table.round(6).to_csv(options.out / "shares.csv", index=False)
-    print(table.to_string(index=False, float_format=lambda x: f"{x:.5f}" if x < 1 else f"{x:g}"))
+    tables = []
+    for name in options.populations:
+        tables.append(study(name, options.samples))
+        pd.concat(tables).round(6).to_csv(options.out / "shares.csv", index=False)
+        print(tables[-1].to_string(index=False), flush=True)
 
 
 if __name__ == "__main__":
