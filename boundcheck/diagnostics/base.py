@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-Form = Literal["smooth", "ratio", "kink", "share"]
+Form = Literal["smooth", "ratio", "kink", "unbiased", "share"]
 ROUNDING = 1e-13
 """Squared distances below this share of the squared lengths are what float32 leaves of equal rows."""
 
@@ -25,8 +25,8 @@ class Diagnostic:
         source: paper, and the variant where several are in use.
         low, high: what it can be at all; intervals stay within.
         form: what its interval is made of: "smooth", the jackknife's; "ratio", that of its logarithm; "kink", a norm or
-            a mean of absolute values, see `inference.scales`; "share", of instances: it moves in steps, so its interval
-            is `Share`'s, about the plug-in.
+            a mean of absolute values, see `inference.scales`; "unbiased", the jackknife's, about the plug-in; "share",
+            of instances: it moves in steps, so its interval is `Share`'s, about the plug-in.
         per_dimension: instances for each dimension that its interval needs, where it reads every direction: from fewer
             spectra and least squares are the sample's more than the population's (results/validation/intervals.csv).
         per_class: likewise for each class, in the mean, where it rests on lines between class means.

@@ -78,6 +78,8 @@ class Diagnosis:
         if what.form == "share":
             p = estimate.plugin
             return Shown(p, p, estimate.se, *Share(p, estimate.se, n).interval(self.confidence))
+        if what.form == "unbiased":
+            estimate = replace(estimate, value=estimate.plugin)
         return Shown(estimate.value, estimate.plugin, estimate.se, *estimate.interval(self.confidence))
 
     def save(self, path: str | os.PathLike[str]) -> Path:

@@ -17,7 +17,7 @@ PAIRS = (
     Diagnostic(
         "uniformity", "Uniformity", "0: a point; about 8/d - 4 in many dimensions: uniform",
         "Wang, Isola 2020 (arXiv 2005.10242), t = 2: log of the mean of exp(-2 |z - z'|^2) over distinct instances",
-        -8.0, 0.0,
+        -8.0, 0.0, "unbiased",
     ),
     Diagnostic(
         "nearest_neighbour", "Leave-one-out accuracy of the nearest neighbour", "Assumption 1 as beta grows",

@@ -23,7 +23,7 @@ SPECTRUM = (
     Diagnostic(
         "alpha_req", "Decay exponent of the covariance spectrum", "0: flat; near 1: balanced; large: few directions",
         "Agrawal, Mondal, Ghosh, Richards 2022 (alpha-ReQ): minus the slope of log eigenvalue on log rank, all"
-        " eigenvalues", per_dimension=10,
+        " eigenvalues", form="kink", per_dimension=10,
     ),
 )  # fmt: skip
 

@@ -79,7 +79,11 @@ class FiniteLosses:
         return self.second_order()
 
     def gap(self, key: LossKey, k: int) -> Estimate:
-        """Limit minus loss at k, nats, paired."""
+        """Limit minus loss at k, nats, paired.
+
+        Approximate where instances are few: of H-UCL it is too low, and its 95 % interval covered 75 to 90 % of 50
+        digits (results/validation/intervals.csv); 90 % or more from 200 on.
+        """
         f, table = self.limit.keys.index(key), self.tables[k]
         limit, finite = self.limit.loss(key), table.loss(key)
         value, plugin = limit.value - finite.value, limit.plugin - finite.plugin
