@@ -38,6 +38,7 @@ from boundcheck.claims.mean_classifier_error import mean_classifier_error
 from boundcheck.claims.monotone_in_beta import monotone_in_beta
 from boundcheck.claims.nearest_mean_error import ncm_directional, ncm_second_moments
 from boundcheck.claims.nozawa_sato_upper import nozawa_sato_upper
+from boundcheck.claims.nscl_gradient import nscl_gradient
 from boundcheck.claims.orthogonal_frame import scl_ge_orthogonal, ucl_ge_orthogonal
 from boundcheck.claims.positives_exceed_negatives import positives_exceed_negatives
 from boundcheck.claims.scl_bounds_ranking import scl_bounds_ranking
@@ -99,6 +100,7 @@ CLAIMS: dict[str, Claim] = {
         spectral_rank,
         spectral_error,
         simclr_upper,
+        nscl_gradient,
     )
 }
 

@@ -22,6 +22,7 @@ from boundcheck.claims.floors import loss_at
 from boundcheck.claims.infonce_information import least_loss
 from boundcheck.claims.mean_classifier_by_variance import spread_cost
 from boundcheck.claims.nearest_mean_error import bounds_on_error
+from boundcheck.claims.nscl_gradient import most_same
 from boundcheck.claims.scl_bounds_ranking import misranked
 from boundcheck.claims.scl_ge_collapse import collapse_loss
 from boundcheck.claims.scl_ge_unbalanced import least_exponent
@@ -64,6 +65,7 @@ SETTING: dict[str, tuple[dict[str, str], int]] = {
     "spectral_rank": (LEAVE_OUT, 1),
     "spectral_error": (LEAVE_OUT, 1),
     "simclr_upper": (POPULATION | {"positives": "augmentation"}, 2),
+    "nscl_gradient": (LEAVE_OUT, 1),
 }
 BEHIND_RELU = ("scl_ge_orthogonal", "ucl_ge_orthogonal")
 
@@ -147,6 +149,7 @@ FALSE: dict[str, tuple[str, dict[str, Any]]] = {
     "spectral_rank": ("spectral", {"most_rank": lambda c, d: min(d, c) / 2}),
     "spectral_error": ("spectral", {"error_bound": lambda b, t, c: error_bound(b, t, c) / 8}),
     "simclr_upper": ("simclr_upper", {"offset": lambda c, tau, k: -math.log(k)}),
+    "nscl_gradient": ("nscl_gradient", {"largest_turn": lambda same, other, tau: most_same(same, other, tau) / tau}),
 }  # fmt: skip
 
 
