@@ -78,7 +78,8 @@ def verify(
             cluster is one draw for standard errors; "drop" all but one of each cluster.
         null: whether gaps are looked at with labels permuted, up to some 250,000 anchors.
         configurations: where claims that are about another configuration (self pairs, positives, prior, one view) are
-            run: "own", not at all; "cheap", there, if that takes no second estimate with intervals; "all", there.
+            run: "own", not at all; "cheap", there, over a sample of many data, if that takes no second estimate with
+            intervals; "all", there. They count neither in the headline nor in the family of the run's own claims.
         **options: fields of `Variant` and `Execution`, in their place or to change them. `betas` may be "auto": those
             that the sample carries, see `estimators.hardness`.
 
@@ -155,7 +156,7 @@ def verify(
     if proposal is not None:
         ess = [{"beta": beta, "ess": value} for beta, value in proposal.ess.items()]
         choice["betas"] = {"largest": proposal.largest, "reason": proposal.reason, "ess": ess}
-    choice["waiting"] = waiting(chosen, losses) if configurations == "own" else []
+    choice["waiting"] = waiting([claim for claim in chosen if there(claim) is None], losses)
     hardest = pd.DataFrame() if plan is None else hardest_anchors(losses)
     manifest = manifest_of(losses, config, measured.crossing, chosen, tally)
     run = Run(

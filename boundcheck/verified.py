@@ -105,10 +105,11 @@ class Verification:
         return save_run(run, directory, overwrite, also=[write_report])
 
     def __repr__(self) -> str:
-        from boundcheck.report.words import headline
+        from boundcheck.report.words import elsewhere, headline
 
-        told = {name: result.verdict for name, result in self.claims.items() if result.verdict != "inapplicable"}
-        return "".join([f"Verification: {headline(self.run)}", *(f"\n  {name}: {told[name]}" for name in told)])
+        own = {name: result for name, result in self.claims.items() if not result.frame.configuration.any()}
+        told = [f"{name}: {result.verdict}" for name, result in own.items() if result.verdict != "inapplicable"]
+        return "\n  ".join([f"Verification: {headline(self.run)}", *told, *elsewhere(self.run)])
 
     def _repr_html_(self) -> str:
         from boundcheck.report import summary_html

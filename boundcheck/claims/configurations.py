@@ -27,6 +27,7 @@ from boundcheck.spec import Execution, Variant
 
 CONFIGURATIONS = ("own", "cheap", "all")
 DATA = ("views", "instances")
+FEWEST = 32  # instances of a sample, however many views they have
 
 
 @dataclass(frozen=True)
@@ -92,9 +93,9 @@ def elsewhere(losses: LossTable, execution: Execution, tally: Tally, which: str)
         losses: the table of the run itself.
         execution: of the further passes.
         tally: where they are counted.
-        which: "own": none; "cheap": claims about data taken as the population (over a sample of them where they are
-            many: it is one population as well as another) and exact ones, which need no interval; "all": theorems
-            that take another estimate with intervals, about as long as the run itself, as well.
+        which: "own": none; "cheap": claims about data taken as the population and exact ones, which need no interval,
+            over a sample of many data: what is true of every finite set is true of it; "all": theorems that take
+            another estimate with intervals, about as long as the run itself, as well, and exact ones over all.
 
     Returns:
         claim -> its configuration in words and its evidence; None where it is run as the others are.
@@ -103,7 +104,7 @@ def elsewhere(losses: LossTable, execution: Execution, tally: Tally, which: str)
         return lambda claim: None
     if isinstance(losses.emb, ShardedEmbeddings):
         return lambda claim: None
-    whole = len(losses.table.anchors) == losses.emb.n * losses.emb.v
+    whole = which == "all" and len(losses.table.anchors) == losses.emb.n * losses.emb.v
     found: dict[tuple[Configuration, bool], tuple[str, Evidence] | None] = {}
 
     def of(claim: Claim) -> tuple[str, Evidence] | None:
@@ -128,8 +129,8 @@ def _evidence(
     """What claims may read there; None where the data do not allow it."""
     execution = replace(execution, progress=None)
     words, emb = str(configuration), configuration.embeddings(losses.emb)
-    if not (whole or intervals) and emb.n > FINITE_INSTANCES:
-        emb = typical(emb)
+    if not (whole or intervals):
+        emb = typical(emb, max(FINITE_INSTANCES // emb.v, FEWEST))
     if emb.n < losses.emb.n:
         words += ("; " if words else "") + f"on a sample of {emb.n} instances of {emb.c} classes"
     try:

@@ -66,6 +66,8 @@ def judge_all(
 ) -> list[Judgement]:
     """Verdicts of several claims as one family: the chance that any decided one is wrong is at most 1 - confidence.
 
+    Those in another configuration are a family of their own: what is tested beside a run does not move its verdicts.
+
     Args:
         claims: the statements.
         evidence: what they may read.
@@ -83,7 +85,10 @@ def judge_all(
             replace(j, configuration=where, evidence=there, reason=_words(j.reason, said))
             for j in _unless_doubtful(judge(claim, there, confidence), evidence, bool(where))
         ]
-    adjusted = holm(two_sided(np.array([judgement.p_value for judgement in alone])))
+    p, apart = np.array([j.p_value for j in alone]), np.array([j.configuration != "" for j in alone], dtype=bool)
+    adjusted = np.full(len(alone), np.nan)
+    for family in (~apart, apart):
+        adjusted[family] = holm(two_sided(p[family]))
     return [_in_family(j, float(p), j.evidence or evidence, confidence) for j, p in zip(alone, adjusted, strict=True)]
 
 

@@ -25,25 +25,23 @@ def price(q: float) -> float:
 def misranked(losses: LossTable, z: Tensor) -> Tensor:
     """(a,) 1 - AUC: the share of (positive, other-class candidate) in which the latter is at least as near; NaN
     without a positive. Candidates weigh as the class prior has it."""
-    emb, variant = losses.emb, losses.variant
+    emb, variant, anchors = losses.emb, losses.variant, losses.table.anchors
     rows, label = z.detach().reshape(-1, emb.d).to(torch.float64), torch.from_numpy(emb.y).repeat_interleave(emb.v)
     weight = (class_prior(losses) / torch.bincount(label))[label]
-    instance = torch.arange(len(rows)) // emb.v
-    out = torch.full((len(losses.table.anchors),), torch.nan, dtype=torch.float64)
-    for i, (a, own) in enumerate(zip(losses.table.anchors.tolist(), anchor_labels(losses).tolist(), strict=True)):
-        t = rows @ rows[a]
+    instance, own = torch.arange(len(rows)) // emb.v, anchor_labels(losses)
+    out = torch.full((len(anchors),), torch.nan, dtype=torch.float64)
+    for c in set(own.tolist()) if emb.c > 1 else ():
+        of_class, here = torch.nonzero(label == c)[:, 0], anchors[own == c]
+        positive = torch.ones(len(here), len(of_class), dtype=torch.bool)
         if variant.positives == "augmentation":
-            positive = instance == instance[a]
-        else:
-            positive = label == own
+            positive = instance[here][:, None] == instance[of_class]
         if variant.self_pairs == "exclude" or variant.positives == "augmentation":
-            positive = positive & (torch.arange(len(rows)) != a)
-        other = label != own
-        if positive.any() and other.any():
-            order = t[other].argsort()
-            above = weight[other][order].flip(0).cumsum(0).flip(0)
-            above = torch.cat([above, above.new_zeros(1)])
-            out[i] = above[torch.searchsorted(t[other][order], t[positive])].mean() / above[0]
+            positive = positive & (here[:, None] != of_class)
+        t, order = (rows[here] @ rows[label != c].T).sort(1)
+        above = weight[label != c][order].flip(1).cumsum(1).flip(1)
+        above = torch.cat([above, above.new_zeros(len(here), 1)], 1) / above[:, :1]
+        wrong = above.gather(1, torch.searchsorted(t, rows[here] @ rows[of_class].T))
+        out[own == c] = torch.where(positive, wrong, 0.0).sum(1) / positive.sum(1)  # NaN where there is none
     return out
 
 

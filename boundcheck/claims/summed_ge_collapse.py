@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from boundcheck.claims.base import Evidence, Finding, claim
-from boundcheck.claims.contrastive_bounds import KS, lower_finding
+from boundcheck.claims.contrastive_bounds import KS, binomial, lower_finding
 from boundcheck.claims.requirements import (
     BALANCED,
     CLASS_POSITIVES,
@@ -27,11 +27,9 @@ from boundcheck.claims.requirements import (
 
 def floor(classes: int, temperature: float, k: int) -> float:
     """E log(1 + B + (K - B) e^(-C / ((C-1) tau))), nats, B = Bin(K, 1/C) collisions: the loss at neural collapse."""
-    from scipy.stats import binom  # half a second to import
-
     count = np.arange(k + 1)
     far = math.exp(-classes / ((classes - 1) * temperature))
-    return float(binom.pmf(count, k, 1 / classes) @ np.log1p(count + (k - count) * far))
+    return float(binomial(k, 1 / classes) @ np.log1p(count + (k - count) * far))
 
 
 @claim(

@@ -81,7 +81,7 @@ if TYPE_CHECKING:
     type=OneOf(["own", "cheap", "all"]),
     default="own",
     show_default=True,
-    help="Run claims about another configuration there: cheap, or all, also where it takes as long as the run.",
+    help="Run claims about another configuration there: own, not; cheap; all, where it takes as long as the run too.",
 )
 @click.option(
     "--losses", cls=Listed, names=lambda: LOSSES, default="ucl,hucl,scl,hscl", show_default=True, help="List of"

@@ -216,6 +216,8 @@ class LossTable:
         is which anchors were sampled."""
         assert self.variant.self_pairs == "include", "pools that are samples need influences"
         mean = float(weighted_mean(value[:, None], self.weight[:, None]))
+        if self.exhaustive and self.emb.n > 1:
+            return Estimate(mean, mean, 0.0)
         others = torch.zeros(self.emb.n, dtype=torch.float64)
         scale = self.emb.n * self.emb.v / len(value)
         y = torch.from_numpy(self.emb.y)
@@ -261,7 +263,7 @@ class LossTable:
         """
         return assumption_frame(self, confidence)
 
-    @property
+    @cached_property
     def weight(self) -> Tensor:
         """(a,) anchor weights of the class prior, mean one over anchors."""
         if self.anchor_weight is not None:

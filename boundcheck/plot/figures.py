@@ -33,7 +33,7 @@ from boundcheck.report.figures.margin import margin_edges, margin_on, margins_of
 from boundcheck.report.format import percent
 from boundcheck.report.sources import run_of, table_of, titles_of
 from boundcheck.report.words import hardening_label, q_label
-from boundcheck.runs import hardening_key
+from boundcheck.runs import hardening_key, of_own
 
 _LOSSES = ("loss", "hardening", "beta", "q", "k", "estimate", "ci_low", "ci_high")
 _CLAIMS = ("claim", "kind", "hardening", "beta", "q", "gap", "ci_low", "ci_high", "verdict")
@@ -183,14 +183,17 @@ def claims(v: Any, ax: Axes | None = None, claims: Sequence[str] | None = None) 
     Args:
         v: A `Verification`, a `Run`, the folder of a saved run, or a frame with the columns of claims.csv.
         ax: Where; by default new axes, as high as the lines need.
-        claims: Ids, in the order to show them; all theorems, conjectures and scenarios that apply by default.
+        claims: Ids, in the order to show them; all theorems, conjectures and scenarios that
+            apply in the run's configuration by default.
 
     Raises:
         InputError: `v` is something else, or has no such claim.
     """
     table = table_of(v, "claims", _CLAIMS)
     rows = forest_rows(table)
-    if claims is not None:
+    if claims is None:
+        rows = of_own(rows)
+    else:
         for claim in claims:
             if claim not in set(rows["claim"]):
                 raise unknown_name("claims", claim, dict.fromkeys(rows["claim"]))

@@ -15,12 +15,11 @@ from boundcheck.report.words import KIND, catalogue_entry, hardening_label, q_la
 from boundcheck.runs import Run, is_reliable, records
 
 
-def claim_sections(run: Run, exact: bool) -> list[dict[str, Any]]:
-    """The claims that were tested: the exact ones, which check the computation, or all others."""
-    tested = run.claims[(run.claims["kind"] == "exact") == exact]
-    tested = tested[tested["verdict"] != "inapplicable"]
+def claim_sections(run: Run, rows: pd.DataFrame, drawn: bool = True) -> list[dict[str, Any]]:
+    """The claims of some rows of a run that were tested; drawing statements and gaps is what takes time."""
+    tested = rows[rows["verdict"] != "inapplicable"]
     groups = tested.groupby(["claim", "configuration"], sort=False)
-    return [_section(run, str(claim), str(where), rows) for (claim, where), rows in groups]
+    return [_section(run, str(claim), str(where), rows, drawn) for (claim, where), rows in groups]
 
 
 def section_id(claim: str, configuration: str) -> str:
@@ -28,28 +27,28 @@ def section_id(claim: str, configuration: str) -> str:
     return f"claim-{claim}" + ("-elsewhere" if configuration else "")
 
 
-def _section(run: Run, claim: str, configuration: str, rows: pd.DataFrame) -> dict[str, Any]:
+def _section(run: Run, claim: str, configuration: str, rows: pd.DataFrame, drawn: bool) -> dict[str, Any]:
     entry = catalogue_entry(run, claim)
-    kind = str(rows["kind"].iloc[0])
+    each, sure = list(records(rows)), is_reliable(rows).tolist()
+    kind = str(each[0].kind)
     return {
         "id": claim,
         "at": section_id(claim, configuration),
         "configuration": configuration,
         "title": title(run, claim),
-        "statement": math_svg(str(entry["statement"])) if entry.get("statement") else "",
+        "statement": math_svg(str(entry["statement"])) if drawn and entry.get("statement") else "",
         "source": entry.get("source") or "",
         "premise": entry.get("premise") or "",
         "kind": kind,
         "kind_means": KIND.get(kind, ""),
         "unit": unit(run, claim),
-        "drawing": gap_svg(list(map(_gap, records(rows), is_reliable(rows).tolist())), unit(run, claim)),
-        "rows": _rows(rows),
+        "drawing": gap_svg(list(map(_gap, each, sure)), unit(run, claim)) if drawn else "",
+        "rows": _rows(list(map(_row, each, sure))),
     }
 
 
-def _rows(rows: pd.DataFrame) -> list[dict[str, Any]]:
+def _rows(said: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """A claim's rows; a reason that several rows in a row share stands only below the last of them."""
-    said = [_row(row, sure) for row, sure in zip(records(rows), is_reliable(rows).tolist(), strict=True)]
     for row, following in pairwise(said):
         if row["reason"] == following["reason"]:
             row["reason"] = ""

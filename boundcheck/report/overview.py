@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from boundcheck.report.words import SYMBOL, hardening_label, reading_of, title
-from boundcheck.runs import Run, about_population, records
+from boundcheck.runs import Run, about_population, of_own, records
 from boundcheck.verdicts import GRAVEST_FIRST, contradicts, is_met, is_unmet
 
 NO_HARDNESS = "overall"  # the column of claims that are about no hardening
@@ -45,19 +45,18 @@ def _style(verdict: str, contradiction: bool) -> str:
 
 
 def overview(run: Run) -> tuple[list[str], list[tuple[str, list[Mark | None]]]]:
-    """Columns (hardenings), and for each claim about a population and configuration its title and marks.
+    """Columns (hardenings), and for each claim about a population, in the run's configuration, its title and marks.
 
     A mark is the gravest over Q, and None where nothing was tested.
     """
-    tested = about_population(run.claims)
+    tested = about_population(of_own(run.claims))
     places = sorted({place(row) for row in records(tested)})
     lines = []
-    for (claim, configuration), rows in tested.groupby(["claim", "configuration"], sort=False):
+    for claim, rows in tested.groupby("claim", sort=False):
         marks: dict[tuple[int, float, str], list[Mark]] = {}
         for row in records(rows):
             marks.setdefault(place(row), []).append(mark(row))
-        name = title(run, str(claim)) + (" (in another configuration)" if configuration else "")
-        lines.append((name, [gravest(marks[at]) if at in marks else None for at in places]))
+        lines.append((title(run, str(claim)), [gravest(marks[at]) if at in marks else None for at in places]))
     return [place_label(at) for at in places], lines
 
 

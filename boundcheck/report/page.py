@@ -28,15 +28,17 @@ from boundcheck.report.terms import linked, marked_up, sourced
 from boundcheck.report.words import (
     SYMBOL,
     VERDICTS,
+    elsewhere,
     hardening_label,
     headline,
     not_tested,
     q_label,
     self_checks,
     sentences,
+    tested_elsewhere,
     where,
 )
-from boundcheck.runs import CSV_COLUMNS, Run, about_population, records, write_table
+from boundcheck.runs import CSV_COLUMNS, Run, about_population, of_own, records, write_table
 
 
 def write_page(run: Run, directory: Path, figures: Sequence[str]) -> Path:
@@ -60,8 +62,10 @@ def write_page(run: Run, directory: Path, figures: Sequence[str]) -> Path:
             several_q=run.claims["q"].nunique() > 1,
             data_facts=data_facts(run),
             warnings=cautions(run),
-            claims=claim_sections(run, exact=False),
-            checks=claim_sections(run, exact=True),
+            claims=claim_sections(run, about_population(of_own(run.claims))),
+            apart=claim_sections(run, tested_elsewhere(run), drawn=False),
+            told_apart=elsewhere(run),
+            checks=claim_sections(run, run.claims[run.claims["kind"] == "exact"]),
             checked=self_checks(run),
             untested=list(map(speller(run.manifest), not_tested(run))),
             verdicts=VERDICTS,
@@ -115,9 +119,7 @@ def template(name: str) -> Template:
 def _glance(run: Run) -> dict[str, Any]:
     """`overview` with places on the page and its symbols; one verdict over all columns where there is no hardness."""
     columns, lines = overview(run)
-    tested = about_population(run.claims)
-    groups = tested[["claim", "configuration"]].drop_duplicates()
-    places = [section_id(group.claim, group.configuration) for group in records(groups)]
+    places = [section_id(claim, "") for claim in about_population(of_own(run.claims))["claim"].unique()]
     alone = columns[-1:] == [NO_HARDNESS] and not any(any(marks[:-1]) for _, marks in lines if marks[-1])
     end = len(columns) - alone
     rows = [

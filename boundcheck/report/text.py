@@ -9,8 +9,8 @@ import pandas as pd
 from boundcheck.report.cautions import warnings_in_short
 from boundcheck.report.spelling import as_flags, spelt
 from boundcheck.report.tables import claims_table, is_text, population_table
-from boundcheck.report.words import headline, not_tested, self_checks, title, to_decide, where
-from boundcheck.runs import Run, about_population, records
+from boundcheck.report.words import elsewhere, headline, not_tested, self_checks, title, to_decide, where
+from boundcheck.runs import Run, about_population, of_own, records
 
 
 def summary_text(run: Run) -> str:
@@ -32,6 +32,7 @@ def summary_text(run: Run) -> str:
         "",
         *_verdicts(run),
         "",
+        *elsewhere(run),
         *self_checks(run),
         *map(as_flags, not_tested(run)),
         *notes,
@@ -43,25 +44,20 @@ def summary_text(run: Run) -> str:
 
 
 def _verdicts(run: Run) -> list[str]:
-    """A table of what was tested about a population, each claim's rows below its id, title and configuration."""
-    tested = about_population(run.claims)
+    """A table of what was tested in the run's configuration, each claim's rows below its id and title."""
+    tested = about_population(of_own(run.claims))
     table = claims_table(replace(run, claims=tested))
     several = ["Q"] if tested["q"].nunique() > 1 else []
     shown = table[["Hardening", *several, "Gap (nats)", "Premise met", "Verdict"]]
     header, rule, *rows = (f"  {line}" for line in aligned(shown))
     lines = [header, rule]
-    before: tuple[str, str] | None = None
+    before = None
     for of, row in zip(records(tested), rows, strict=True):
-        if (of.claim, of.configuration) != before:
-            lines.append(f"{of.claim}: {title(run, of.claim)}{_configured(of.configuration)}")
-        before = of.claim, of.configuration
+        if of.claim != before:
+            lines.append(f"{of.claim}: {title(run, of.claim)}")
+        before = of.claim
         lines.append(row)
     return lines
-
-
-def _configured(configuration: str) -> str:
-    """Where a claim was tested, if not in the run's own configuration."""
-    return f" [with {configuration}]" if configuration else ""
 
 
 def aligned(table: pd.DataFrame) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from boundcheck.report.format import percent
-from boundcheck.runs import Run, records
+from boundcheck.runs import Run, about_population, of_own, records
 from boundcheck.verdicts import contradicts, gravest
 
 KIND = {
@@ -122,10 +122,9 @@ def sentences(run: Run) -> list[str]:
         return [f"{collapse} Nothing is concluded."]
     if failing := _standings(run, run.claims).get("exact", {}).get("fails"):
         return [f"The computation is in error: {'; '.join(failing)}. Nothing else here is to be relied on."]
-    here = run.claims["configuration"] == ""
-    own, other = run.claims[here], run.claims[~here]
+    own = of_own(run.claims)
     theorems = _theorems(run, own) or "No theorem about a population applies to these data."
-    said = [theorems, *_scenarios(run, own), *_elsewhere(run, other), _assumption_sentence(run)]
+    said = [theorems, *_scenarios(run, own), *_against_elsewhere(run), _assumption_sentence(run)]
     return [sentence for sentence in said if sentence]
 
 
@@ -138,14 +137,30 @@ def _standings(run: Run, claims: pd.DataFrame) -> dict[str, dict[str, list[str]]
     return standings
 
 
-def _elsewhere(run: Run, claims: pd.DataFrame) -> list[str]:
-    """What was tested in another configuration than the run's, apart: numbers of several must not be added up."""
-    tested = claims[claims["verdict"] != "inapplicable"]
-    theorems = tested[tested["kind"] == "theorem"]
-    whole, every = (rows["claim"].nunique() for rows in (theorems[~(theorems["se"] > 0)], theorems))
-    some = "" if whole == every else f"{whole} of them "
-    taken = f" ({some}on the data taken as the population, without sampling error)" if whole else ""
-    return [_theorems(run, tested, f" in another configuration{taken}"), *_scenarios(run, tested, " elsewhere")]
+def _against_elsewhere(run: Run) -> list[str]:
+    """What is contradicted in another configuration than the run's, which nobody must miss."""
+    standings = _standings(run, tested_elsewhere(run))
+    against = [name for kind in ("theorem", "conjecture") for name in standings.get(kind, {}).get("contradicted", [])]
+    return [f"Contradicted in another configuration: {'; '.join(against)}."] if against else []
+
+
+def tested_elsewhere(run: Run) -> pd.DataFrame:
+    """The rows of statements that may fail in another configuration than the run's."""
+    return about_population(run.claims[run.claims["configuration"] != ""])
+
+
+def elsewhere(run: Run) -> list[str]:
+    """One line for them: numbers of several configurations must not be added up, nor to those of the run."""
+    rows = tested_elsewhere(run)
+    if rows.empty:
+        return []
+    number = rows["claim"].nunique()
+    standing = [claim_standing(of_claim) for _, of_claim in rows.groupby("claim", sort=False)]
+    several = {"holds": "hold", "vacuous": "are vacuous", "occurs": "occur", "does not occur": "do not occur"}
+    one = {"vacuous": "is vacuous"}
+    counts = {word: standing.count(word) for word in standing}
+    parts = [f"{n} {(one if n == 1 else several).get(word, word)}" for word, n in counts.items()]
+    return [f"apart, each in the configuration that it is about: {plural(number, 'claim')}, {', '.join(parts)}"]
 
 
 def where(run: Run) -> str:
@@ -224,7 +239,7 @@ _STANDS = {
 }  # fmt: skip
 
 
-def _theorems(run: Run, claims: pd.DataFrame, where: str = "") -> str:
+def _theorems(run: Run, claims: pd.DataFrame) -> str:
     """How many theorems and conjectures could have failed, and what became of them; empty where there were none."""
     standings = _standings(run, claims)
     kinds = [kind for kind in ("theorem", "conjecture") if standings.get(kind, {}).keys() - {"inapplicable"}]
@@ -239,7 +254,7 @@ def _theorems(run: Run, claims: pd.DataFrame, where: str = "") -> str:
         if names[word]
     ]
     what = plural(tested, kinds[0]) if len(kinds) == 1 else f"{tested} theorems and conjectures"
-    return f"Of {what} tested{where}: {', '.join(parts)}."
+    return f"Of {what} tested: {', '.join(parts)}."
 
 
 def counted(count: int, said: str) -> str:
@@ -250,11 +265,11 @@ def counted(count: int, said: str) -> str:
 _HAPPENS = {"occurs": "occurs", "does not occur": "does not occur", "undecided": "is undecided"}
 
 
-def _scenarios(run: Run, claims: pd.DataFrame, where: str = "") -> list[str]:
+def _scenarios(run: Run, claims: pd.DataFrame) -> list[str]:
     """A sentence for each scenario: at which hardness it occurs, does not, or cannot be told."""
     rows = claims[(claims["kind"] == "scenario") & claims["verdict"].isin(_HAPPENS)]
     return [
-        f"Scenario{where}: {_quoted(title(run, str(claim)))} {_happens(of_claim)}."
+        f"Scenario: {_quoted(title(run, str(claim)))} {_happens(of_claim)}."
         for claim, of_claim in rows.groupby("claim", sort=False)
     ]
 

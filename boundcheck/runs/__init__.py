@@ -19,6 +19,7 @@ from boundcheck.runs.record import (
     hardening_key,
     is_reliable,
     loss_column,
+    of_own,
     records,
     typed,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "is_reliable",
     "load_run",
     "loss_column",
+    "of_own",
     "read_manifest",
     "read_table",
     "records",

@@ -132,6 +132,11 @@ def about_population(claims: pd.DataFrame) -> pd.DataFrame:
     return claims[(claims["kind"] != "exact") & (claims["verdict"] != "inapplicable")]
 
 
+def of_own(claims: pd.DataFrame) -> pd.DataFrame:
+    """Of a table of verdicts, the rows in the run's own configuration; all, where it does not say."""
+    return claims[claims["configuration"].fillna("") == ""] if "configuration" in claims else claims
+
+
 def is_reliable(rows: pd.DataFrame) -> np.ndarray:
     """(rows,) bool: which rows of a run's table may be relied on; all, where the table or a cell does not say."""
     if "reliable" not in rows:

@@ -20,7 +20,7 @@ from boundcheck.report.sources import run_of, titles_of
 from boundcheck.report.style import LOSS_NAME
 from boundcheck.report.tables import to_markdown
 from boundcheck.report.words import hardening_label, q_label, reading_of
-from boundcheck.runs import Run, about_population, is_reliable, records
+from boundcheck.runs import Run, about_population, is_reliable, of_own, records
 
 FORMS = ("latex", "markdown", "csv")
 TILDE, SIMILAR = r"\textasciitilde{}", r"$\sim$"
@@ -85,7 +85,9 @@ def claims(
     """
     run = run_of(v)
     rows = about_population(run.claims)
-    if claims is not None:
+    if claims is None:
+        rows = of_own(rows)
+    else:
         for claim in claims:
             if claim not in set(rows["claim"]):
                 raise unknown_name("claims", claim, dict.fromkeys(rows["claim"]))

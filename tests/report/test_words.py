@@ -15,16 +15,18 @@ from boundcheck.report.spelling import as_flags, spelt
 from boundcheck.report.text import summary_text
 from boundcheck.report.words import (
     claim_standing,
+    elsewhere,
     hardening_label,
     headline,
     not_tested,
     q_label,
     reading,
     self_checks,
+    tested_elsewhere,
     to_decide,
     where,
 )
-from boundcheck.runs import Run
+from boundcheck.runs import Run, of_own
 from boundcheck.verdicts import MET
 from tests.report.conftest import CATALOGUE
 
@@ -218,22 +220,29 @@ def in_two_configurations(run: Run) -> Run:
 
 
 def test_what_was_tested_elsewhere_is_counted_apart(run: Run) -> None:
-    here, both = headline(all_met(run)), headline(in_two_configurations(all_met(run)))
-    assert here.partition(" Assumption")[0] in both
-    assert (
-        "Of 1 theorem tested in another configuration (on the data taken as the population, without sampling error): "
-        "1 holds (no SCL below neural collapse)." in both
-    )
+    both = in_two_configurations(all_met(run))
+    assert headline(both) == headline(all_met(run))
+    assert elsewhere(run) == [] and elsewhere(both) == [
+        "apart, each in the configuration that it is about: 1 claim, 1 holds"
+    ]
+    assert elsewhere(both)[0] in summary_text(both)
+
+
+def test_what_is_contradicted_elsewhere_is_in_the_headline(run: Run) -> None:
+    both = in_two_configurations(all_met(run))
+    both.claims.loc[both.claims["configuration"] != "", "verdict"] = "violated"
+    assert "Contradicted in another configuration: no SCL below neural collapse." in headline(both)
+    assert elsewhere(both)[0].endswith("1 claim, 1 contradicted")
 
 
 def test_a_claim_tested_twice_is_told_apart_wherever_it_stands(run: Run) -> None:
     both = in_two_configurations(run)
-    heads = [line for line in summary_text(both).split("\n") if line.startswith("scl_ge_collapse: no SCL")]
-    assert len(heads) == 2 and heads[1].endswith(" [with --self-pairs include]")
-    sections = [section for section in claim_sections(both, exact=False) if section["id"] == "scl_ge_collapse"]
-    assert [section["at"] for section in sections] == ["claim-scl_ge_collapse", "claim-scl_ge_collapse-elsewhere"]
-    assert sections[1]["configuration"] == "self_pairs=include" and sections[1]["rows"][0]["reason"] == ""
-    assert "no SCL below neural collapse (in another configuration)" in dict(overview(both)[1])
+    assert summary_text(both).count("scl_ge_collapse: no SCL") == 1
+    assert overview(both) == overview(run)
+    (here,) = [at for at in claim_sections(both, of_own(both.claims)) if at["id"] == "scl_ge_collapse"]
+    (there,) = claim_sections(both, tested_elsewhere(both))
+    assert [here["at"], there["at"]] == ["claim-scl_ge_collapse", "claim-scl_ge_collapse-elsewhere"]
+    assert there["configuration"] == "self_pairs=include" and there["rows"][0]["reason"] == ""
 
 
 def test_a_design_that_nobody_named_is_assumed(run: Run) -> None:
