@@ -33,9 +33,9 @@ from boundcheck.report.words import (
     headline,
     not_tested,
     q_label,
+    rows_elsewhere,
     self_checks,
     sentences,
-    tested_elsewhere,
     where,
 )
 from boundcheck.runs import CSV_COLUMNS, Run, about_population, of_own, records, write_table
@@ -63,7 +63,7 @@ def write_page(run: Run, directory: Path, figures: Sequence[str]) -> Path:
             data_facts=data_facts(run),
             warnings=cautions(run),
             claims=claim_sections(run, about_population(of_own(run.claims))),
-            apart=claim_sections(run, tested_elsewhere(run), drawn=False),
+            apart=claim_sections(run, rows_elsewhere(run), drawn=False),
             told_apart=elsewhere(run),
             checks=claim_sections(run, run.claims[run.claims["kind"] == "exact"]),
             checked=self_checks(run),

@@ -139,19 +139,19 @@ def _standings(run: Run, claims: pd.DataFrame) -> dict[str, dict[str, list[str]]
 
 def _against_elsewhere(run: Run) -> list[str]:
     """What is contradicted in another configuration than the run's, which nobody must miss."""
-    standings = _standings(run, tested_elsewhere(run))
+    standings = _standings(run, rows_elsewhere(run))
     against = [name for kind in ("theorem", "conjecture") for name in standings.get(kind, {}).get("contradicted", [])]
     return [f"Contradicted in another configuration: {'; '.join(against)}."] if against else []
 
 
-def tested_elsewhere(run: Run) -> pd.DataFrame:
+def rows_elsewhere(run: Run) -> pd.DataFrame:
     """The rows of statements that may fail in another configuration than the run's."""
     return about_population(run.claims[run.claims["configuration"] != ""])
 
 
 def elsewhere(run: Run) -> list[str]:
     """One line for them: numbers of several configurations must not be added up, nor to those of the run."""
-    rows = tested_elsewhere(run)
+    rows = rows_elsewhere(run)
     if rows.empty:
         return []
     number = rows["claim"].nunique()

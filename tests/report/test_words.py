@@ -21,8 +21,8 @@ from boundcheck.report.words import (
     not_tested,
     q_label,
     reading,
+    rows_elsewhere,
     self_checks,
-    tested_elsewhere,
     to_decide,
     where,
 )
@@ -219,7 +219,7 @@ def in_two_configurations(run: Run) -> Run:
     return replace(run, claims=pd.concat([run.claims, other], ignore_index=True))
 
 
-def test_what_was_tested_elsewhere_is_counted_apart(run: Run) -> None:
+def test_what_was_rows_elsewhere_is_counted_apart(run: Run) -> None:
     both = in_two_configurations(all_met(run))
     assert headline(both) == headline(all_met(run))
     assert elsewhere(run) == [] and elsewhere(both) == [
@@ -240,7 +240,7 @@ def test_a_claim_tested_twice_is_told_apart_wherever_it_stands(run: Run) -> None
     assert summary_text(both).count("scl_ge_collapse: no SCL") == 1
     assert overview(both) == overview(run)
     (here,) = [at for at in claim_sections(both, of_own(both.claims)) if at["id"] == "scl_ge_collapse"]
-    (there,) = claim_sections(both, tested_elsewhere(both))
+    (there,) = claim_sections(both, rows_elsewhere(both))
     assert [here["at"], there["at"]] == ["claim-scl_ge_collapse", "claim-scl_ge_collapse-elsewhere"]
     assert there["configuration"] == "self_pairs=include" and there["rows"][0]["reason"] == ""
 
