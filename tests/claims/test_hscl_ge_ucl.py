@@ -70,7 +70,7 @@ def test_a_softer_tilt_decides_for_one_that_is_not_to_be_relied_on() -> None:
     soft, hard = judged("hscl_ge_ucl", evidence)
     assert (soft.verdict, soft.reliable) == ("occurs", True)
     assert (hard.verdict, hard.reliable) == ("occurs", False)
-    assert hard.reason.startswith("At β = 1 H-SCL is above UCL, and H-SCL does not decrease in beta.")
+    assert hard.reason.startswith("At β = 1 H-SCL is above UCL, and H-SCL does not decrease in β.")
     assert hard.p_value == soft.p_value
     (alone,) = judged("hscl_ge_ucl", evidence_of(shared_places(200), betas=[80], temperature=1))
     assert alone.verdict == "undecided" and "effective instances" in alone.reason and math.isnan(alone.p_value)

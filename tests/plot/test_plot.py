@@ -203,7 +203,7 @@ def test_captions_say_what_a_reader_needs(run: Run) -> None:
         assert [said for said in expected if said not in text] == [], name
     assert "Bands: 95 % confidence intervals." in bc.plot.caption("losses", run)
     tex = bc.plot.caption("losses", run, "latex")
-    assert tex.isascii() and r"fashion\_mnist" in tex and r"$\tau$ = 0.5" in tex and r"95 \%" in tex
+    assert tex.isascii() and r"fashion\_mnist" in tex and r"$\tau$~=~0.5" in tex and r"95 \%" in tex
     bare = Run(run.losses, run.claims, run.assumption, run.anchors, run.hardest, {})
     assert bc.plot.caption("losses", bare).endswith("settled.")
 

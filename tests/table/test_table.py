@@ -124,7 +124,7 @@ def test_a_long_table_goes_on_in_another_float() -> None:
         assert [text.count(r"\label{tab:")] == [len(floats)]
         assert all(part.count(r"\\") <= tables.STYLES["neurips"].lines + 1 for part in floats)
     whole = run.claims[run.claims["kind"] != "exact"]
-    shown = re.findall(r"^\$\\(?:beta|eta)\$ = ", bc.table.claims(run), re.MULTILINE)
+    shown = re.findall(r"^\$\\(?:beta|eta)\$~=~", bc.table.claims(run), re.MULTILINE)
     assert len(shown) == len(whole)
     assert "continued." in bc.table.losses(make_run(qs=[1, 2, 3, 4, 5]))
 
@@ -133,7 +133,7 @@ def test_what_is_left_out_and_what_is_said() -> None:
     run = make_run()
     assert "hucl_ge_ucl" not in bc.table.claims(run, "csv") and "tilting never" not in bc.table.claims(run, "csv")
     one = bc.table.claims(run, betas=[2], claims=["hscl_le_hucl"])
-    assert one.count(r"$\beta$ = ") == 1 and "Premise: share" in one and "93 \\%" in one
+    assert one.count(r"$\beta$~=~") == 1 and "Premise: share" in one and "93 \\%" in one
     assert "p (Holm)" not in bc.table.claims(run, style="icml") and "adjusted by Holm" not in bc.table.claims(
         run, style="icml"
     )
