@@ -28,12 +28,9 @@ from boundcheck.pools import ALL, DIFF, SAME
 from boundcheck.spec import Variant
 
 
-def functionals(
-    emb: EmbeddingSet, variant: Variant, table: CumulantTable, losses: AnchorLosses, reached: bool
-) -> list[Functional]:
-    """The averages whose influences are wanted: the losses, for each hardening the share of margins >= 0, and, with
-    `reached`, for each tilt that of anchors at which it lifts the mean of other classes to UCL's, rho_diff(eta) >=
-    rho_all(1)."""
+def functionals(emb: EmbeddingSet, variant: Variant, table: CumulantTable, losses: AnchorLosses) -> list[Functional]:
+    """The averages whose influences are wanted: the losses, for each hardening the share of margins >= 0, and for each
+    tilt that of anchors at which it lifts the mean of other classes to UCL's, rho_diff(eta) >= rho_all(1)."""
     rows = emb.n * emb.v
     out = [_loss_functional(key.tilt, losses, f, table.anchors, rows) for f, key in enumerate(losses.keys)]
     for h in variant.hardenings:
@@ -41,7 +38,7 @@ def functionals(
         weight = _margin_weight(emb, variant, table.anchors, margin)
         for pool, sign in ((SAME, 1.0), (DIFF, -1.0)):
             out.append(_share_functional(Tilt(pool, h), margin, weight, sign, table.anchors, rows))
-    for h in reaching(losses.keys) if reached else ():
+    for h in reaching(losses.keys):
         reach = reach_of(table, h)
         weight = _margin_weight(emb, variant, table.anchors, reach)
         for tilt, sign in ((Tilt(DIFF, h), 1.0), (Tilt(ALL, CONSTANT), -1.0)):

@@ -86,16 +86,12 @@ def exact_losses(emb: EmbeddingSet, variant: Variant, plan: PairPlan, intervals:
 
 
 def leave_one_out(
-    emb: EmbeddingSet, variant: Variant, table: CumulantTable, losses: AnchorLosses, reached: bool = False
+    emb: EmbeddingSet, variant: Variant, table: CumulantTable, losses: AnchorLosses
 ) -> Task[LeaveOneOut | None]:
-    """What leaving instances out does to the losses and the shares; None where the data are the population.
-
-    The shares of anchors that a tilt lifts to UCL take an eighth of the time, and only a claim reads them: they are
-    there where `reached` says so.
-    """
+    """What leaving instances out does to the losses and the shares; None where the data are the population."""
     if variant.self_pairs == "include":
         return None
-    effects: LeaveOneOut = yield LeaveOneOutOf(table, tuple(functionals(emb, variant, table, losses, reached)))
+    effects: LeaveOneOut = yield LeaveOneOutOf(table, tuple(functionals(emb, variant, table, losses)))
     return effects
 
 
@@ -215,9 +211,10 @@ def assemble(
             scores = share_influence(emb, variant, table.anchors, margin, others, draft.rounding)
             share = share.with_pools(standard_error(scores), top_share(scores))
         margins[h] = MarginSummary(h, margin, share, ess, scores)
-    reached, first = {}, columns + 2 * len(variant.hardenings)
-    if effects is not None and effects.influence.shape[1] > first:
-        reached = _reached(emb, variant, table, losses, effects.influence[:, first:], draft.rounding)
+    reached = {}
+    if effects is not None:
+        others = effects.influence[:, columns + 2 * len(variant.hardenings) :]
+        reached = _reached(emb, variant, table, losses, others, draft.rounding)
     return replace(draft, margins=margins, reached=reached)
 
 

@@ -62,7 +62,7 @@ def measure(emb: EmbeddingSet, variant: Variant, plan: PairPlan, *, critical: bo
         design_shift(emb, variant, table, variant.keys),
     )
     effects, (betas, crossing) = yield from in_parallel(
-        leave_one_out(emb, variant, table, losses, reached=True),
+        leave_one_out(emb, variant, table, losses),
         _critical(assemble(emb, variant, table, losses, None, False, Cost(0, 0.0)), worst, plan, critical),
     )
     cost = Cost(plan.tally.pairs - before, time.perf_counter() - start)

@@ -73,8 +73,7 @@ class LossTable:
         pieces: how many parts.
         shares_in_parts: the shares of Assumption 1 in those parts, averaged: at a number of instances so many times
             smaller.
-        reached: tilt -> (n,) influences on the share of anchors at which rho_diff(eta) >= rho_all(1); empty where
-            no claim reads them, see `leave_one_out`.
+        reached: tilt -> (n,) influences on the share of anchors at which rho_diff(eta) >= rho_all(1); empty without.
         null: the gap between the losses over all and over other classes when labels are permuted, at a hardening and Q,
             see `permutation`.
         duplicates: clusters of near-duplicates; None where there are none, or none were looked for.
