@@ -24,7 +24,7 @@ def cell(family: str, name: str, design: str, n: int, samples: int) -> pd.DataFr
     """Every row of every sample of a cell, with the truth."""
     measure, truth_of = FAMILIES[family]
     p = population(name)
-    truth = {(quantity, str(at)): value for (quantity, at), value in truth_of(p).items()}
+    truth = {(quantity, str(float(at))): value for (quantity, at), value in truth_of(p).items()}
     rows = [
         row | dict(sample=seed)
         for seed in range(samples)
