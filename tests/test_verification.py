@@ -146,7 +146,7 @@ def test_a_frame_is_a_copy(three_families: bc.Verification) -> None:
 def test_a_violated_theorem_fails_the_run_and_says_its_premise_failed() -> None:
     found = bc.verify(hub_and_rim(), betas=[1, 2], temperature=1)
     assert found.claims["hscl_le_hucl"].verdict == "violated"
-    assert "the premise fails" in found.claims["hscl_le_hucl"].frame.reason[0]
+    assert "The premise fails" in found.claims["hscl_le_hucl"].frame.reason[0]
     assert found.failed() and found.failed("undecided") and not found.failed("never")
 
 

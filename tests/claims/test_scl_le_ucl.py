@@ -10,13 +10,13 @@ def test_holds_where_assumption_1_holds() -> None:
     assert judgement.verdict == "holds"
     assert judgement.finding is not None and judgement.finding.premise_share == 1
     assert (judgement.finding.hardening, judgement.finding.beta) == ("constant", None)
-    assert "eta = 1" in judgement.reason
+    assert judgement.claim.premise == "Assumption 1 at η = 1" and judgement.reason == ""
 
 
 def test_violated_where_assumption_1_fails() -> None:
     (judgement,) = judged("scl_le_ucl", evidence_of(shared_places(), betas=[1]))
     assert judgement.verdict == "violated"
-    assert "the premise fails, so this does not contradict the theorem" in judgement.reason
+    assert "The premise fails at some anchors, so this does not contradict the theorem." in judgement.reason
 
 
 def test_not_about_finitely_many_negatives() -> None:
