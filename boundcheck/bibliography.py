@@ -110,6 +110,11 @@ PAPERS = {
             ("Luthra, Achleshwar", "Yang, Tianbao", "Galanti, Tomer"), 2025,
         ),
         Paper(
+            "2510.08852", "luthra2025alignment",
+            "On the Alignment Between Supervised and Self-Supervised Contrastive Learning",
+            ("Luthra, Achleshwar", "Mishra, Priyadarsi", "Galanti, Tomer"), 2025,
+        ),
+        Paper(
             "2506.09781", "lee2025similarities", "On the Similarities of Embeddings in Contrastive Learning",
             ("Lee, Chungpa", "Lim, Sehee", "Lee, Kibok", "Sohn, Jy-yong"), 2025,
         ),

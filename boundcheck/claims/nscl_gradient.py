@@ -49,7 +49,7 @@ def turns(z: Tensor, y: Tensor, anchors: Tensor, temperature: float) -> Tensor:
     id="nscl_gradient",
     title="The gradients of the decoupled UCL and of NSCL differ by a bounded amount",
     statement=r"\left\|\nabla_s \log\sum_{\mathrm{all}} e^{s/\tau}"
-    r" - \nabla_s \log\sum_{\mathrm{diff}} e^{s/\tau}\right\|_2 \leq \frac{\sqrt2}{\tau}"
+    r" - \nabla_s \log\sum_{\mathrm{diff}} e^{s/\tau}\right\|_2 \leq \frac{\sqrt{2}}{\tau}"
     r" \frac{n_{\mathrm{same}}\, e^{2/\tau}}{n_{\mathrm{same}}\, e^{2/\tau} + n_{\mathrm{diff}}}",
     source="Luthra, Mishra, Galanti 2025 (arXiv 2510.08852), whose bound on the drift of two trainings rests on it;"
     " derived here, the paper's constant was not at hand",

@@ -147,7 +147,7 @@ def test_without_theorem_1_there_is_no_gap(record, tmp_path):
 
 def test_tables_hold_the_intervals(record):
     assert assumption_grid(record).loc[0].tolist() == [
-        "good", "0.1", "99.0 % [94.0, 100.0]", "95.0 % [90.0, 96.0]", "90.0 % [85.0, 91.0]",
+        "good", "0.1", "99 % [94, 100]", "95 % [90, 96]", "90 % [85, 91]",
     ]  # fmt: skip
     assert gap_grid(record)["β = 1"].tolist()[:3] == [
         "0.400 [0.380, 0.420]", "0.001 [-0.019, 0.021]", "-0.300 [-0.320, -0.280]",

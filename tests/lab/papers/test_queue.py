@@ -71,7 +71,7 @@ def test_a_trial_that_diverges_is_recorded_and_the_others_go_on(tmp_path):
     note = f"Failed: H-SCL, β = 1e+39 on digits, seed 0 ({REASON}"
     for path in (tmp_path / "out" / "tables").glob("*.md"):
         assert note in path.read_text(), path.name
-    assert r"\footnotesize Failed: H-SCL, $\beta$ = 1e+39" in (tmp_path / "out" / "tables" / "accuracy.tex").read_text()
+    assert r"\footnotesize Failed: H-SCL, $\beta$~=~1e+39" in (tmp_path / "out" / "tables" / "accuracy.tex").read_text()
     manifest = json.loads((tmp_path / "out" / "run.json").read_text())
     assert (manifest["trials_finished"], manifest["trials_failed"]) == (2, 1)
     assert "2 of 3 encoders, 1 failed" in (tmp_path / "out" / "summary.md").read_text()
