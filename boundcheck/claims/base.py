@@ -17,6 +17,7 @@ from torch import Tensor
 from boundcheck.claims import statistics
 from boundcheck.errors import unknown_name
 from boundcheck.estimators.finite import FiniteLosses
+from boundcheck.estimators.mean_classifier import class_means
 from boundcheck.estimators.records import LossNotComputed, LossTable
 from boundcheck.estimators.shares import share_of
 from boundcheck.hardening import CONSTANT, Constant, Exponential, Hardening
@@ -120,7 +121,7 @@ class Evidence:
 
     def class_means(self) -> Tensor:
         """(c, d) mean embeddings of the classes."""
-        return statistics.class_means(self.losses, self.z)
+        return class_means(self.losses.emb, self.z)
 
     def positive_similarity(self) -> Tensor:
         """(a,) mean inner product of every anchor with its positives; NaN without one."""

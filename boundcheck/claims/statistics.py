@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from boundcheck.estimators import mean_classifier
 from boundcheck.estimators.anchor_losses import weighted_mean
+from boundcheck.estimators.mean_classifier import class_means
 from boundcheck.estimators.records import LossTable
 from boundcheck.inference.delete_group import delete_group
 from boundcheck.inference.influence import instance_influence
@@ -100,11 +100,6 @@ def some_instances(y: np.ndarray, most: int) -> np.ndarray:
     return np.sort(order[np.linspace(0, len(y) - 1, most).astype(int)])
 
 
-def class_means(losses: LossTable, z: Tensor) -> Tensor:
-    """(c, d) mean over all views of each class."""
-    return mean_classifier.class_means(losses.emb, z)
-
-
 def positive_similarity(losses: LossTable, z: Tensor) -> Tensor:
     """(a,) mean <z_a, z_p> over the positives of every anchor, as the variant has them; NaN without one."""
     emb, variant = losses.emb, losses.variant
@@ -116,7 +111,7 @@ def positive_similarity(losses: LossTable, z: Tensor) -> Tensor:
         return total / (emb.v - 1)
     label = torch.from_numpy(emb.y)[instance]
     count = torch.from_numpy(emb.class_counts * emb.v)[label]
-    total = (rows * class_means(losses, z)[label]).sum(1) * count
+    total = (rows * class_means(losses.emb, z)[label]).sum(1) * count
     if variant.self_pairs == "include":
         return total / count
     return torch.where(count > 1, (total - own) / (count - 1).clamp_min(1), torch.nan)
@@ -164,7 +159,7 @@ def _design_shift(losses: LossTable, z: Tensor) -> float:
     label, own = torch.from_numpy(emb.y)[instance], z[instance].sum(1, dtype=torch.float64)
     counts = torch.from_numpy(emb.class_counts)
     rows, n = z.reshape(-1, emb.d)[anchors].to(torch.float64), counts[label]
-    of_class = class_means(losses, z)[label] * (n * emb.v)[:, None]
+    of_class = class_means(losses.emb, z)[label] * (n * emb.v)[:, None]
     same = (rows * (of_class - own)).sum(1) / ((n - 1).clamp_min(1) * emb.v)  # their mean, of n - 1
     more = torch.where(n > 1, (same - negative_similarity(losses, z)) / emb.n, 0.0)
     return float(more.mean())
@@ -180,4 +175,4 @@ def variance_within(losses: LossTable, z: Tensor) -> Tensor:
     """(a,) |z_a - mu_y|^2, whose mean is the variance within classes."""
     label = torch.from_numpy(losses.emb.y)[losses.table.anchors // losses.emb.v]
     rows = z.reshape(-1, losses.emb.d).to(torch.float64)[losses.table.anchors]
-    return (rows - class_means(losses, z)[label]).square().sum(1)
+    return (rows - class_means(losses.emb, z)[label]).square().sum(1)

@@ -34,7 +34,7 @@ _MEANS: WeakKeyDictionary[EmbeddingSet, Tensor] = WeakKeyDictionary()
 
 def class_means(emb: EmbeddingSet, z: Tensor) -> Tensor:
     """(c, d) mean over all views of each class, float64, of embeddings z (n, v, d): the set's own or others of them."""
-    if z.requires_grad or z.data_ptr() != emb.z.ctypes.data:
+    if z.requires_grad or z.data_ptr() != emb.z.ctypes.data or z.shape != emb.z.shape:
         return means_of(z, torch.from_numpy(emb.y), emb.c)
     if emb not in _MEANS:
         _MEANS[emb] = means_of(z, torch.from_numpy(emb.y), emb.c)

@@ -11,17 +11,13 @@ from typing import Any
 import pandas as pd
 
 from boundcheck.errors import BoundcheckError, FileError
-from boundcheck.report.words import claim_standing, counted, plural
+from boundcheck.report.words import STOOD, claim_standing, counted, plural
 from boundcheck.runs import OTHERS, read_manifest, read_table
 
 # The file that only a folder of that kind has; a training run and a reproduction are none of them.
 _KINDS = {**OTHERS, "verify": "claims.csv"}
 _VERDICTS = ["claim", "kind", "verdict", "premise_share"]
 _ORDER = ("contradicted", "violated", "undecided", "sometimes holds", "holds", "vacuous")
-_SAID = {
-    "contradicted": "contradicted", "violated": "violated, premise fails", "holds": "hold",
-    "sometimes holds": "hold in part",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -119,7 +115,7 @@ def standing(claims: pd.DataFrame, manifest: Mapping[str, Any]) -> str:
         return f"in error: {', '.join(failing)}"
     words = [word for of_kind, word in standings.values() if of_kind in ("theorem", "conjecture")]
     counts = {word: words.count(word) for word in _ORDER if word in words}
-    told = [counted(n, _SAID.get(word, word)) for word, n in counts.items()]
+    told = [counted(n, STOOD.get(word, word)) for word, n in counts.items()]
     tested = sum(word in _ORDER for word in words)
     return f"{plural(tested, 'theorem')}: {', '.join(told)}" if tested else "no theorem applies"
 

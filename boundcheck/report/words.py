@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -156,10 +157,7 @@ def elsewhere(run: Run) -> list[str]:
         return []
     number = rows["claim"].nunique()
     standing = [claim_standing(of_claim) for _, of_claim in rows.groupby("claim", sort=False)]
-    several = {"holds": "hold", "vacuous": "are vacuous", "occurs": "occur", "does not occur": "do not occur"}
-    one = {"vacuous": "is vacuous"}
-    counts = {word: standing.count(word) for word in standing}
-    parts = [f"{n} {(one if n == 1 else several).get(word, word)}" for word, n in counts.items()]
+    parts = [counted(standing.count(word), STOOD.get(word, word)) for word in dict.fromkeys(standing)]
     return [f"apart, each in the configuration that it is about: {plural(number, 'claim')}, {', '.join(parts)}"]
 
 
@@ -257,9 +255,19 @@ def _theorems(run: Run, claims: pd.DataFrame) -> str:
     return f"Of {what} tested: {', '.join(parts)}."
 
 
+# What several claims did, in short; other standings are said as they are.
+STOOD = {
+    "violated": "violated, premise fails", "holds": "hold", "sometimes holds": "hold in part", "occurs": "occur",
+    "sometimes occurs": "occur in part", "does not occur": "do not occur",
+    "sometimes does not occur": "do not occur in part",
+}  # fmt: skip
+
+
 def counted(count: int, said: str) -> str:
-    """2 hold, 1 holds."""
-    return f"{count} {said.replace('hold', 'holds', 1) if count == 1 else said}"
+    """2 hold, 1 holds; 2 do not occur, 1 does not occur."""
+    if count == 1:
+        said = re.sub(r"^(hold|occur)\b", r"\1s", re.sub(r"^do\b", "does", said))
+    return f"{count} {said}"
 
 
 _HAPPENS = {"occurs": "occurs", "does not occur": "does not occur", "undecided": "is undecided"}

@@ -14,7 +14,9 @@ from boundcheck.report.overview import overview
 from boundcheck.report.spelling import as_flags, spelt
 from boundcheck.report.text import summary_text
 from boundcheck.report.words import (
+    STOOD,
     claim_standing,
+    counted,
     elsewhere,
     hardening_label,
     headline,
@@ -320,3 +322,17 @@ def test_claims_that_another_configuration_would_test_are_one_line(factory: Fact
     assert not_tested(waiting) == [
         "not tested: 1 claim about another configuration, which configurations='all' tests: scl_ge_collapse"
     ]
+
+
+@pytest.mark.parametrize(
+    ("count", "word", "said"),
+    [
+        (1, "holds", "1 holds"),
+        (2, "sometimes holds", "2 hold in part"),
+        (1, "does not occur", "1 does not occur"),
+        (3, "sometimes does not occur", "3 do not occur in part"),
+        (1, "sometimes occurs", "1 occurs in part"),
+    ],
+)
+def test_standings_agree_with_their_number(count: int, word: str, said: str) -> None:
+    assert counted(count, STOOD[word]) == said
