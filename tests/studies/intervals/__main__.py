@@ -1,11 +1,14 @@
 """Do the intervals cover that no other study judges? Samples of finite sets that are seen whole.
 
 python -m tests.studies.intervals --out results/validation
+
+Finished cells are kept, and the table has every one that is, whichever command made it.
 """
 
 from __future__ import annotations
 
 import argparse
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -65,24 +68,22 @@ def summarise(found: pd.DataFrame) -> pd.DataFrame:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--cells", type=Path, default=Path("runs/intervals"), help="Of samples; all there are told.")
     parser.add_argument("--families", nargs="+", choices=FAMILIES, default=list(FAMILIES))
     parser.add_argument("--populations", nargs="+", choices=POPULATIONS, default=list(POPULATIONS))
     parser.add_argument("--sizes", nargs="+", type=int, default=SIZES)
     parser.add_argument("--samples", type=int, default=200)
     options = parser.parse_args()
-    tables = []
-    for family in options.families:
-        for name in options.populations:
-            for design, n in [("iid", n) for n in options.sizes]:
-                if FEWEST.get(family, 2) > 2 and n < 200:
-                    continue  # a class of a sample would rarely have so many
-                kept = options.out / "cells" / f"{family}-{name}-{design}-{n}-{options.samples}.csv".replace(" ", "-")
-                if not kept.exists():
-                    kept.parent.mkdir(parents=True, exist_ok=True)
-                    cell(family, name, design, n, options.samples).to_csv(kept, index=False)
-                tables.append(summarise(pd.read_csv(kept)))
-                pd.concat(tables).round(6).to_csv(options.out / "intervals.csv", index=False)
-                print(family, name, design, n, flush=True)
+    options.cells.mkdir(parents=True, exist_ok=True)
+    for family, name, n in product(options.families, options.populations, options.sizes):
+        if FEWEST.get(family, 2) > 2 and n < 200:
+            continue  # a class of a sample would rarely have so many
+        kept = options.cells / f"{family}-{name}-iid-{n}-{options.samples}.csv".replace(" ", "-")
+        if not kept.exists():
+            cell(family, name, "iid", n, options.samples).to_csv(kept, index=False)
+        print(family, name, n, flush=True)
+    found = pd.concat([summarise(pd.read_csv(kept)) for kept in options.cells.glob("*.csv")])
+    found.sort_values(CELL, kind="stable").round(6).to_csv(options.out / "intervals.csv", index=False)
 
 
 if __name__ == "__main__":
