@@ -46,8 +46,9 @@ class Diagnosis:
         """One row per diagnostic; `plugin` is the number that other packages print, `estimate` less its bias.
 
         The interval is about `estimate`. There is none where that is undefined (NaN) or infinite, where the correction
-        leaves the values that there can be or is more than twofold (`inference.scales`), nor, of what reads every
-        direction or line between classes, from too few instances for those: `estimate` then is `plugin`.
+        leaves the values that there can be, where that of a ratio is more than twofold or its error large
+        (`inference.scales`), nor, of what reads every direction or line between classes, from too few instances for
+        those: `estimate` then is `plugin`.
         """
         rows = []
         for what, estimate, n in self.found:

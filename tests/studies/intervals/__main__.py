@@ -54,7 +54,7 @@ def summarise(found: pd.DataFrame) -> pd.DataFrame:
         covered, count = int(((shown.ci_low <= truth) & (truth <= shown.ci_high)).sum()), len(shown)
         low = beta.ppf(0.025, covered, count - covered + 1) if covered else 0.0
         high = beta.ppf(0.975, covered + 1, count - covered) if covered < count else 1.0
-        sd = some.estimate.std()
+        sd = some.estimate.std() or np.nan  # where nothing varies
         rows.append(
             dict(zip([*CELL, "quantity", "at"], key, strict=True))
             | dict(target="at n" if own else "population", truth=truth, samples=len(some), given=given.mean())
