@@ -46,7 +46,7 @@ def test_larger_samples_are_covered_as_promised():
 @pytest.mark.study
 def test_diagnostics_of_few_instances_are_covered_where_they_have_an_interval():
     """results/validation/intervals.csv has 200 samples of this cell; the plain jackknife covers 74 to 90 % of these."""
-    table = summarise(cell("diagnostics", "digits", "iid", 50, 100)).set_index("quantity")
+    table = summarise(cell("diagnostics", "digits", 50, 100)).set_index("quantity")
     shown = table[table.given > 0]
     assert shown.coverage.min() >= 0.85, shown
     assert shown.coverage[["cdnv", "nc2_norms", "nc5"]].min() >= 0.9, shown

@@ -20,10 +20,10 @@ from tests.studies.intervals.populations import POPULATIONS, population
 
 SIZES = (50, 100, 200, 400)
 FEWEST = {"errors and bounds": 8}  # instances of a class that a family needs
-CELL = ["family", "population", "design", "n"]
+CELL = ["family", "population", "n"]
 
 
-def cell(family: str, name: str, design: str, n: int, samples: int) -> pd.DataFrame:
+def cell(family: str, name: str, n: int, samples: int) -> pd.DataFrame:
     """Every row of every sample of a cell, with the truth."""
     measure, truth_of = FAMILIES[family]
     p = population(name)
@@ -31,12 +31,12 @@ def cell(family: str, name: str, design: str, n: int, samples: int) -> pd.DataFr
     rows = [
         row | dict(sample=seed)
         for seed in range(samples)
-        for row in measure(p, p.chosen(n, design, seed, FEWEST.get(family, 2)))
+        for row in measure(p, p.chosen(n, seed, FEWEST.get(family, 2)))
     ]
     found = pd.DataFrame(rows)
     key = zip(found.quantity, found["at"].map(lambda at: str(float(at))), strict=True)
     found["truth"] = [truth.get(one, np.nan) for one in key]
-    return found.assign(family=family, population=name, design=design, n=n)
+    return found.assign(family=family, population=name, n=n)
 
 
 def summarise(found: pd.DataFrame) -> pd.DataFrame:
@@ -78,9 +78,9 @@ def main() -> None:
     for family, name, n in product(options.families, options.populations, options.sizes):
         if FEWEST.get(family, 2) > 2 and n < 200:
             continue  # a class of a sample would rarely have so many
-        kept = options.cells / f"{family}-{name}-iid-{n}-{options.samples}.csv".replace(" ", "-")
+        kept = options.cells / f"{family}-{name}-{n}-{options.samples}.csv".replace(" ", "-")
         if not kept.exists():
-            cell(family, name, "iid", n, options.samples).to_csv(kept, index=False)
+            cell(family, name, n, options.samples).to_csv(kept, index=False)
         print(family, name, n, flush=True)
     found = pd.concat([summarise(pd.read_csv(kept)) for kept in options.cells.glob("*.csv")])
     found.sort_values(CELL, kind="stable").round(6).to_csv(options.out / "intervals.csv", index=False)

@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from tests.studies.validity.populations import _TAILS, Closed, _sizes
+from tests.studies.validity.populations import _TAILS, Closed
 from tests.studies.validity.sets import load
 
 SEED = 20220904
@@ -31,15 +31,9 @@ class Set:
     other: np.ndarray
     outside: np.ndarray
 
-    def chosen(self, n: int, design: str, seed: int, fewest: int = FEWEST) -> np.ndarray:
-        """(n,) places of a sample without replacement: instances alike ("iid", drawn again until every class has the
-        fewest), or class sizes fixed in proportion."""
+    def chosen(self, n: int, seed: int, fewest: int = FEWEST) -> np.ndarray:
+        """(n,) places of a sample without replacement, drawn again until every class has the fewest."""
         rng = np.random.default_rng([SEED, seed, n])
-        if design == "fixed":
-            size = _sizes(np.bincount(self.y) / len(self.y), n)
-            return np.concatenate(
-                [rng.choice(np.flatnonzero(self.y == c), k, replace=False) for c, k in enumerate(size)]
-            )
         while True:
             chosen = rng.choice(len(self.y), n, replace=False)
             if np.bincount(self.y[chosen], minlength=self.y.max() + 1).min() >= fewest:
