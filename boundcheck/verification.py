@@ -58,7 +58,7 @@ def verify(
     population: Population | None = None,
     duplicates: str = "keep",
     null: bool = True,
-    configurations: str = "own",
+    configurations: str = "cheap",
     **options: Unpack[Options],
 ) -> Verification:
     """Estimate the losses, check Assumption 1 and the claims, with intervals.

@@ -268,7 +268,7 @@ def test_options_reach_the_verification(saved: str, monkeypatch: pytest.MonkeyPa
         "design": "iid",
         "duplicates": "group",
         "null": False,
-        "configurations": "own",
+        "configurations": "cheap",
         "losses": ("scl", "hscl"),
         "claims": ("hscl_le_hucl",),
         "estimator": "montecarlo",

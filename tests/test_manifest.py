@@ -69,7 +69,7 @@ def test_says_what_made_the_numbers() -> None:
         "confidence": 0.95,
         "duplicates": "keep",
         "null": True,
-        "configurations": "own",
+        "configurations": "cheap",
         "design_assumed": True,
         "seed": 7,
         "device": "auto",

@@ -79,7 +79,7 @@ if TYPE_CHECKING:
 @click.option(
     "--configurations",
     type=OneOf(["own", "cheap", "all"]),
-    default="own",
+    default="cheap",
     show_default=True,
     help="Run claims about another configuration there: own, not; cheap; all, where it takes as long as the run too.",
 )
