@@ -32,7 +32,8 @@ class FewShotBound:
         source: paper, arXiv id, theorem, and what was derived again.
         terms: moments, m -> the bound of every pair as a sum of named parts, (c, c) each; m = inf is the classifier by
             the classes' own means. The diagonal has no meaning.
-        steps: it moves in steps, as shares of instances do: a correction of its bias would be noise.
+        steps: it moves in steps, as shares of instances do: a correction of its bias would be noise, and is left to the
+            interval, which holds both ends of it (docs/theory.md, eq. (98)).
     """
 
     id: str

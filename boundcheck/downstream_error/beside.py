@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
 from boundcheck.inference.delete_group import GROUPS, delete_group
 from boundcheck.inference.intervals import Estimate, Share
-from boundcheck.inference.scales import Shown, of_ratio
+from boundcheck.inference.scales import of_kink, of_ratio
 from boundcheck.lab.training.probes import probe
 
 SHOTS = (1, 2, 5, 10, 20, 50, 100)
@@ -137,11 +137,9 @@ def _bounds(
     whole = class_moments(x, y)
     rows = []
     for (bound, m), estimate in zip(at, estimates, strict=True):
+        shown = of_kink(estimate, confidence) if bound.steps else of_ratio(estimate, confidence)
         if bound.steps:
-            plugin = estimate.plugin
-            shown = Shown(plugin, plugin, estimate.se, *replace(estimate, value=plugin).interval(confidence))
-        else:
-            shown = of_ratio(estimate, confidence)
+            shown = shown._replace(estimate=shown.plugin)
         parts = bound.parts(whole, m)
         dominant = max(parts, key=lambda name: parts[name])
         total = sum(parts.values())

@@ -77,10 +77,10 @@ def near_duplicates(emb: EmbeddingSet, nearest: np.ndarray | None = None, cosine
         )
     cluster = np.arange(emb.n)
     for at in (cosine, max(cosine, IDENTICAL)):
-        members, found = _joined(emb.z, some[cluster[some] < emb.n], at)
-        count = len(np.unique(found))
-        if not count or emb.n - len(members) + count < FEWEST * emb.n:
+        joined = _joined(emb.z, some[cluster[some] < emb.n], at, FEWEST * emb.n)
+        if joined is None:
             continue
+        members, found = joined
         apart = _standing_apart(emb.z, members, found)
         first = members[np.unique(found, return_index=True)[1]]
         cluster[members[apart]] = emb.n + first[found[apart]]
@@ -89,21 +89,27 @@ def near_duplicates(emb: EmbeddingSet, nearest: np.ndarray | None = None, cosine
     return duplicates if duplicates.instances else None
 
 
-def _joined(z: np.ndarray, some: np.ndarray, cosine: float) -> tuple[np.ndarray, np.ndarray]:
-    """Those of some instances that a pair of views above a cosine joins to another, and their components 0, 1, ..."""
+def _joined(z: np.ndarray, some: np.ndarray, cosine: float, fewest: float) -> tuple[np.ndarray, np.ndarray] | None:
+    """Those of some instances that a pair of views above a cosine joins to another, and their components 0, 1, ...
+
+    None without any, or where fewer than so many components of all instances are left: once they are, no pair more can
+    add one, and a densely packed encoder is seen to be one by its first rows.
+    """
     from scipy.sparse import coo_array  # a tenth of a second to import
     from scipy.sparse.csgraph import connected_components
 
-    rows, columns = [np.zeros(0, dtype=int)], [np.zeros(0, dtype=int)]
-    for start, best in _best(z, some, some):
+    count = len(some)
+    found = np.arange(count)
+    for start, best in _best(z, some, some, once=True):
         row, column = np.nonzero(best >= cosine)
-        rows.append(row + start)
-        columns.append(column)
-    at = np.concatenate(rows), np.concatenate(columns)
-    joined = coo_array((np.ones(len(at[0]), dtype=bool), at), shape=(len(some), len(some)))
-    found = connected_components(joined, directed=False)[1] if len(some) else np.zeros(0, dtype=int)
+        ends = found[row + start], found[column + start]
+        joined = coo_array((np.ones(len(row), dtype=bool), ends), shape=(count, count))
+        count, merged = connected_components(joined, directed=False)
+        found = merged[found]
+        if len(z) - len(some) + count < fewest:
+            return None
     repeated = np.bincount(found, minlength=1)[found] > 1
-    return some[repeated], np.unique(found[repeated], return_inverse=True)[1]
+    return (some[repeated], np.unique(found[repeated], return_inverse=True)[1]) if repeated.any() else None
 
 
 def _standing_apart(z: np.ndarray, some: np.ndarray, found: np.ndarray) -> np.ndarray:
@@ -126,13 +132,20 @@ def _standing_apart(z: np.ndarray, some: np.ndarray, found: np.ndarray) -> np.nd
     return np.asarray((outer >= APART * inner)[found])
 
 
-def _best(z: np.ndarray, some: np.ndarray, others: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """The best cosine over views of some instances, a few at a time, with others: where they start, (rows, others)."""
+def _best(
+    z: np.ndarray, some: np.ndarray, others: np.ndarray, *, once: bool = False
+) -> Iterator[tuple[int, np.ndarray]]:
+    """The best cosine over views of some instances, a few at a time, with others: where they start, (rows, others).
+
+    With `once` others are the same instances and each pair is met once: the others are those from the first row on.
+    """
     one, two = (_unit(z[index]) for index in (some, others))
     for start in range(0, len(some), _ROWS):
-        block = one[start : start + _ROWS]
-        pairs = [block[:, a] @ two[:, b].T for a in range(z.shape[1]) for b in range(z.shape[1])]
-        yield start, np.max(pairs, axis=0)
+        block, rest = one[start : start + _ROWS], two[start if once else 0 :]
+        best = block[:, 0] @ rest[:, 0].T
+        for a, b in list(np.ndindex(z.shape[1], z.shape[1]))[1:]:
+            np.maximum(best, block[:, a] @ rest[:, b].T, out=best)
+        yield start, best
 
 
 def _unit(z: np.ndarray) -> np.ndarray:

@@ -9,11 +9,12 @@ import pytest
 from scipy.stats import norm
 
 import boundcheck as bc
-from boundcheck.bounds import BOUNDS
+from boundcheck.bounds import BOUNDS, class_moments
 from boundcheck.downstream_error import Downstream
 from boundcheck.downstream_error.beside import halves
 from boundcheck.downstream_error.few_shot import few_shot_errors
 from boundcheck.errors import InputError
+from boundcheck.inference.delete_group import delete_group
 
 
 def gaussians(n: int, c: int = 3, d: int = 5, apart: float = 2.0, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -75,6 +76,24 @@ def test_bounds_beside_errors(result: Downstream) -> None:
     assert set(result.measured.classifier) == {"nearest class mean", "linear probe"}
     assert len(result.pairs) == 3 and (result.pairs.second_moments > result.pairs.error).all()
     assert result.instances == (240, 240) and "<table" in result._repr_html_()
+
+
+def test_least_of_shares_has_both_ends_of_its_bias() -> None:
+    """Theory, eq. (98): the plug-in is low by the choice of the least, by up to twice the correction."""
+    x, y = gaussians(160, apart=3.0)
+    result = bc.downstream(bc.EmbeddingSet(x, y, normalize=False), shots=(5,), episodes=2)
+    shown = result.bounds[result.bounds.bound == "ball"].set_index("shots").loc[math.inf]
+    first = halves(y, np.random.default_rng(0))
+    half_x, half_y = x[first], y[first]
+
+    def of(keep: np.ndarray) -> np.ndarray:
+        return np.array([BOUNDS["ball"].error(class_moments(half_x[keep], half_y[keep]), math.inf)])
+
+    (estimate,) = delete_group(of, half_y)
+    assert estimate.value > estimate.plugin == shown.value
+    low, high = estimate.interval(0.95)
+    assert shown.ci_low == pytest.approx(low - (estimate.value - estimate.plugin))
+    assert shown.ci_high == pytest.approx(high + (estimate.value - estimate.plugin))
 
 
 def test_chance_level() -> None:
