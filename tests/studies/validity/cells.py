@@ -59,8 +59,22 @@ GRID: dict[str, tuple[tuple[int, ...], tuple[float, ...], tuple[tuple[str, str],
     "vmf 2 classes": ((50, 200), _SOFT, _IID),
     "vmf 10 classes": ((50, 400), _SOFT, _IID),
 }
-# Fixed class sizes, as those of a benchmark's test set.
-FURTHER = (Cell("vmf 10 classes", 400, 0.5, "fixed"),)
+FURTHER = (
+    Cell("vmf 10 classes", 400, 0.5, "fixed"),  # as those of a benchmark's test set
+    Cell("fashion", 400, 0.5, "fixed"),
+    Cell("fashion", 1000, 0.5),
+    Cell("fashion, long tail", 400, 0.5),
+    Cell("fashion, long tail", 1000, 0.5),
+    Cell("fashion, two views", 400, 0.5),
+    Cell("newsgroups", 1000, 0.5),
+    Cell("newsgroups, long tail", 400, 0.5),
+    Cell("vmf 40 classes, imbalanced", 1000, 0.5),
+    Cell("vmf 40 classes, imbalanced", 1000, 0.5, prior="balanced"),
+    Cell("vmf heavy tails, two views", 400, 0.5),
+    Cell("vmf imbalanced, two views", 400, 0.5),
+    Cell("vmf 100 classes", 1000, 0.5),
+    Cell("vmf 5 classes", 1000, 1.0),
+)
 QUICK_N = 300
 
 
