@@ -1,4 +1,4 @@
-"""One descent: from a configuration down the gradient of a margin, over embeddings on the sphere."""
+"""One descent: from a configuration down the gradient of a margin, over embeddings that the claim is about."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.falsification.problem import Point, Problem
+from boundcheck.falsification.starts import about
 
 STEPS = 200
 RATE = 0.1  # of Adam at the start, in units of the sphere's radius; a twentieth of it at the end
@@ -22,7 +23,7 @@ DIRECTIONS, WIDTH = 8, 0.02  # of finite differences, where a claim carries no g
 def descend(
     problem: Problem, emb: EmbeddingSet, aim: int, rng: np.random.Generator, deadline: float, steps: int = STEPS
 ) -> tuple[Point | None, int]:
-    """Lower the score of one finding by Adam, every row renormalised after each step.
+    """Lower the score of one finding by Adam, every row put back on the sphere, or its orthant, after each step.
 
     A claim whose margin depends on neither per-anchor slack nor averaged losses (see `Problem`) carries no gradient; it
     is then estimated from central differences along random directions: slower, rougher, and it finds less.
@@ -46,7 +47,7 @@ def descend(
     for step in range(steps):
         if step and time.perf_counter() > deadline:
             return best, step
-        z = x / x.norm(dim=2, keepdim=True)
+        z = about(problem.claim, x)
         point = problem.point(_placed(emb, z), aim, z)
         if point is None:
             return best, step
@@ -65,7 +66,7 @@ def descend(
         optimiser.step()
         schedule.step()
         with torch.no_grad():
-            x /= x.norm(dim=2, keepdim=True)
+            x.copy_(about(problem.claim, x))
     return best, steps
 
 
@@ -80,7 +81,8 @@ def _differences(problem: Problem, emb: EmbeddingSet, aim: int, x: Tensor, rng: 
     total = torch.zeros_like(x)
     for _ in range(DIRECTIONS):
         direction = torch.from_numpy(rng.standard_normal(tuple(x.shape)))
-        ends = [problem.point(_placed(emb, x + sign * WIDTH * direction), aim) for sign in (1, -1)]
+        places = [about(problem.claim, x + sign * WIDTH * direction) for sign in (1, -1)]
+        ends = [problem.point(_placed(emb, place), aim) for place in places]
         if ends[0] is not None and ends[1] is not None:
             total += float(ends[0].score - ends[1].score) / (2 * WIDTH) * direction
     return total / DIRECTIONS

@@ -50,9 +50,9 @@ class Shape:
         """Instances."""
         return POINTS_PER_CLASS * self.classes if self.points is None else self.points
 
-    def start(self, restart: int, rng: np.random.Generator, equal: bool) -> EmbeddingSet:
+    def start(self, claim: Claim, restart: int, rng: np.random.Generator, equal: bool) -> EmbeddingSet:
         """A configuration to descend from, see `starts.start`."""
-        return start(self.classes, self.n, self.views, self.dim, restart, rng, equal)
+        return start(claim, self.classes, self.n, self.views, self.dim, restart, rng, equal)
 
 
 class Points(Options, total=False):
@@ -76,10 +76,10 @@ def falsify(
     """Search for points on the sphere that violate a claim, by gradient descent on its margin.
 
     What is searched is the inequality between the *plug-in* losses of finitely many points taken as the whole
-    population, in the variant that the options state; where they leave it open, in the one that the claim declares,
-    else as `verify` has it: pools without the anchor's own instance. A violation is one of that functional. With
-    self_pairs="include" and class positives the points are a discrete population in every respect. A violation counts
-    beyond the claims' own rounding tolerance.
+    population (without negative entries, where the claim is about what a ReLU leaves), in the variant that the options
+    state; where they leave it open, in the one that the claim declares, else as `verify` has it: pools without the
+    anchor's own instance. A violation is one of that functional. With self_pairs="include" and class positives the
+    points are a discrete population in every respect. A violation counts beyond the claims' own rounding tolerance.
 
     The gradient is that of per-anchor slack where the slack averages to the claim's margin (as `evidence.compare` has
     it), else that of the averaged losses the margin depends on; a claim that uses neither is searched along random
@@ -123,7 +123,7 @@ def search(
     variant, execution = understood(variant or Variant(betas=(1.0,)), None, given)
     _check(shape, premise, seconds)
     variant, shape = _as_declared(chosen, variant, shape, set(options))
-    variant = variant.on(shape.start(0, np.random.default_rng(execution.seed), equal=True))
+    variant = variant.on(shape.start(chosen, 0, np.random.default_rng(execution.seed), equal=True))
     problem = Problem(chosen, variant, premise)
     config = asdict(shape) | {
         "points": shape.n,
@@ -146,7 +146,7 @@ def search(
 
 def _as_declared(claim: Claim, variant: Variant, shape: Shape, asked: set[str]) -> tuple[Variant, Shape]:
     """The variant and the points in the configuration that the claim declares; what is asked for by name stays."""
-    emb = shape.start(0, np.random.default_rng(0), equal=True)
+    emb = shape.start(claim, 0, np.random.default_rng(0), equal=True)
     configuration = declared(claim, dense_evidence(emb, variant.on(emb)).losses)
     if configuration is None:
         return variant, shape
@@ -172,11 +172,11 @@ def _search(
     while found is None and time.perf_counter() < began + seconds:
         rng = np.random.default_rng([seed, restarts])
         equal = restarts == 0 or bool(rng.random() < 0.5)
-        emb = shape.start(restarts, rng, equal)
+        emb = shape.start(problem.claim, restarts, rng, equal)
         if restarts == 0:
             _refuse_inapplicable(problem, emb)
         elif not equal and problem.point(emb, 0) is None:
-            emb = shape.start(restarts, rng, equal=True)  # the claim is about balanced classes
+            emb = shape.start(problem.claim, restarts, rng, equal=True)  # the claim is about balanced classes
         point, taken = descend(problem, emb, restarts // 3, rng, began + seconds)
         restarts, steps = restarts + 1, steps + taken
         margins.append(point.margin if point is not None and _feasible(problem, point) else math.nan)

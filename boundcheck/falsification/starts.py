@@ -1,15 +1,25 @@
-"""Where descents start: class sizes and rough geometry at random, the rest is the gradient's."""
+"""Where descents start, and where they may go: class sizes and rough geometry at random, the rest is the gradient's."""
 
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from boundcheck.claims import Claim
+from boundcheck.claims.requirements import NON_NEGATIVE
 from boundcheck.embeddings import EmbeddingSet
 
 
+def about(claim: Claim, x: Tensor) -> Tensor:
+    """(n, v, d) points that a claim is about: on the sphere, folded into its orthant where the claim asks for that."""
+    folded = x.abs() if NON_NEGATIVE in claim.requirements else x
+    return torch.nn.functional.normalize(folded, dim=2, eps=0.0)
+
+
 def start(
-    classes: int, points: int, views: int, dim: int, restart: int, rng: np.random.Generator, equal: bool
+    claim: Claim, classes: int, points: int, views: int, dim: int, restart: int, rng: np.random.Generator, equal: bool
 ) -> EmbeddingSet:
     """Points around centres, each centre with a spread of its own.
 
@@ -18,6 +28,7 @@ def start(
     weight.
 
     Args:
+        claim: what the points are for.
         classes, points, views, dim: C, n, v, d.
         restart: counts the starts, from 0.
         rng: what is random.
@@ -33,7 +44,8 @@ def start(
     noise = rng.standard_normal((points, views, dim)) / np.sqrt(dim)
     if restart % 3 == 1:
         labels = rng.permutation(labels)
-    return EmbeddingSet(centre[place][:, None] + spread[place][:, None, None] * noise, labels)
+    places = torch.from_numpy(centre[place][:, None] + spread[place][:, None, None] * noise)
+    return EmbeddingSet(about(claim, places).numpy(), labels)
 
 
 def _sizes(classes: int, points: int, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -48,7 +48,7 @@ def test_none_found_is_no_failure(capsys: pytest.CaptureFixture[str]) -> None:
         (["hscl_le_hucl", "--seconds", "0"], "--seconds: expected a finite number > 0"),
         (["hscl_le_hucl", "--premise", "hod"], "did you mean 'hold'?"),
         (["hucl_ge_ucl", "--premise", "hold"], "use premise=free"),
-        (["scl_ge_orthogonal"], "is about non-negative embeddings"),
+        (["ucl_ge_instances", "--positives", "class"], "is about views of the same instance"),
         ([], "Missing argument 'CLAIM'"),
         (["hscl_le_hucl", "--out", "used"], "out: 'used' exists and is not a saved run"),
     ],
