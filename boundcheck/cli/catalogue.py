@@ -36,9 +36,13 @@ def digest() -> str:
 
 
 def write() -> None:
-    """Writes the file again."""
-    text = json.dumps({"digest": digest(), "claims": _registered()}, indent=1, ensure_ascii=False)
+    """Writes the file again, and the formulas of pages."""
+    from boundcheck.report import mathsvg
+
+    claims = _registered()
+    text = json.dumps({"digest": digest(), "claims": claims}, indent=1, ensure_ascii=False)
     FILE.write_text(text + "\n", encoding="utf-8")
+    mathsvg.write(claim["statement"] for claim in claims.values())
 
 
 def _registered() -> dict[str, dict[str, str]]:

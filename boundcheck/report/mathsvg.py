@@ -1,9 +1,17 @@
-"""LaTeX statements as inline SVG, drawn by matplotlib's mathtext: no TeX, no network, no script."""
+"""LaTeX statements as inline SVG, drawn by matplotlib's mathtext: no TeX, no network, no script.
+
+Mathtext takes a second for those of a run, a tenth of a default `verify`: those of the catalogue are kept beside this
+file, and `python -m boundcheck.cli.catalogue` draws them again. Others, of a plugin, are drawn when they are met.
+"""
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterable
+from functools import cache
 from html import escape
+from pathlib import Path as File
 
 from markupsafe import Markup
 from matplotlib.font_manager import FontProperties
@@ -21,12 +29,36 @@ _KNOWN = {
 }  # fmt: skip
 
 
+FILE = File(__file__).with_name("formulas.json")
+
+
 def math_svg(latex: str) -> Markup:
     """A formula as an inline SVG in the colour of the text around it; the source itself where it cannot be drawn.
 
     Args:
         latex: Math-mode LaTeX, or text with parts in dollars.
     """
+    kept = _kept().get(latex)
+    return draw(latex) if kept is None else Markup(kept)
+
+
+def write(formulas: Iterable[str]) -> None:
+    """Draw formulas for the file."""
+    text = json.dumps({latex: str(draw(latex)) for latex in formulas}, indent=0, ensure_ascii=False)
+    FILE.write_text(text + "\n", encoding="utf-8")
+
+
+@cache
+def _kept() -> dict[str, str]:
+    try:
+        kept: dict[str, str] = json.loads(FILE.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return kept
+
+
+def draw(latex: str) -> Markup:
+    """The same, drawn now."""
     known = _displayed(re.sub(r"\\([a-zA-Z]+\*?)", lambda command: _KNOWN.get(command[1], command[0]), latex))
     source = known if re.search(r"(?<!\\)\$", known) else f"${known}$"
     try:
