@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from scipy.stats import norm
 
 import boundcheck as bc
@@ -15,6 +16,7 @@ from boundcheck.downstream_error.beside import halves
 from boundcheck.downstream_error.few_shot import few_shot_errors
 from boundcheck.errors import InputError
 from boundcheck.inference.delete_group import delete_group
+from boundcheck.report.downstream_figure import LINES, draw_downstream
 
 
 def gaussians(n: int, c: int = 3, d: int = 5, apart: float = 2.0, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -94,6 +96,18 @@ def test_least_of_shares_has_both_ends_of_its_bias() -> None:
     low, high = estimate.interval(0.95)
     assert shown.ci_low == pytest.approx(low - (estimate.value - estimate.plugin))
     assert shown.ci_high == pytest.approx(high + (estimate.value - estimate.plugin))
+
+
+def test_the_figure_has_every_bound_and_hollow_marks_where_it_says_nothing(result: Downstream) -> None:
+    ax = Figure().subplots()
+    draw_downstream(ax, result.bounds, result.measured, result.classes)
+    for name, rows in result.bounds.sort_values("shots").groupby("bound"):
+        colour = LINES[str(name)][0]
+        line, *marks = (drawn for drawn in ax.get_lines() if drawn.get_color() == colour or drawn.get_mec() == colour)
+        np.testing.assert_allclose(line.get_ydata(), rows.value)
+        hollow = [mark for mark in marks if mark.get_mfc() == "white"]
+        assert sum(len(mark.get_ydata()) for mark in hollow) == (rows.value >= 1).sum()
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["1", "20", "∞"]
 
 
 def test_chance_level() -> None:
