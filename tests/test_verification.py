@@ -213,7 +213,7 @@ def test_confidence_widens_intervals() -> None:
 
 
 def test_claims_that_need_more_than_was_sampled_say_so() -> None:
-    sampled = bc.verify(clusters(), betas=[1], anchors=30)
+    sampled = bc.verify(clusters(), betas=[1], anchors=30, configurations="own")
     assert sampled.claims["scl_ge_collapse"].verdict == "inapplicable"
     every_anchor = {"scl_ge_unbalanced", "ucl_ge_instances", "ucl_ge_similarity_gap", "positives_exceed_negatives"}
     every_anchor |= {"energy_of_pairs"}
@@ -255,7 +255,7 @@ def test_raw_embeddings_leave_out_the_claims_about_unit_norm() -> None:
     rng = np.random.default_rng(0)
     emb = clusters()
     raw = EmbeddingSet(emb.z * rng.uniform(0.5, 20, (emb.n, emb.v, 1)), emb.y, normalize=False)
-    found = bc.verify(raw, betas=[1, 5])
+    found = bc.verify(raw, betas=[1, 5], configurations="own")
     unit_norm = {"scl_ge_unbalanced", "ucl_ge_instances", "positives_exceed_negatives", "finite_k_rate"}
     unit_norm |= {"energy_of_pairs", "nscl_gradient"}
     assert inapplicable(found) == {"scl_ge_collapse", "ucl_minus_nscl"} | unit_norm | POPULATION | ONE_VIEW

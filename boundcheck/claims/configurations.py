@@ -40,10 +40,15 @@ class Configuration:
         """The variant with the changes."""
         return variant.but(**{name: value for name, value in self.changes if name not in DATA})
 
-    def embeddings(self, emb: EmbeddingSet) -> EmbeddingSet:
-        """The embeddings with the views and instances that are kept."""
+    def embeddings(self, emb: EmbeddingSet, sample: bool = False) -> EmbeddingSet:
+        """The embeddings with the views and instances that are kept, or a sample of these, in one process."""
         kept = dict(self.changes)
-        return typical(emb.first_views(kept.get("views", emb.v)), kept.get("instances", emb.n))
+        views, instances = kept.get("views", emb.v), kept.get("instances", emb.n)
+        most = min(instances, max(FINITE_INSTANCES // views, FEWEST)) if sample else instances
+        chosen = typical(emb, most)
+        if isinstance(chosen, ShardedEmbeddings):
+            chosen = chosen.subset(slice(None))
+        return chosen.first_views(views)
 
     def __str__(self) -> str:
         return ", ".join(f"{name}={_plain(value)}" for name, value in self.changes if name != "instances")
@@ -95,7 +100,8 @@ def elsewhere(losses: LossTable, execution: Execution, tally: Tally, which: str)
         tally: where they are counted.
         which: "own": none; "cheap": claims about data taken as the population and exact ones, which need no interval,
             over a sample of many data: what is true of every finite set is true of it; "all": theorems that take
-            another estimate with intervals, about as long as the run itself, as well, and exact ones over all.
+            another estimate with intervals, about as long as the run itself, as well, and exact ones over all; but of
+            embeddings shared among processes no more than "cheap".
 
     Returns:
         claim -> its configuration in words and its evidence; None where it is run as the others are.
@@ -103,7 +109,7 @@ def elsewhere(losses: LossTable, execution: Execution, tally: Tally, which: str)
     if which == "own" or losses.estimator == "closed" or losses.k is not None:
         return lambda claim: None
     if isinstance(losses.emb, ShardedEmbeddings):
-        return lambda claim: None
+        which = "cheap"  # the first process has a sample at hand, and no other takes part
     whole = which == "all" and len(losses.table.anchors) == losses.emb.n * losses.emb.v
     found: dict[tuple[Configuration, bool], tuple[str, Evidence] | None] = {}
 
@@ -128,9 +134,7 @@ def _evidence(
 ) -> tuple[str, Evidence] | None:
     """What claims may read there; None where the data do not allow it."""
     execution = replace(execution, progress=None)
-    words, emb = str(configuration), configuration.embeddings(losses.emb)
-    if not (whole or intervals):
-        emb = typical(emb, max(FINITE_INSTANCES // emb.v, FEWEST))
+    words, emb = str(configuration), configuration.embeddings(losses.emb, sample=not (whole or intervals))
     if emb.n < losses.emb.n:
         words += ("; " if words else "") + f"on a sample of {emb.n} instances of {emb.c} classes"
     try:
