@@ -158,6 +158,7 @@ def test_encoders_that_are_not_there(spec, error, message, model):
         named_encoder(spec.format(model=model))
 
 
+@pytest.mark.slow
 def test_verify_takes_a_factory(model, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     arguments = [

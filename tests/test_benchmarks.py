@@ -53,6 +53,7 @@ def test_the_gpu_command_runs_without_one_at_its_smallest_size(tmp_path):
     assert (fused.error_nats < 1e-5).all()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_the_gpu_command_refuses_in_one_line_without_one(tmp_path):
     pytest.importorskip("triton")

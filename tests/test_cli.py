@@ -80,6 +80,7 @@ def in_a_fresh_process(code: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["--help"], *([name, "--help"] for name in COMMANDS), ["--version"], []])
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     out = in_a_fresh_process(
@@ -90,6 +91,7 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     assert "boundcheck" in out
 
 
+@pytest.mark.slow
 def test_a_run_imports_nothing_slow_that_it_does_not_use(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "emb.npz", z=rng.standard_normal((30, 2, 4)), y=np.arange(30) % 3)
@@ -139,6 +141,7 @@ def test_verify_embeddings(saved: str, capsys: pytest.CaptureFixture[str]) -> No
     assert "stored" not in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_verify_a_known_population(capsys: pytest.CaptureFixture[str]) -> None:
     text = "vmf:classes=3,dim=6,kappa=8,n=80"
     assert main(["verify", "--population", text, *FAST, "--quiet", "--format", "json"]) == 0
@@ -154,11 +157,13 @@ def test_verify_a_known_population(capsys: pytest.CaptureFixture[str]) -> None:
     assert "population" not in closed
 
 
+@pytest.mark.slow
 def test_sampling_until_decided_says_when_it_stopped(saved: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", "--embeddings", saved, *FAST, "--until-decided", "--max-anchors", "50"]) == 0
     assert "estimator: stopped at 50 of 120 anchors (look 1)" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_json_is_one_strict_document(saved: str, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["verify", "--embeddings", saved, *FAST, "--q", "1,inf", "--format", "json", "--out", "run", "--quiet"]
     assert main(arguments) == 0
@@ -172,6 +177,7 @@ def test_json_is_one_strict_document(saved: str, capsys: pytest.CaptureFixture[s
     assert {row["loss"] for row in document["losses"]} == {"ucl", "hucl", "scl", "hscl"}
 
 
+@pytest.mark.slow
 def test_out_is_never_overwritten_by_chance(saved: str, fails: Callable[..., str]) -> None:
     arguments = ["verify", "--embeddings", saved, *FAST, "--quiet", "--out", "run"]
     assert main(arguments) == 0
@@ -186,6 +192,7 @@ def test_out_is_never_overwritten_by_chance(saved: str, fails: Callable[..., str
     assert Path("mine/notes.txt").read_text() == "not a run"
 
 
+@pytest.mark.slow
 def test_commands_at_once_keep_every_run(saved: str, workplace: Path) -> None:
     """Four at once once left one folder, and two on one name as well, all with exit code 0."""
     command = [sys.executable, "-m", "boundcheck", "verify", "--embeddings", saved, *FAST, "--quiet", "--temperature"]
@@ -209,6 +216,7 @@ def test_embed_replaces_a_file_only_when_asked(fails: Callable[..., str]) -> Non
     assert load_embeddings("emb.npz").c == 10
 
 
+@pytest.mark.slow
 def test_what_a_checkpoint_stores_is_the_default(capsys: pytest.CaptureFixture[str]) -> None:
     train = ["train", "--objective", "hscl", "--beta", "3", "--temperature", "0.25", "--epochs", "1", "--quiet"]
     assert main([*train, "--out", "runs/a"]) == 0
@@ -228,6 +236,7 @@ def test_what_a_checkpoint_stores_is_the_default(capsys: pytest.CaptureFixture[s
     assert config["temperature"] == 0.25 and config["betas"] == [2]
 
 
+@pytest.mark.slow
 def test_exit_code_follows_fail_on(saved: str) -> None:
     save_embeddings(hub_and_rim(), "backwards.npz")
     arguments = ["verify", "--embeddings", "backwards.npz", "--claims", "scl_le_ucl", "--quiet"]
@@ -285,6 +294,7 @@ def test_options_reach_the_verification(saved: str, monkeypatch: pytest.MonkeyPa
     }
 
 
+@pytest.mark.slow
 def test_the_second_verify_reads_the_embeddings_of_the_first(capsys: pytest.CaptureFixture[str]) -> None:
     def claims_of(name: str, *more: str) -> str:
         assert main(["verify", *FAST, "--out", name, *more]) == 0
@@ -314,6 +324,7 @@ def test_embed_formats_and_views(capsys: pytest.CaptureFixture[str]) -> None:
     assert load_embeddings("f.npz").meta["output"] == "features"
 
 
+@pytest.mark.slow
 def test_report_renders_again(saved: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", "--embeddings", saved, *FAST, "--out", "run", "--quiet"]) == 0
     Path("run/report.html").unlink()
@@ -514,6 +525,7 @@ def test_a_fault_of_our_own_is_not_a_verdict(
     assert "KeyError: 'missing'" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_reader_that_leaves() -> None:
     read, write = os.pipe()
     os.close(read)

@@ -73,6 +73,7 @@ def unpainted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("boundcheck.comparison.result.draw_comparison", lambda *_: None)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unpainted")
 def test_checkpoints_are_told_apart_by_their_training_and_finished_runs_are_read(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -105,6 +106,7 @@ def test_checkpoints_are_told_apart_by_their_training_and_finished_runs_are_read
     assert again["out"] == "results/comparison-2" and again["comparison"] == document["comparison"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unpainted")
 def test_the_worst_verdict_is_the_exit_code_and_other_options_make_other_runs(
     capsys: pytest.CaptureFixture[str],
@@ -178,6 +180,7 @@ def test_the_command_line_wins_over_an_encoder_in_a_file_of_options(capsys: pyte
     assert document["manifest"]["options"]["embeddings"] == "a0.npz"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unpainted")
 def test_files_of_a_code_base_are_read_by_its_conventions_which_are_told(capsys: pytest.CaptureFixture[str]) -> None:
     pictures(3)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from boundcheck.cli import main
 from boundcheck.data import load_dataset
 from boundcheck.lab.training import train
 
 
+@pytest.mark.slow
 def test_verify_names_the_limit_of_the_training_objective_and_estimates_it_when_asked(tmp_path, capsys):
     few = load_dataset("digits", "train").subset(slice(0, 96))
     path = train(few, objective="nscl", out=tmp_path / "run", epochs=1, batch_size=32, device="cpu")
@@ -25,6 +27,7 @@ def test_verify_names_the_limit_of_the_training_objective_and_estimates_it_when_
     assert float("inf") in set(losses.loc[losses["loss"] == "scl", "q"])
 
 
+@pytest.mark.slow
 def test_nothing_is_said_where_the_objective_is_not_known(tmp_path, capsys):
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "emb.npz", z=rng.standard_normal((60, 2, 4)), y=np.arange(60) % 3)

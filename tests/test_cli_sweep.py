@@ -32,6 +32,7 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_sweep_and_the_same_again(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(boundcheck.cli.progress._Lines, "_QUICK", 0.0)  # these cells take less than a second
     assert main(["sweep", "tight.npz", "noise.npz", *FAST]) == 0
@@ -63,6 +64,7 @@ def test_a_sweep_and_the_same_again(capsys: pytest.CaptureFixture[str], monkeypa
     assert again.read_text() == (place / "sweep.csv").read_text()
 
 
+@pytest.mark.slow
 def test_json_is_one_document(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sweep", "tight.npz", *FAST, "--out", "s", "--format", "json", "--quiet"]) == 0
     captured = capsys.readouterr()
@@ -73,6 +75,7 @@ def test_json_is_one_document(capsys: pytest.CaptureFixture[str]) -> None:
     assert document["manifest"]["config"]["betas"] == [1, 5] and Path("cells").is_dir()
 
 
+@pytest.mark.slow
 def test_exit_code_follows_fail_on() -> None:
     save_embeddings(hub_and_rim(), "backwards.npz")
     arguments = ["sweep", "tight.npz", "backwards.npz", "--claims", "scl_le_ucl", "--betas", "1", "--quiet"]

@@ -42,6 +42,7 @@ def test_file_formats(suffix: str, tmp_path: Path) -> None:
     assert read.digest == points().digest
 
 
+@pytest.mark.slow
 def test_row_order() -> None:
     emb = points()
     other = emb.subset(np.random.default_rng(0).permutation(emb.n))
@@ -53,6 +54,7 @@ def test_precision() -> None:
     np.testing.assert_allclose(losses(points()), losses(points(), precision="float64"), rtol=0, atol=3e-5)
 
 
+@pytest.mark.slow
 def test_compiled_loops(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled = losses(points())
     for module in ("plain_sums", "positives", "critical", "jackknife.stage", "laplace.pools"):

@@ -95,6 +95,7 @@ def _registries() -> Iterator[None]:
     plt.close("all")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_registries")
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if PYTHON.search(page.read_text(encoding="utf-8"))], ids=lambda page: page.stem

@@ -42,6 +42,7 @@ def column(losses: AnchorLosses, key: LossKey) -> torch.Tensor:
     return losses.value[:, losses.keys.index(key)]
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(
     emb=embedding_sets(max_n=10),

@@ -90,6 +90,7 @@ def test_says_what_made_the_numbers() -> None:
     assert manifest["catalogue"]["scl_le_ucl"]["source"] == CLAIMS["scl_le_ucl"].source
 
 
+@pytest.mark.slow
 def test_is_strict_json_once_saved(tmp_path: Path) -> None:
     bc.verify(clusters(), betas=[1], q=[math.inf]).save(tmp_path / "run")
 
@@ -100,6 +101,7 @@ def test_is_strict_json_once_saved(tmp_path: Path) -> None:
     assert manifest["config"]["q"] == ["inf"]
 
 
+@pytest.mark.slow
 def test_crossing_is_stated_for_every_q() -> None:
     crossing = bc.verify(polygon(), betas=[1], q=[1, 2]).run.manifest["crossing"]
     assert [entry["q"] for entry in crossing] == [1, 2]

@@ -19,6 +19,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_run(make_run(), tmp_path_factory.mktemp("saved") / "run")
 
 
+@pytest.mark.slow
 def test_a_paper_of_what_was_written(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Every file it names is there, and a document that includes them all compiles without an overfull box."""
     assert main(["report", str(saved), "--format", "tex", "--style", "icml"]) == 0
@@ -58,6 +59,7 @@ def test_markdown_pictures_and_references(saved: Path, tmp_path: Path, capsys: p
     assert capsys.readouterr().out.count("@misc{") == 2
 
 
+@pytest.mark.slow
 def test_the_same_numbers_give_the_same_files(saved: Path, tmp_path: Path) -> None:
     folders = [tmp_path / "a", tmp_path / "b"]
     for folder in folders:

@@ -65,6 +65,7 @@ def by_hand(emb: bc.EmbeddingSet, floor: float, temperature: float) -> float:
     return float(np.mean(values))
 
 
+@pytest.mark.slow
 def test_a_claim_a_loss_and_a_hardening_from_a_file_to_the_report(
     documented: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

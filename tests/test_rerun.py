@@ -75,6 +75,7 @@ def edited(run: Path, old: str, new: str, rehash: bool) -> None:
         (run / "run.json").write_text(json.dumps(manifest))
 
 
+@pytest.mark.slow
 def test_a_run_is_made_again_bit_for_bit(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = sorted(path.read_bytes() for path in (made / "run").glob("*.csv"))
     document = told(capsys, made / "run")
@@ -87,6 +88,7 @@ def test_a_run_is_made_again_bit_for_bit(made: Path, capsys: pytest.CaptureFixtu
     assert "no promise is broken" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
@@ -125,6 +127,7 @@ def test_a_table_that_was_changed_is_refused(folder: Path, capsys: pytest.Captur
     assert "claims.csv: damaged, its SHA-256 is not" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_verdict_that_was_changed_with_its_hash_is_found(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     verdicts = list(load_run(folder / "run").claims.verdict)
     edited(folder / "run", f",{verdicts[0]},", ",violated,", rehash=True)

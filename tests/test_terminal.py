@@ -163,6 +163,7 @@ START = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", START)
 @pytest.mark.parametrize(
     ("typed", "completed"),
@@ -295,6 +296,7 @@ def test_an_outdated_catalogue_is_not_believed(tmp_path: Path) -> None:
     assert "hscl_le_hucl" in done.stdout and done.stdout.splitlines()[-1] == "0 True"
 
 
+@pytest.mark.slow
 def test_a_report_needs_no_torch(tmp_path: Path) -> None:
     from boundcheck.runs import save_run
     from tests.report.conftest import make_run

@@ -20,6 +20,7 @@ def mine(evidence: Evidence) -> Iterator[Finding]:
         yield evidence.compare(h, 1.0, evidence.key("hscl", h, 1.0), evidence.key("ucl", bc.CONSTANT, 1.0))
 
 
+@pytest.mark.slow
 def test_verified_reported_and_proved_wrong(tmp_path: Path) -> None:
     verification = bc.verify(clusters(per_class=40), betas=[1], claims=[mine, "hscl_le_hucl"])
     assert verification.claims["mine"].verdict == "holds"

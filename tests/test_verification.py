@@ -55,6 +55,7 @@ def violated(verification: bc.Verification) -> pd.DataFrame:
     return frame[frame.verdict.map(is_unmet) & ((frame.kind == "exact") | contradiction)]
 
 
+@pytest.mark.slow
 def test_columns_are_the_contract_s(three_families: bc.Verification, tmp_path: Path) -> None:
     three_families.save(tmp_path / "run")
     run = load_run(tmp_path / "run")
@@ -67,6 +68,7 @@ def test_columns_are_the_contract_s(three_families: bc.Verification, tmp_path: P
     )
 
 
+@pytest.mark.slow
 def test_saving_and_loading_changes_no_number(three_families: bc.Verification, tmp_path: Path) -> None:
     three_families.save(tmp_path / "run", command=["boundcheck", "verify"])
     run = load_run(tmp_path / "run")
@@ -78,6 +80,7 @@ def test_saving_and_loading_changes_no_number(three_families: bc.Verification, t
     assert (tmp_path / "run" / "report.html").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"class_prior": "balanced"}, {"anchors": 40}])
 def test_anchors_and_losses_agree(options: dict[str, Any]) -> None:
     """The weighted mean of a per-anchor column is the plug-in of its row."""
@@ -107,6 +110,7 @@ def test_margins_shares_and_claims_agree(three_families: bc.Verification) -> Non
         assert np.allclose(same.premise_share, row.share_holding)
 
 
+@pytest.mark.slow
 def test_three_families_in_one_run_do_not_disturb_each_other(three_families: bc.Verification) -> None:
     """A tilt that is undefined at some anchors, or at all, changes nothing for the others."""
     alone = bc.verify(ROOMY, **OPTIONS).run
@@ -171,6 +175,7 @@ def test_undecided_fails_only_on_request() -> None:
     assert not found.failed() and found.failed("undecided") and not found.failed("never")
 
 
+@pytest.mark.slow
 def test_a_claim_of_one_s_own_is_verified_saved_and_reported_like_the_rest(tmp_path: Path) -> None:
     @bc.claim(id="mine", source="a guess")
     def mine(evidence: Evidence) -> Iterator[Finding]:
@@ -199,6 +204,7 @@ def test_p_values_are_adjusted_over_all_tested_rows(three_families: bc.Verificat
     assert (frame.p_holm[decided] <= 0.05).all() and decided.sum() > 5
 
 
+@pytest.mark.slow
 def test_same_call_same_numbers() -> None:
     options = {"betas": [2], "negatives": [5], "anchors": 30, "seed": 4}
     first, second = (bc.verify(clusters(), **options).run for _ in range(2))
@@ -232,6 +238,7 @@ def inapplicable(verification: bc.Verification) -> set[str]:
     return {name for name, found in verification.claims.items() if found.verdict == "inapplicable"}
 
 
+@pytest.mark.slow
 def test_losses_at_finite_k_stand_beside_the_limit(tmp_path: Path) -> None:
     found = bc.verify(clusters(spread=0.6), betas=[1], q=[1, 2], negatives=[1, 50])
     assert list(found.run.losses.k.dropna().unique()) == [1, 50]
@@ -284,6 +291,7 @@ AWKWARD: dict[str, tuple[EmbeddingSet, dict[str, Any]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", AWKWARD)
 def test_awkward_data_get_honest_answers(name: str, tmp_path: Path) -> None:
     emb, options = AWKWARD[name]
@@ -298,6 +306,7 @@ def test_awkward_data_get_honest_answers(name: str, tmp_path: Path) -> None:
     assert len(load_run(tmp_path / "run").claims) == len(frame)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["every class one instance", "empty tilt", "antipodal collapse"])
 def test_awkward_data_get_a_report(name: str, tmp_path: Path) -> None:
     emb, options = AWKWARD[name]
@@ -305,6 +314,7 @@ def test_awkward_data_get_a_report(name: str, tmp_path: Path) -> None:
     assert "</html>" in (tmp_path / "run" / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_equality_at_neural_collapse_violates_nothing() -> None:
     """A sample of it holds nothing but near-duplicates; taken as the population, it meets the theorems."""
     for dtype in (np.float32, np.float64):

@@ -33,6 +33,8 @@ from boundcheck.report import render
 from boundcheck.report.atlas.words import findings, headline
 from boundcheck.verification import verify
 
+pytestmark = pytest.mark.slow
+
 BETAS, TAUS = (1.0, 5.0), (0.5,)
 
 

@@ -16,6 +16,7 @@ from tests.bounds.enumeration import exact_error, rare_outlier, sideways, small_
 SHOTS = (1, 2, 3, math.inf)
 
 
+@pytest.mark.slow
 def test_never_below_the_exact_error() -> None:
     rng = np.random.default_rng(0)
     informative = dict.fromkeys(BOUNDS, 0)

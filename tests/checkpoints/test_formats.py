@@ -47,6 +47,7 @@ def images(side: int = SIDE) -> Tensor:
     return torch.rand(3, 3, side, side, generator=torch.Generator().manual_seed(9))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_layout_is_recognised_and_equals_its_reference(layout: str, tmp_path: Path) -> None:
     written = LAYOUTS[layout](tmp_path)

@@ -69,6 +69,7 @@ def least_margins(seeds: range) -> dict[str, float]:
     return least
 
 
+@pytest.mark.slow
 def test_bounds_hold_on_exact_expectations(monkeypatch: pytest.MonkeyPatch) -> None:
     """K = 1 to 4; the cases come close enough to the bounds for a constant that is off to show."""
     monkeypatch.setattr(contrastive_bounds, "KS", KS)

@@ -105,6 +105,7 @@ def test_every_new_claim_is_here() -> None:
     assert list(CLAIMS)[-len(SETTING) :] == list(SETTING)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("claim", SETTING)
 def test_never_violated(claim: str) -> None:
     rng, views = np.random.default_rng(0), SETTING[claim][1]

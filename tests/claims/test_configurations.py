@@ -151,6 +151,7 @@ def test_a_run_names_the_claims_that_another_configuration_would_test(emb: bc.Em
     assert everything.run.manifest["choice"]["waiting"] == []
 
 
+@pytest.mark.slow
 def test_clusters_are_one_draw_in_another_configuration_too(emb: bc.EmbeddingSet) -> None:
     """Every instance twice, told that it is one draw: there, too, the error is that of half as many."""
     twice = bc.EmbeddingSet(np.repeat(emb.z, 2, axis=0), np.repeat(emb.y, 2))

@@ -8,6 +8,7 @@ import boundcheck as bc
 CLASSES, EACH = 10, 50
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["auto", "float64"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_neural_collapse_violates_no_floor(dtype: str, precision: str) -> None:

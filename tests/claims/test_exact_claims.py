@@ -1,8 +1,11 @@
 """The study of the exact claims, small: results/validation/exact_claims.csv holds 10,000 cases."""
 
+import pytest
+
 from tests.studies.exact_claims import EXACT, exact_claims
 
 
+@pytest.mark.slow
 def test_no_false_alarm_on_random_sets() -> None:
     table = exact_claims(150)
     assert len(table) == len(EXACT) == 18

@@ -108,6 +108,7 @@ def test_a_threshold_row_does_not_claim_the_exponential_crossing_for_itself() ->
     assert "With exponential tilts the estimates cross" in judgement.reason
 
 
+@pytest.mark.slow
 def test_the_interval_of_the_share_knows_that_pools_are_samples_too() -> None:
     """Against the mean share over samples of this size; of anchors as if their pools were known it covered 60 %."""
     population = parse_population("vmf:classes=2,dim=8,kappa=4,n=60")

@@ -71,6 +71,7 @@ def test_applies_to_sampled_anchors() -> None:
     assert verdicts("hscl_le_hucl", evidence_of(clusters(), betas=[1], anchors=30)) == {"holds"}
 
 
+@pytest.mark.slow
 @given(
     embedding_sets(),
     st.sampled_from([0.05, 0.5, 1.0]),
@@ -153,6 +154,7 @@ def nearest_neighbour_share(emb: EmbeddingSet) -> float:
     return float(frame[np.isinf(frame.beta)].share_holding.iloc[0])
 
 
+@pytest.mark.slow
 @given(embedding_sets())
 def test_share_in_the_limit_is_leave_one_instance_out_nearest_neighbour_accuracy(emb: EmbeddingSet) -> None:
     if emb.class_counts.max() > 1:

@@ -13,6 +13,7 @@ from tests.claims.designs import FAMILIES, clusters, evidence_of, judged, verdic
 from tests.strategies import embedding_sets
 
 
+@pytest.mark.slow
 @given(
     embedding_sets(),
     st.sampled_from([0.01, 0.1, 1.0]),

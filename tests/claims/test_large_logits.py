@@ -21,6 +21,7 @@ def points(norm: float) -> bc.EmbeddingSet:
     return bc.EmbeddingSet(norm * z / np.linalg.norm(z, axis=2, keepdims=True), np.arange(24) % 3, normalize=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm, temperature", [(100.0, 0.5), (1.0, 1 / 20_000)])
 def test_only_claims_of_finite_k_are_out_of_reach(norm: float, temperature: float) -> None:
     found = bc.verify(points(norm), temperature=temperature, betas=[1], null=False, configurations="all").to_frame()

@@ -17,6 +17,7 @@ from tests.oracles.literal import Problem, loss_term, pool, positives
 from tests.strategies import embedding_sets
 
 
+@pytest.mark.slow
 @given(embedding_sets(), st.sampled_from([0.01, 0.1, 1.0]), st.sampled_from(["empirical", "balanced"]))
 def test_holds_on_every_data_set(emb: EmbeddingSet, temperature: float, prior: str) -> None:
     evidence = evidence_of(

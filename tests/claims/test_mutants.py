@@ -184,6 +184,7 @@ def test_the_right_formulas_pass() -> None:
     assert broken_claims(found) == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MUTANTS)
 def test_mutants_are_caught(name: str, monkeypatch: MonkeyPatch) -> None:
     mutate, claims = MUTANTS[name]

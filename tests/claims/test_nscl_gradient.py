@@ -39,6 +39,7 @@ def test_the_difference_is_that_of_the_gradients() -> None:
     torch.testing.assert_close(alone, 9 * (one - other).norm(dim=1)[[2, 7]], rtol=1e-6, atol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("false", "found"), [(False, False), (True, True)])
 def test_falsify_finds_the_false_variant_alone(false: bool, found: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if false:  # without the root of two

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from boundcheck.claims.requirements import ONE_VIEW
 from boundcheck.embeddings import EmbeddingSet
@@ -10,6 +11,7 @@ from boundcheck.estimators.exact import exact
 from boundcheck.spec import Variant
 
 
+@pytest.mark.slow
 def test_one_view_of_each_instance() -> None:
     two = EmbeddingSet(np.random.default_rng(0).standard_normal((12, 2, 3)), np.arange(12) % 3)
     variant = Variant(hardening=(), positives="class")

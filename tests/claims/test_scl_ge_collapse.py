@@ -34,6 +34,7 @@ def test_bound_neither_overflows_nor_vanishes_where_it_should_not() -> None:
     assert collapse_loss(2, 0.01, math.inf) == -200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("temperature", [0.05, 0.5])
 @pytest.mark.parametrize("classes", [2, 3, 10])
@@ -52,6 +53,7 @@ def test_equality_at_neural_collapse_is_not_a_violation(classes: int, temperatur
             assert judgement.verdict == "holds" if self_pairs == "include" else not is_unmet(judgement.verdict)
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(
     st.integers(0, 2**32 - 1),
@@ -106,6 +108,7 @@ def test_every_unmet_requirement_is_named() -> None:
     assert judgement.reason.count(";") >= 2
 
 
+@pytest.mark.slow
 def test_needs_a_positive_for_every_anchor() -> None:
     """Leaving a lonely class out of the average breaks the bound, so the claim must not be judged there."""
     angle = math.acos(-1 / 4)  # of two collapsed classes, mirror images about the lonely third

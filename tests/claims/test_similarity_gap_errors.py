@@ -26,6 +26,7 @@ def embeddings(n: int, views: int, seed: int) -> bc.EmbeddingSet:
     return bc.EmbeddingSet(centre[:, None] + 0.4 * rng.standard_normal((n, views, 5)), y)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "views", "positives"),
     [
@@ -97,6 +98,7 @@ def gaussians(y: np.ndarray, seed: int) -> np.ndarray:
     return centre[y][:, None] + (0.6 + 0.3 * (y % 2))[:, None, None] * noise
 
 
+@pytest.mark.slow
 def test_the_interval_of_the_nearest_mean_covers_what_it_says() -> None:
     """The error moves in steps: a jackknife's correction of it is noise, and the intervals covered 75 %."""
     many, y, times = np.arange(100_000) % 4, np.arange(160) % 4, 40
@@ -113,6 +115,7 @@ def test_the_interval_of_the_nearest_mean_covers_what_it_says() -> None:
     assert covered.min() >= 0.85 * times  # 95 % less 2.9 standard errors
 
 
+@pytest.mark.slow
 def test_clusters_leave_the_jackknife_together() -> None:
     """Every instance three times, told that it is one draw: the error is about that of a third as many."""
     y = np.arange(120) % 4
@@ -127,6 +130,7 @@ def test_clusters_leave_the_jackknife_together() -> None:
     assert grouped == pytest.approx(one, rel=0.35)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("views", [1, 2])
 def test_one_point_for_all_decides_nothing(views: int) -> None:
     """Every influence is zero: the standard error is, too, and still the data are a sample."""

@@ -11,6 +11,7 @@ from tests.claims.designs import clusters
 SOME = [some for count in (1, 2, 3) for some in combinations(("ucl", "hucl", "scl", "hscl"), count)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("losses", SOME, ids="-".join)
 def test_a_claim_about_a_loss_that_was_left_out_is_inapplicable(losses):
     emb = clusters(per_class=20, views=1, spread=0.8)

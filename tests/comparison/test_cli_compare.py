@@ -25,6 +25,7 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_named_seeds_and_a_method_and_saved_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", "a=a0.npz", "a=a1.npz", "b=b0.npz", *FAST, "--format", "json"]) == 0
     document = json.loads(capsys.readouterr().out)

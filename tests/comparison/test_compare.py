@@ -62,6 +62,7 @@ def plugin(emb: EmbeddingSet) -> dict[tuple[str, str], float]:
     return out
 
 
+@pytest.mark.slow
 def test_the_error_of_a_paired_difference_is_a_literal_jackknifes() -> None:
     n = 48
     one, two = encoder(0.6, 1, n), encoder(0.9, 4, n)
@@ -326,6 +327,7 @@ def test_runs_of_two_quantities_are_refused(verified: tuple[bc.Verification, bc.
         bc.compare({"one": one, "two": bare})
 
 
+@pytest.mark.slow
 def test_trained_temperatures_are_taken_where_they_agree(tmp_path: Path) -> None:
     paths = []
     for number, tau in enumerate((0.2, 0.2, 0.7)):

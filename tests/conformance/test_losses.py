@@ -171,6 +171,7 @@ def test_the_data_have_what_the_definition_must_cope_with() -> None:
     assert np.isnan(loop(variant_of(positives="augmentation"), LossKey(OWN[1], Constant(), 1.0))[-4:]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("intervals", [False, True])
 def test_exact(variant: Variant, intervals: bool) -> None:
     assert_right(exact(EMB, variant, DOUBLE, intervals=intervals), variant, 1e-9)
@@ -197,6 +198,7 @@ def test_sampled_anchors(variant: Variant, anchors: int) -> None:
     assert_right(table, variant, 1e-9)
 
 
+@pytest.mark.slow
 def test_losses_at_finite_k(variant: Variant) -> None:
     """The quadrature is good to some 1e-6 nats."""
     losses = finite_losses(EMB, variant, (1, 2), DOUBLE)
@@ -210,6 +212,7 @@ def test_dense_losses_at_finite_k(variant: Variant) -> None:
         assert_right(table, variant, 5e-6, k)
 
 
+@pytest.mark.slow
 def test_drawn_negatives(variant: Variant) -> None:
     """All anchors, so that draws alone are left to chance, which leaves no bias."""
     runs, k = 60, 2
@@ -271,17 +274,20 @@ def sharded(emb: EmbeddingSet) -> ShardedEmbeddings:
     return ShardedEmbeddings(emb, emb.z, first.held["ring"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("intervals", [False, True])
 def test_two_ranks(variant: Variant, intervals: bool) -> None:
     assert_right(exact(sharded(EMB), variant, DOUBLE, intervals=intervals), variant, 1e-9)
 
 
+@pytest.mark.slow
 def test_two_ranks_at_finite_k(variant: Variant) -> None:
     losses = finite_losses(sharded(EMB), variant, (1, 2), DOUBLE, anchors=torch.tensor([0, 5, 9, 12, 18]))
     for k in (1, 2):
         assert_right(losses.tables[k], variant, 5e-6, k)
 
 
+@pytest.mark.slow
 def test_what_leaving_out_does_is_the_same_on_two_ranks(variant: Variant) -> None:
     one, two = (exact(emb, variant, DOUBLE) for emb in (EMB, sharded(EMB)))
     torch.testing.assert_close(two.correction, one.correction, equal_nan=True)

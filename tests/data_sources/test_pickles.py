@@ -44,6 +44,7 @@ plain = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     content=st.dictionaries(keys, st.one_of(plain, st.lists(plain, max_size=5)), max_size=5),

@@ -209,6 +209,7 @@ def test_the_jackknife_of_a_mean_is_its_standard_error() -> None:
     assert square.value == pytest.approx(x.mean() ** 2 - x.var(ddof=1) / 400, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_intervals_cover() -> None:
     """The CDNV of Gaussian classes is known; 95 % intervals from 20 groups are to cover it about so often."""
     rng, hits = np.random.default_rng(3), 0

@@ -20,6 +20,8 @@ from boundcheck.sharded_extraction import extract_sharded
 from tests.distributed.commands import PIECE
 from tests.distributed.launch import each_by_itself, torchrun
 
+pytestmark = pytest.mark.slow
+
 QUICK = ["--claims", "hscl_le_hucl,ucl_minus_nscl", "--betas", "1", "--quiet"]
 NUMBERS = ["lhs", "rhs", "gap", "se", "p_value", "share_holding"]
 

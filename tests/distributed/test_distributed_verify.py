@@ -38,6 +38,7 @@ def alone(name: str) -> Verification:
         return verify(embeddings(name), **CASES[name][2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ranks", [2, 4])
 def test_many_ranks_equal_one_process(ranks, tmp_path):
     """Processes of torchrun, talking by gloo."""

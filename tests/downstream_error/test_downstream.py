@@ -80,6 +80,7 @@ def test_bounds_beside_errors(result: Downstream) -> None:
     assert result.instances == (240, 240) and "<table" in result._repr_html_()
 
 
+@pytest.mark.slow
 def test_least_of_shares_has_both_ends_of_its_bias() -> None:
     """Theory, eq. (98): the plug-in is low by the choice of the least, by up to twice the correction."""
     x, y = gaussians(160, apart=3.0)

@@ -47,6 +47,7 @@ def test_memory_counts_too(monkeypatch):
     assert found.anchors == 2000
 
 
+@pytest.mark.slow
 def test_the_memory_told_is_that_of_log_sums_and_influences_in_float64():
     """Two log-sums of each power 0, 1, 2, 5 and 6 of e^t, four numbers of each of six losses, eight bytes each."""
     assert "and 3 GB" in choose(set_of(10_000_000), SPEC, cores=2).reason

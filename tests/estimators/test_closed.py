@@ -40,6 +40,7 @@ def test_neural_collapse_is_known_to_rounding():
         assert summary.share.value == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("positives", ["augmentation", "class"])
 @pytest.mark.parametrize("prior", ["empirical", "balanced"])
 def test_a_large_sample_has_the_losses_of_its_population(positives, prior):
@@ -76,6 +77,7 @@ def test_the_standard_error_is_that_of_the_sampled_anchors():
     assert np.mean([table.margins[h].share.se for table in tables]) == pytest.approx(shares.std(ddof=1), rel=0.3)
 
 
+@pytest.mark.slow
 def test_few_anchors_of_unequal_components_neither_bias_the_losses_nor_their_variance():
     """Components of 60, 39.5 and 0.5 % of the mass with 14 anchors in all: the last would hold none by its share."""
     share, kappa = np.array([0.6, 0.395, 0.005]), np.array([5.0, 3.0, 40.0])
@@ -159,6 +161,7 @@ def test_claims_read_closed_forms():
     assert (found.run.losses.estimator == "closed").all()
 
 
+@pytest.mark.slow
 def test_a_sample_of_a_known_population_is_reported_beside_its_limits(tmp_path):
     population = parse_population("vmf:classes=3,dim=6,kappa=8,n=300")
     found = bc.verify(population.sample(), population=population, betas=[1.0], claims="scl_le_ucl", device="cpu")

@@ -33,6 +33,7 @@ def crossing_of(emb: EmbeddingSet, spec: Variant) -> dict[float, float]:
     return run_one(plan, crossings(losses, worst_case))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["augmentation", "class"])
 @pytest.mark.parametrize("betas", [(), (0.5,), (0.5, 20.0)])
 @pytest.mark.parametrize("prior", ["empirical", "balanced"])
@@ -64,6 +65,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("betas", "at_most"), [((0.5, 1.0, 2.0, 5.0, 10.0), 2), ((0.1, 30.0), 6), ((0.01,), 4), ((), 4)]
 )
@@ -119,6 +121,7 @@ def test_a_crossing_at_a_tilt_already_computed():
         assert found[1.0] == pytest.approx(beta, abs=3e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("coarse", "far"), [((0.5, 1.0, 2.0), 0.04), ((1.0, 2.0), 0.12)])
 def test_the_interval_does_not_depend_on_the_tilts_between_which_it_lies(coarse: tuple[float, ...], far: float) -> None:
     """Straight lines between the tilts put the lower end too high: the true crossing was below in 11 %, not 2.5 %."""

@@ -24,6 +24,7 @@ TILTS: dict[str, Any] = {"betas": [1, 5], "hardening": ["exp", "threshold:0.3", 
 TO_ROUNDING: dict[str, Any] = {"atol": 1e-9, "rtol": 1e-9, "equal_nan": True}
 
 
+@pytest.mark.slow
 @settings(max_examples=15)
 @given(
     emb=embedding_sets(),

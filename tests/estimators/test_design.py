@@ -30,6 +30,7 @@ def test_auto_takes_equal_class_sizes_for_fixed():
     assert variant.on(parse_population(f"{SPEC},n=200").sample(0)).design == "iid"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("positives", ["class", "augmentation"])
 def test_the_gap_of_fixed_sizes_is_covered(positives):
     """Ten classes of 20: leaving the own instance out takes a twentieth of its class from the pool."""

@@ -31,6 +31,7 @@ def crowd() -> EmbeddingSet:
     return EmbeddingSet(*clouds("clustered", n=60, v=2, d=6))
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(
     emb=embedding_sets(max_n=16),

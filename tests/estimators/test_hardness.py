@@ -71,6 +71,7 @@ def test_verify_takes_them_and_says_why(sample: EmbeddingSet) -> None:
     assert shown[1.0] == pytest.approx(least_at_one)
 
 
+@pytest.mark.slow
 def test_sampled_anchors_keep_a_margin() -> None:
     emb = bc.parse_population("vmf:classes=3,dim=6,kappa=4,n=1300,views=2").sample(1)
     found = propose_betas(emb, Variant(temperature=0.5))

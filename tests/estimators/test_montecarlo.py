@@ -77,6 +77,7 @@ def test_all_anchors_sampled_is_the_exact_estimator(crowd):
         np.testing.assert_allclose(part.to_frame()[column], whole.to_frame()[column], atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prior", ["empirical", "balanced"])
 def test_sampled_anchors_are_unbiased_and_their_standard_error_covers(prior):
     emb = EmbeddingSet(*clouds("clustered", n=90, v=2, d=6, seed=1))
@@ -100,6 +101,7 @@ def literal_finite(problem: literal.Problem, key: LossKey, k: int) -> float:
     return literal.weighted_mean(problem, np.array(values).reshape(problem.n, problem.views))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("k", "prior"), [(1, "empirical"), (1, "balanced"), (2, "balanced")])
 def test_k_negatives_have_the_expectation_of_enumerating_them(k, prior):
     emb = EmbeddingSet(*clouds("imbalanced", n=14, v=2, d=4))
@@ -126,6 +128,7 @@ def test_many_negatives_approach_the_limit_from_below(crowd):
     assert abs(errors[4]) < 0.002
 
 
+@pytest.mark.slow
 def test_the_standard_error_covers_the_draws_too(crowd):
     """The scatter over seeds is only a part of the standard error, which covers the sample of instances as well."""
     runs = [montecarlo(crowd, SPEC, Execution(anchors=120, seed=seed, device="cpu"), negatives=1) for seed in range(40)]
@@ -145,6 +148,7 @@ def test_draws_do_not_depend_on_how_the_pairs_are_cut(crowd, monkeypatch):
     np.testing.assert_allclose(second.to_frame().se, first.to_frame().se, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_where_the_data_are_the_population_sampling_is_all_that_is_left_to_chance():
     emb = EmbeddingSet(*clouds("clustered", n=60, v=2, d=6))
     spec = Variant(0.5, hardening=(Exponential(2.0),), self_pairs="include")
@@ -208,6 +212,7 @@ def test_auto_samples_when_asked_to_or_when_all_pairs_are_too_many(crowd, monkey
     assert bc.estimate(crowd, device="cpu").estimator == "montecarlo"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["augmentation", "class"])
 def test_draws_agree_with_the_mean_over_every_draw(crowd, mode):
     spec = Variant(0.5, hardening=SPEC.tilts, q=(1.0,), positives=mode)

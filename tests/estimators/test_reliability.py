@@ -137,6 +137,7 @@ def test_permuted_labels_show_what_runs_with_permuted_labels_do():
     assert abs(null.mean - np.mean(found)) < 4 * noise
 
 
+@pytest.mark.slow
 def test_near_duplicates_are_said_and_mark_what_they_move():
     rng = np.random.default_rng(0)
     emb = sample(n=500)

@@ -102,6 +102,7 @@ def test_slack_that_does_not_average_to_the_margin_is_not_followed() -> None:
     torch.testing.assert_close(gradient, expected)
 
 
+@pytest.mark.slow
 def test_a_margin_of_the_embeddings_is_lowered_by_differences() -> None:
     point, gradient = looked_at(problem(far_from_centred))
     assert not gradient.any() and not point.found

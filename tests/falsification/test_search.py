@@ -67,6 +67,7 @@ def test_same_seed_same_counterexample(without_assumption: Counterexample) -> No
     assert found("hscl_le_hucl", beta=2, seed=1).embeddings.digest != again.embeddings.digest
 
 
+@pytest.mark.slow
 def test_the_data_as_population() -> None:
     """With self pairs the points are a discrete population, and every anchor counts."""
     result = found("scl_le_ucl", self_pairs="include", dim=2)
@@ -94,6 +95,7 @@ def test_the_assumption_itself() -> None:
 ON_THE_SPHERE = [claim for claim in CLAIMS.values() if NON_NEGATIVE not in claim.requirements]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("claim", [claim.id for claim in ON_THE_SPHERE if claim.kind == "exact"])
 def test_exact_claims_resist(claim: str) -> None:
     pools = "include" if SELF_INCLUDED in CLAIMS[claim].requirements else "exclude"
@@ -108,6 +110,7 @@ CONTRASTIVE_BOUNDS = ("bao_upper", "bao_lower", "arora_upper", "nozawa_sato_uppe
 POPULATION = {"self_pairs": "include", "positives": "class"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("claim", CONTRASTIVE_BOUNDS)
 def test_bounds_of_the_mean_classifier_resist(claim: str) -> None:
     result = search(claim, classes=2, points=6, dim=3, seconds=2, **POPULATION)
@@ -134,6 +137,7 @@ def test_a_bound_with_too_small_a_constant_falls() -> None:
     assert result.gap == pytest.approx(contrastive - 0.1 - supervised, abs=5e-6)
 
 
+@pytest.mark.slow
 def test_a_wrong_claim_about_finite_k_falls() -> None:
     @bc.claim(id="ten_suffice", source="a guess")
     def ten_suffice(evidence: Evidence) -> Iterator[Finding]:
@@ -147,6 +151,7 @@ def test_a_wrong_claim_about_finite_k_falls() -> None:
     assert found(ten_suffice, temperature=0.2).gap < -TOLERANCE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("claim", [claim.id for claim in CLAIMS.values() if claim.premise])
 def test_theorems_resist_where_their_premise_holds(claim: str) -> None:
     result = search(claim, points=12, seconds=2, premise="hold")
@@ -155,6 +160,7 @@ def test_theorems_resist_where_their_premise_holds(claim: str) -> None:
     assert "where its premise holds" in repr(result)
 
 
+@pytest.mark.slow
 def test_a_proved_bound_is_reached_but_not_crossed() -> None:
     """Neural collapse is where scl_ge_collapse is an equality; two classes of three points get there quickly."""
     result = search("scl_ge_collapse", classes=2, points=6, dim=2, seconds=6)
@@ -174,6 +180,7 @@ def labels_soften(evidence: Evidence) -> Iterator[Finding]:
         yield Finding(h.family, h.beta, 1.0, lhs, rhs, margin)
 
 
+@pytest.mark.slow
 def test_a_claim_of_one_s_own() -> None:
     result = found(labels_soften, classes=3, points=12, dim=4)
     problem = problem_of(result.embeddings, result.problem.variant)

@@ -14,6 +14,8 @@ from tests.faults.cases import COMMANDS
 from tests.faults.kills import kill
 from tests.faults.stops import FAULTS, evenly, stop
 
+pytestmark = pytest.mark.slow
+
 LONG = {"reproduce", "atlas"}  # seconds each time
 
 

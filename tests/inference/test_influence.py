@@ -124,6 +124,7 @@ def test_an_anchor_leaves_with_its_only_positive(q):
             assert found.value - found.plugin == pytest.approx(-bias, abs=0.1 * found.se)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mode", "views", "prior"),
     [("class", 1, "empirical"), ("augmentation", 2, "empirical"), ("augmentation", 2, "balanced")],

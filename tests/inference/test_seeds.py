@@ -33,6 +33,7 @@ def test_half_widths_of_independent_errors_add_in_squares_and_p_values_go_with_t
     assert math.isnan(Error((Part(0.0, 2.0), Part(0.0))).p_value(1.0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seeds", [(2, 2), (2, 5), (3, 3), (5, 5)])
 @pytest.mark.parametrize("spreads", [(1.0, 1.0), (4.0, 1.0), (1.0, 4.0), (4.0, 0.1)])
 @pytest.mark.parametrize("instances", [0.0, 1.0])

@@ -195,6 +195,7 @@ def test_metadata_of_parquet_with_other_keys(tmp_path: Path) -> None:
         refused(parquet(path, {"classes": classes}, z=Z.tolist(), y=["0", "0", "1", "1"]), "classes")
 
 
+@pytest.mark.slow
 def test_columns_of_parquet_that_decode_to_a_thousand_times_their_size(tmp_path: Path) -> None:
     n = 1 << 18
     long = pa.array(["x" * 4096]).take(pa.array(np.zeros(n, dtype=np.int64)))

@@ -68,6 +68,7 @@ def crowd() -> EmbeddingSet:
     return EmbeddingSet(*clouds("imbalanced", n=45, v=2, d=8))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hardenings", [HARDENINGS, POWERS])
 @pytest.mark.parametrize("rows", [(7, 5), (2, 6), (64, 2), (12, 12), (500, 500)])
 def test_blocks_and_workers_change_nothing(crowd, rows, hardenings):

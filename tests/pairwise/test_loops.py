@@ -43,6 +43,7 @@ def test_softplus_is_good_to_a_few_places(dtype, largest):
     assert log1p_of(np.zeros(1, dtype)) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("views", [1, 3])
 @pytest.mark.parametrize(
     "options", [{}, {"class_prior": "balanced"}, {"self_pairs": "include"}, {"estimator": "montecarlo", "anchors": 20}]

@@ -14,6 +14,7 @@ from tests.strategies import clouds
 from tests.studies.precision import BETAS, PROMISE, SETS, TEMPERATURES, brute_force, study, worst_error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SETS)
 def test_every_log_sum_keeps_the_promise(name):
     table = study(n=120, sets=(name,))

@@ -98,6 +98,7 @@ def test_fonts_stay_when_a_figure_is_saved_after_its_style(run: Run) -> None:
     assert {text.get_size() for text in ax.get_xticklabels()} == {7.0}
 
 
+@pytest.mark.slow
 def test_the_same_from_a_verification_a_folder_and_a_frame(tmp_path: Path) -> None:
     y = np.arange(60) % 3
     z = np.eye(3, 8)[y] + 0.4 * np.random.default_rng(0).standard_normal((60, 8))

@@ -35,6 +35,7 @@ def main_axes(figure: Figure) -> Axes:
     return figure.axes[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_draws_for_every_shape(any_run: Run, name: str) -> None:
     result = FIGURES[name](any_run)
@@ -75,6 +76,7 @@ def test_files_and_their_data(run: Run, saved: Path) -> None:
     np.testing.assert_allclose(data["estimate"], run.losses["estimate"])
 
 
+@pytest.mark.slow
 def test_global_settings_are_left_alone(run: Run, tmp_path: Path) -> None:
     before = dict(mpl.rcParams)
     write_figures(run, tmp_path)
@@ -166,6 +168,7 @@ def test_bounds_of_the_mean_classifier(run: Run) -> None:
     assert labels == ["Bao 2022, upper", "Bao 2022, lower", "mean classifier"]  # Arora's says nothing
 
 
+@pytest.mark.slow
 def test_every_figure_tells_values_on_pointing_at_its_marks(factory: Factory, tmp_path: Path) -> None:
     run = factory()
     for name in write_figures(run, tmp_path):

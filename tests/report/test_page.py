@@ -86,6 +86,7 @@ def test_page_is_self_contained_and_accessible(page: Path) -> None:
     assert within <= set(ids) and {"claims", "checks", "download"} <= within
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [390, 1280])
 def test_axe_finds_nothing_and_nothing_is_wider_than_the_window(page: Path, tmp_path: Path, width: int) -> None:
     axe = resources.files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8")
@@ -132,6 +133,7 @@ def test_each_tested_claim_has_its_gaps_drawn(run: Run, tmp_path: Path) -> None:
     assert gap_svg([one], "nats") == ""
 
 
+@pytest.mark.slow
 def test_every_shape_renders_without_nan(any_run: Run, tmp_path: Path) -> None:
     html = write_page(any_run, tmp_path, figures=[]).read_text(encoding="utf-8")
     Elements(html)
@@ -140,6 +142,7 @@ def test_every_shape_renders_without_nan(any_run: Run, tmp_path: Path) -> None:
     assert all(verdict in text for verdict in set(any_run.claims["verdict"]))
 
 
+@pytest.mark.slow
 def test_page_of_many_anchors_stays_small(factory: Factory, tmp_path: Path) -> None:
     page = save_run(factory(n=20_000), tmp_path / "run", also=[write_report]) / "report.html"
     assert page.stat().st_size < 3_000_000
@@ -156,6 +159,7 @@ def test_reason_stands_once_below_the_rows_it_explains(factory: Factory, tmp_pat
     assert html.count("needs balanced classes: the class counts differ") == 1
 
 
+@pytest.mark.slow
 def test_render_again_gives_the_same_report(page: Path) -> None:
     before = {path: path.read_bytes() for path in page.parent.rglob("*") if path.is_file()}
     shutil.rmtree(page.parent / "figures")
@@ -164,6 +168,7 @@ def test_render_again_gives_the_same_report(page: Path) -> None:
     assert {path: path.read_bytes() for path in page.parent.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.slow
 def test_render_reads_the_saved_numbers(page: Path) -> None:
     run = load_run(page.parent)
     losses = run.losses.copy()
@@ -172,6 +177,7 @@ def test_render_reads_the_saved_numbers(page: Path) -> None:
     assert "7.654 [7.634, 7.674]" in render(page.parent).read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_failing_render_keeps_the_old_report(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -184,6 +190,7 @@ def test_failing_render_keeps_the_old_report(page: Path, monkeypatch: pytest.Mon
     assert not list(page.parent.glob(".report-*"))
 
 
+@pytest.mark.slow
 def test_what_a_killed_render_left_goes(page: Path) -> None:
     left = page.with_name(".report-0123abcd.part") / "old"
     left.mkdir(parents=True)

@@ -25,6 +25,8 @@ from boundcheck.verification import verify
 from tests.claims.designs import hub_and_rim
 from tests.sweeps.conftest import clusters
 
+pytestmark = pytest.mark.slow
+
 GRID: dict[str, Any] = {"temperatures": [0.2, 1.0], "betas": [1.0, 5.0], "claims": ["hscl_le_hucl", "scl_le_ucl"]}
 
 

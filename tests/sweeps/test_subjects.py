@@ -50,6 +50,7 @@ def trained(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_checkpoints_bring_their_temperature_and_beta(trained):
     sweep = bc.sweep([trained, shipped_checkpoint()], claims=["scl_le_ucl"], anchors=50)
     config, stored = sweep.record.manifest["config"], load_encoder(shipped_checkpoint()).config
@@ -59,6 +60,7 @@ def test_checkpoints_bring_their_temperature_and_beta(trained):
     assert "temperatures include 0.25" in sweep.record.manifest["notes"][0]
 
 
+@pytest.mark.slow
 def test_a_checkpoint_and_its_embeddings_agree(trained, tmp_path, monkeypatch):
     path = tmp_path / "emb.npz"
     save_embeddings(bc.extract(load_encoder(trained), bc.load_dataset("digits")), path)

@@ -130,7 +130,7 @@ def judge(copy: Path, alive: Mapping[int, Sequence[str]], seconds: float, noted:
     alive = {mistake: [test.partition("::")[0] for test in files] for mistake, files in alive.items()}
     (copy / "mistakes.json").write_text(json.dumps({"alive": alive, "seconds": seconds}), encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "addopts="]
-    command += ["-p", "pytest_timeout", "-p", "tests.trust.judging", "-m", "not study and not fuzz and not slow"]
+    command += ["-p", "pytest_timeout", "-p", "tests.trust.judging", "-m", "not study and not fuzz"]
     variables = {
         "PYTHONPATH": str(copy),
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",

@@ -100,7 +100,7 @@ def _pytest(place: Path, tests: tuple[str, ...]) -> int:
         "-o",
         "addopts=",
         "-m",
-        "not study and not fuzz and not slow",
+        "not study and not fuzz",
     ]
     command = [sys.executable, "-m", "pytest", *options, *(f"tests/{name}" for name in tests)]
     environment = {**os.environ, "PYTHONPATH": str(place), "PYTHONDONTWRITEBYTECODE": "1"}

@@ -56,6 +56,7 @@ def test_limits_of_a_large_finite_set_are_the_plug_in_of_the_engine():
         assert found[row["loss"], np.nan_to_num(row["beta"])] == pytest.approx(row["plugin"], abs=5e-4)
 
 
+@pytest.mark.slow
 def test_limits_of_a_closed_form_and_of_a_large_sample_of_it_agree():
     known = Closed(parse_population("vmf:classes=4,dim=8,kappa=8").mixture)
     closed = known.limits(0.5, "empirical").set_index(["quantity", "beta"])

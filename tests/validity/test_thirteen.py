@@ -32,6 +32,8 @@ from tests.validity.words import (
     warned_of,
 )
 
+pytestmark = pytest.mark.slow
+
 MAIN = "hscl_le_hucl"
 
 

@@ -35,6 +35,7 @@ def batch_losses(name: str, population: EmbeddingSet, size: int, keywords: dict[
     return np.array(losses) - (math.log(2 * size - 1) if name == "supcon" else 0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("positives", ["augmentation", "class"])
 @pytest.mark.parametrize("name", [name for name in LIMITS if name not in ("hcl", "sscl")])
 def test_the_batch_loss_approaches_its_limit(name, positives, population):

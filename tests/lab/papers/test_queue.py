@@ -54,6 +54,7 @@ def run(folder: Path, **options) -> list[str]:
     return said
 
 
+@pytest.mark.slow
 def test_a_trial_that_diverges_is_recorded_and_the_others_go_on(tmp_path):
     plain, tilted, hopeless = list(TINY.trials())
     assert hopeless.beta == 1e39
@@ -98,6 +99,7 @@ def test_when_all_trials_fail_the_first_reason_is_given(tmp_path, monkeypatch):
         run(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_trial_another_process_works_on_is_left_to_it(tmp_path):
     package.RECIPES["jiang2022"].presets["tiny"] = replace(TINY, betas=(1.0,))
     first, second = (tmp_path / "trials" / trial.key for trial in list(TINY.trials())[:2])

@@ -15,6 +15,7 @@ from boundcheck.errors import DataMissingError
 from boundcheck.lab.papers import RECIPES
 
 
+@pytest.mark.slow
 def test_the_quick_preset_works_from_nothing(tmp_path, monkeypatch, capsys):
     try:
         load_from(DATASETS["fashion_mnist"], "test", download=False)

@@ -13,6 +13,8 @@ from boundcheck.lab.papers.results import save_results
 from boundcheck.lab.papers.trial import run_trial
 from boundcheck.lab.papers.writing import write_figures, write_tables
 
+pytestmark = pytest.mark.slow
+
 ACCURACY = ["dataset", "objective", "beta", "seed", "epochs", "probe", "features", "top1", "top5"]
 TRACKING = [
     "dataset", "objective", "beta", "seed", "epoch", "loss", "loss_beta", "estimate", "ci_low", "ci_high",

@@ -13,6 +13,7 @@ from boundcheck.lab.papers.trial import is_finished, run_trial
 SMALL = Training("digits", "convnet", epochs=1, images=60, batch_size=30, held_out=40, tracked_betas=(1.0,), q=2.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("objective", "beta", "options"), [("schane", 0.5, {}), ("dcl", None, {"q": 2.0})])
 def test_an_objective_of_another_paper_takes_the_settings_that_it_knows(tmp_path, objective, beta, options):
     trial = Trial(SMALL, objective, beta, 0)

@@ -61,6 +61,7 @@ def test_a_step_is_a_literal_one(few):
         torch.testing.assert_close(parameter, before - 0.1 * gradient, rtol=1e-8, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_the_classifier_learns_and_stays_out_of_the_checkpoint(few, tmp_path, monkeypatch):
     made, weights = [], []
 

@@ -19,6 +19,8 @@ from boundcheck.lab.training.prepare import new_encoder
 from boundcheck.ranks import Ranks
 from tests.lab.training.steps import CASES, RUN, few_steps, images
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 ALONE = Ranks(0, 1, torch.device("cpu"))
 

@@ -16,6 +16,8 @@ from boundcheck.checkpoints import load_encoder
 from boundcheck.errors import FileError, InputError
 from boundcheck.lab.training import train
 
+pytestmark = pytest.mark.slow
+
 # Draws random numbers, changes its rate with every step, and averages two batches: 3 steps an epoch.
 RUN = {
     "objective": "sscl", "epochs": 3, "batch_size": 16, "accumulate": 2, "schedule": "cosine", "warmup_epochs": 1,

@@ -22,6 +22,7 @@ def weights(path: Path) -> dict[str, torch.Tensor]:
     return load_encoder(path).encoder.state_dict()
 
 
+@pytest.mark.slow
 def test_the_shipped_encoders_recipe_trains(digits, tmp_path):
     shipped = load_encoder(shipped_checkpoint()).config
     path = train(
@@ -53,6 +54,7 @@ def test_the_shipped_command_is_the_default_training():
     assert int(given["--epochs"]) == config.epochs and int(given["--seed"]) == config.seed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_every_objective_trains_and_records_what_it_used(objective, few, tmp_path):
     path = train(few, objective=objective, epochs=4, batch_size=32, out=tmp_path / "run", beta=2.0)

@@ -32,6 +32,8 @@ from tests.oracles.bridge import plan_of, problem_of, weight_scale
 from tests.strategies import clouds, embedding_sets
 from tests.studies.precision import BETAS, PROMISE, SETS, TEMPERATURES, brute_force
 
+pytestmark = pytest.mark.slow
+
 if importlib.util.find_spec("triton") is None:
     if os.environ.get("BOUNDCHECK_REQUIRE_TRITON") == "1":
         pytest.fail("BOUNDCHECK_REQUIRE_TRITON=1, but triton cannot be imported", pytrace=False)

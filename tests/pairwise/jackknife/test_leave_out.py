@@ -141,6 +141,7 @@ def test_two_equal_views_are_one_instance():
         torch.testing.assert_close(twice.shift[tilt][1::2], once.shift[tilt])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hardenings", [HARDENINGS, POWERS])
 @pytest.mark.parametrize("rows", [(14, 10), (10, 10), (64, 64)])
 def test_blocks_workers_and_single_precision(hardenings, rows):

@@ -112,6 +112,7 @@ def test_large_k_is_the_limit_and_the_second_order_prediction_leads_there() -> N
         assert gaps[1] * 1000 == pytest.approx(float(losses.predicted[f]), rel=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("positives", ["augmentation", "class"])
 def test_standard_errors_agree_with_the_jackknife(positives: str) -> None:
     emb = cloud(30, 2, seed=3)

@@ -65,6 +65,7 @@ class Shards:
         return functools.reduce(request.over_anchors, rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("spec", "partition"), [(SPEC, BY_CLASS), (AMONG_SIBLINGS, BY_CLASS_AND_GROUP)])
 @pytest.mark.parametrize(("ranks", "anchors"), [(2, SOME), (5, None), (15, SOME)])
 def test_sums_over_shards_are_sums_over_all(
