@@ -33,9 +33,9 @@ class Downstream:
     Attributes:
         bounds: one row per bound and shots (inf: the classes' own means): `value` with its interval (NaN where the
             bias correction breaks down or the bound exceeds 10 (C - 1), ten times what bounds of one for every pair
-            give, as it may be infinite in the population; `value` is then the plug-in), `says` ("vacuous" from 1 on, "no
-            more than chance" from (C - 1)/C on, else "informative"), and the part of the bound that weighs most with
-            its share.
+            give, as it may be infinite in the population; `value` is then the plug-in), `says` ("vacuous" from 1 on,
+            "no more than chance" from (C - 1)/C on, else "informative"), and the part of the bound that weighs most
+            with its share.
         measured: one row per classifier and shots: error with its interval. The nearest class mean and the linear probe
             of all instances of half of the half have shots = inf.
         pairs: one row per pair of classes, at the largest number of shots: two-way error and the bounds on it.
