@@ -74,6 +74,11 @@ FURTHER = (
     Cell("vmf imbalanced, two views", 400, 0.5),
     Cell("vmf 100 classes", 1000, 0.5),
     Cell("vmf 5 classes", 1000, 1.0),
+    Cell("vmf 10 classes", 400, 0.05),
+    Cell("vmf 10 classes", 4000, 0.5),
+    Cell("vmf 2 classes", 1000, 1.0),
+    Cell("fashion", 4000, 0.5),
+    Cell("vmf 1,000 classes, two views", 4000, 0.5),
 )
 QUICK_N = 300
 
