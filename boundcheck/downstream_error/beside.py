@@ -15,15 +15,11 @@ from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
 from boundcheck.inference.delete_group import GROUPS, delete_group
 from boundcheck.inference.intervals import Estimate, Share
-from boundcheck.inference.scales import Shown, of_kink, of_ratio
+from boundcheck.inference.scales import of_kink, of_ratio
 from boundcheck.lab.training.probes import probe
 
 SHOTS = (1, 2, 5, 10, 20, 50, 100)
 EPISODES = 50
-
-# Bounds of one for every pair give C - 1; a bound so many times that has a denominator near zero, and in the population
-# perhaps at zero: intervals covered 0 to 70 % there (results/validation).
-MOST_BOUND = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,10 +28,8 @@ class Downstream:
 
     Attributes:
         bounds: one row per bound and shots (inf: the classes' own means): `value` with its interval (NaN where the
-            bias correction breaks down or the bound exceeds 10 (C - 1), ten times what bounds of one for every pair
-            give, as it may be infinite in the population; `value` is then the plug-in), `says` ("vacuous" from 1 on,
-            "no more than chance" from (C - 1)/C on, else "informative"), and the part of the bound that weighs most
-            with its share.
+            bias correction breaks down, and `value` is the plug-in), `says` ("vacuous" from 1 on, "no more than chance"
+            from (C - 1)/C on, else "informative"), and the part of the bound that weighs most with its share.
         measured: one row per classifier and shots: error with its interval. The nearest class mean and the linear probe
             of all instances of half of the half have shots = inf.
         pairs: one row per pair of classes, at the largest number of shots: two-way error and the bounds on it.
@@ -145,8 +139,6 @@ def _bounds(
         shown = of_kink(estimate, confidence) if bound.steps else of_ratio(estimate, confidence)
         if bound.steps:
             shown = shown._replace(estimate=shown.plugin)
-        if not shown.plugin <= MOST_BOUND * (whole.c - 1):
-            shown = Shown(shown.plugin, shown.plugin, math.nan, math.nan, math.nan)
         parts = bound.parts(whole, m)
         dominant = max(parts, key=lambda name: parts[name])
         total = sum(parts.values())
