@@ -1,8 +1,10 @@
 """Near-duplicates: copies that stand apart are found, the neighbours of a dense class are not."""
 
 import numpy as np
+import pytest
 
 import boundcheck as bc
+from boundcheck.embeddings import duplicates
 from boundcheck.embeddings.duplicates import near_duplicates
 
 SPREAD = 0.5  # half of the instances have a neighbour above a cosine of 0.98
@@ -51,3 +53,14 @@ def test_copies_with_noise_that_stand_apart_are_found() -> None:
 
 def test_classes_collapsed_onto_their_means_are_no_duplicates() -> None:
     assert found(dense(200, 0.01)) == []
+
+
+def test_blocks_of_any_size_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pairs are met once, from the first of a block on; a chain across blocks is one cluster."""
+    rng = np.random.default_rng(0)
+    z = rng.standard_normal((60, 2, 8))
+    z[[20, 41, 59], 1] = z[3, 0] + 1e-3 * rng.standard_normal((3, 8))
+    z[55, 0] = z[41, 1] + 1e-3
+    assert found(z) == [[3, 20, 41, 55, 59]]
+    monkeypatch.setattr(duplicates, "_ROWS", 7)
+    assert found(z) == [[3, 20, 41, 55, 59]]

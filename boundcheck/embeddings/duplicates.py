@@ -99,7 +99,7 @@ def _joined(z: np.ndarray, some: np.ndarray, cosine: float, fewest: float) -> tu
     from scipy.sparse.csgraph import connected_components
 
     count = len(some)
-    found = np.arange(count)
+    found: np.ndarray = np.arange(count)
     for start, best in _best(z, some, some, once=True):
         row, column = np.nonzero(best >= cosine)
         ends = found[row + start], found[column + start]
