@@ -136,9 +136,10 @@ def _bounds(
     whole = class_moments(x, y)
     rows = []
     for (bound, m), estimate in zip(at, estimates, strict=True):
-        shown = of_kink(estimate, confidence) if bound.steps else of_ratio(estimate, confidence)
         if bound.steps:
-            shown = shown._replace(estimate=shown.plugin)
+            shown = of_kink(estimate, confidence)._replace(estimate=estimate.plugin)
+        else:
+            shown = of_ratio(estimate, confidence)
         parts = bound.parts(whole, m)
         dominant = max(parts, key=lambda name: parts[name])
         total = sum(parts.values())

@@ -12,7 +12,7 @@ import pandas as pd
 
 from boundcheck.errors import BoundcheckError, FileError
 from boundcheck.report.words import STOOD, claim_standing, counted, plural
-from boundcheck.runs import OTHERS, read_manifest, read_table
+from boundcheck.runs import OTHERS, of_own, read_manifest, read_table
 
 # The file that only a folder of that kind has; a training run and a reproduction are none of them.
 _KINDS = {**OTHERS, "verify": "claims.csv"}
@@ -102,7 +102,7 @@ def _verdict(place: Path, kind: str, manifest: Mapping[str, Any]) -> str:
 
 
 def standing(claims: pd.DataFrame, manifest: Mapping[str, Any]) -> str:
-    """How the theorems of a run stand, in a few words.
+    """How the theorems of a run stand in its own configuration, in a few words; of others what is contradicted alone.
 
     Args:
         claims: its table of verdicts.
@@ -113,7 +113,12 @@ def standing(claims: pd.DataFrame, manifest: Mapping[str, Any]) -> str:
     standings = {str(claim): (rows["kind"].iloc[0], claim_standing(rows)) for claim, rows in claims.groupby("claim")}
     if failing := [claim for claim, (_, word) in standings.items() if word == "fails"]:
         return f"in error: {', '.join(failing)}"
-    words = [word for of_kind, word in standings.values() if of_kind in ("theorem", "conjecture")]
+    own = set(of_own(claims)["claim"])
+    words = [
+        word
+        for claim, (of_kind, word) in standings.items()
+        if of_kind in ("theorem", "conjecture") and (claim in own or word == "contradicted")
+    ]
     counts = {word: words.count(word) for word in _ORDER if word in words}
     told = [counted(n, STOOD.get(word, word)) for word, n in counts.items()]
     tested = sum(word in _ORDER for word in words)

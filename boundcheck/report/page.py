@@ -59,7 +59,7 @@ def write_page(run: Run, directory: Path, figures: Sequence[str]) -> Path:
             said=sentences(run),
             where=where(run),
             glance=_glance(run),
-            several_q=run.claims["q"].nunique() > 1,
+            several_q=of_own(run.claims)["q"].nunique() > 1,
             data_facts=data_facts(run),
             warnings=cautions(run),
             claims=claim_sections(run, about_population(of_own(run.claims))),

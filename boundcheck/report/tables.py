@@ -13,7 +13,7 @@ from boundcheck.report.format import MISSING, interval, number, p_value, percent
 from boundcheck.report.latex import escaped
 from boundcheck.report.style import LOSS_NAME
 from boundcheck.report.words import hardening_label, q_label, reading_of, unit
-from boundcheck.runs import Run, is_reliable, records
+from boundcheck.runs import Run, is_reliable, of_own, records
 
 
 def losses_table(run: Run) -> pd.DataFrame:
@@ -36,14 +36,14 @@ def losses_table(run: Run) -> pd.DataFrame:
 
 
 def claims_table(run: Run) -> pd.DataFrame:
-    """Every verdict with the gap it rests on, as text."""
-    rows = run.claims
+    """Every verdict in the run's configuration with the gap it rests on, as text."""
+    rows = of_own(run.claims)
     return pd.DataFrame(
         {
             "Claim": rows["claim"],
             "Hardening": _labels(rows),
             "Q": rows["q"].map(q_label),
-            "Gap (nats)": _with_units(run, _marked(_intervals(rows, "gap"), rows)),
+            "Gap (nats)": _with_units(run, rows, _marked(_intervals(rows, "gap"), rows)),
             "p (Holm)": rows["p_holm"].map(p_value),
             "Anchors holding": _shares(rows),
             "Premise met": rows["premise_share"].map(percent),
@@ -178,9 +178,9 @@ def _marked(texts: list[str], rows: pd.DataFrame) -> list[str]:
     ]
 
 
-def _with_units(run: Run, gaps: list[str]) -> list[str]:
-    """Gaps of claims, in the rows' order; what is not in nats says in what it is."""
-    units = [unit(run, claim) for claim in run.claims["claim"]]
+def _with_units(run: Run, rows: pd.DataFrame, gaps: list[str]) -> list[str]:
+    """Gaps of a run's claims, in the rows' order; what is not in nats says in what it is."""
+    units = [unit(run, claim) for claim in rows["claim"]]
     return [gap if of == "nats" or gap == MISSING else f"{gap} {of}" for gap, of in zip(gaps, units, strict=True)]
 
 

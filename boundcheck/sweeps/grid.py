@@ -68,8 +68,8 @@ def sweep(
             data, options and code are the same. None keeps nothing.
         ranks: processes that share the cells; the first one's call, while the others `serve`.
         **options: fields of `Variant`, `Execution` and `Encoding`; `negatives`, `until_decided`, `confidence`,
-            `duplicates`, `null` and `configurations` of `verify`, this "own" unless given: the claims of other
-            configurations are true of every cell.
+            `duplicates`, `null` and `configurations` of `verify`, this "own" unless given: what would be tested
+            elsewhere is true of any data, at a cost in every cell.
 
     Returns:
         The sweep: `.to_frame()`, `.save(directory)`.

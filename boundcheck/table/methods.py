@@ -14,7 +14,7 @@ from boundcheck.report.latex import escaped
 from boundcheck.report.setting import POSITIVES, numbers, size
 from boundcheck.report.sources import run_of
 from boundcheck.report.words import title
-from boundcheck.runs import Run
+from boundcheck.runs import Run, of_own
 
 FORMS = ("latex", "text")
 _DESIGN = {"iid": "drawn independently", "fixed": "drawn independently within classes of fixed size"}
@@ -56,8 +56,9 @@ def cite(v: Any) -> str:
 
 
 def _sources(run: Run) -> dict[str, str]:
-    """Sources of the claims that apply, by id."""
-    applied = dict.fromkeys(run.claims.loc[run.claims["verdict"] != "inapplicable", "claim"])
+    """Sources of the claims that apply in the run's configuration, by id."""
+    claims = of_own(run.claims)
+    applied = dict.fromkeys(claims.loc[claims["verdict"] != "inapplicable", "claim"])
     catalogue: Mapping[str, Any] = run.manifest.get("catalogue", {})
     return {claim: str(catalogue.get(claim, {}).get("source") or "") for claim in applied}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,10 @@ from boundcheck.claims import CLAIMS
 from boundcheck.claims.ucl_ge_collapse import floor
 from boundcheck.errors import InputError
 from boundcheck.falsification import search
+from boundcheck.report.figures.bounds import draw_bounds
+from boundcheck.report.listing import standing
+from boundcheck.report.tables import claims_table
+from boundcheck.runs import of_own
 
 MOVED = ("ucl_ge_collapse", "bao_upper", "wang_upper", "worst_case_bounds_1nn", "uniformity_floor")
 
@@ -43,6 +48,30 @@ def test_what_runs_as_it_is_does_not_change(emb: bc.EmbeddingSet, cheap: bc.Veri
     pd.testing.assert_frame_equal(ours, before)
     assert set(own.claim[own.verdict == "inapplicable"]) > set(found.claim[found.verdict == "inapplicable"])
     assert {"bao_upper", "worst_case_bounds_1nn"} <= set(found.claim[found.configuration != ""])
+
+
+def test_numbers_of_other_configurations_stand_nowhere_as_those_of_the_run(
+    cheap: bc.Verification, tmp_path: Path
+) -> None:
+    """They are of a sample: tables, words and figures are about the run."""
+    run, own = cheap.run, of_own(cheap.run.claims)
+    others = set(run.claims.claim) - set(own.claim)
+    assert {"bao_upper", "uniformity_floor"} <= others
+    assert not others & set(claims_table(run)["Claim"])
+    titles = [run.manifest["catalogue"][claim]["title"] for claim in others]
+    assert not any(title in bc.table.methods(cheap, "text") for title in titles)
+    assert standing(run.claims, run.manifest) == standing(own, run.manifest)
+    assert draw_bounds(run) is None
+    with pytest.raises(InputError, match="self_pairs='include'"):
+        bc.plot.bounds(cheap)
+    page = (cheap.save(tmp_path / "run") / "report.html").read_text(encoding="utf-8")
+    assert "over all Q" not in page and "Apart, each in the configuration" in page
+
+
+def test_what_another_configuration_contradicts_is_counted_all_the_same(cheap: bc.Verification) -> None:
+    claims = cheap.run.claims.copy()
+    claims.loc[claims.claim == "ucl_ge_collapse", "verdict"] = "violated"
+    assert "1 contradicted" in standing(claims, cheap.run.manifest)
 
 
 @pytest.mark.parametrize("claim", MOVED)

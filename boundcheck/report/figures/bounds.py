@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from boundcheck.report.figures._pointing import say_at
 from boundcheck.report.format import number
 from boundcheck.report.style import COLUMN, NEUTRAL, paper
-from boundcheck.runs import Run, records
+from boundcheck.runs import Run, of_own, records
 
 _UPPER = {
     "arora_upper": ("Arora 2019", "#d6629f", "^"),
@@ -39,7 +39,8 @@ def draw_bounds(run: Run) -> tuple[Figure, pd.DataFrame] | None:
 
 
 def bounds_data(claims: pd.DataFrame) -> pd.DataFrame:
-    """Of claims.csv, what is drawn: bound, k, its value, and the mean classifier's loss, nats."""
+    """Of claims.csv, what is drawn: bound, k, its value, the mean classifier's loss, nats; of all the data alone."""
+    claims = of_own(claims)
     rows = claims[claims["claim"].isin(list(BOUNDS))].dropna(subset=["lhs", "rhs"])
     upper = rows["claim"].isin(list(_UPPER))
     return pd.DataFrame(
