@@ -79,7 +79,8 @@ def verify(
         null: whether gaps are looked at with labels permuted, up to some 250,000 anchors.
         configurations: where claims that are about another configuration (self pairs, positives, prior, one view) are
             run: "own", not at all; "cheap", there, over a sample of many data, if that takes no second estimate with
-            intervals; "all", there (of data that several processes share, as "cheap"). They count neither in the headline nor in the family of the run's own claims.
+            intervals; "all", there (of data that several processes share, as "cheap"). They count neither in the
+            headline nor in the family of the run's own claims.
         **options: fields of `Variant` and `Execution`, in their place or to change them. `betas` may be "auto": those
             that the sample carries, see `estimators.hardness`.
 

@@ -14,8 +14,8 @@ MOST_FACTOR = 2.0
 """A correction by more is that of an expansion which does not converge: it has no interval."""
 
 MOST_LOG_SE = 0.4
-"""Beyond it the logarithm is no more linear in the data, and its denominator may be zero in the population. Chosen on the
-sets of results/validation/intervals.csv, which has what intervals cover that are left."""
+"""Beyond it the logarithm is no more linear in the data, and its denominator may be zero in the population. Chosen on
+the sets of results/validation/intervals.csv, which has what the intervals cover that are left."""
 
 
 class Shown(NamedTuple):

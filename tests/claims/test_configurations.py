@@ -50,6 +50,7 @@ def test_what_runs_as_it_is_does_not_change(emb: bc.EmbeddingSet, cheap: bc.Veri
     assert {"bao_upper", "worst_case_bounds_1nn"} <= set(found.claim[found.configuration != ""])
 
 
+@pytest.mark.slow
 def test_numbers_of_other_configurations_stand_nowhere_as_those_of_the_run(
     cheap: bc.Verification, tmp_path: Path
 ) -> None:
