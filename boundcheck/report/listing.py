@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -126,11 +127,11 @@ def standing(claims: pd.DataFrame, manifest: Mapping[str, Any]) -> str:
 
 
 def _claims(path: Path, manifest: Mapping[str, Any]) -> pd.DataFrame:
-    """The verdicts; runs of earlier versions do not say which are vacuous."""
-    try:
-        return read_table(path, [*_VERDICTS, "vacuous"], manifest)
-    except FileError:
-        return read_table(path, _VERDICTS, manifest).assign(vacuous=False)
+    """The verdicts; runs of earlier versions do not say in which configuration, earlier ones not which are vacuous."""
+    for later in (["vacuous", "configuration"], ["vacuous"]):
+        with suppress(FileError):
+            return read_table(path, [*_VERDICTS, *later], manifest)
+    return read_table(path, _VERDICTS, manifest).assign(vacuous=False)
 
 
 def _part(manifest: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -16,7 +16,7 @@ from boundcheck.claims.ucl_ge_collapse import floor
 from boundcheck.errors import InputError
 from boundcheck.falsification import search
 from boundcheck.report.figures.bounds import draw_bounds
-from boundcheck.report.listing import standing
+from boundcheck.report.listing import saved_runs, standing
 from boundcheck.report.tables import claims_table
 from boundcheck.runs import of_own
 
@@ -66,6 +66,7 @@ def test_numbers_of_other_configurations_stand_nowhere_as_those_of_the_run(
     with pytest.raises(InputError, match="self_pairs='include'"):
         bc.plot.bounds(cheap)
     page = (cheap.save(tmp_path / "run") / "report.html").read_text(encoding="utf-8")
+    assert saved_runs(tmp_path)[0].verdict == standing(own, run.manifest)
     assert "over all Q" not in page and "Apart, each in the configuration" in page
 
 
