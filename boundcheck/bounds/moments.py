@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from boundcheck.errors import InputError
+
+ENTRIES = 1 << 18  # of instances, and of them against class means, held at a time: they stay in a cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,53 +64,66 @@ def class_moments(x: Float[np.ndarray, "n d"], y: Int[np.ndarray, " n"], *, over
     Args:
         x: (n, d) features.
         y: (n,) class codes 0..c-1, each with at least one instance.
-        overlaps: whether those of the covariances are wanted, which take most of the time and matter for means of a
-            finite number of shots alone; zeros otherwise.
+        overlaps: whether those of the covariances, and the skewness, are wanted, which take most of the time and
+            matter for means of a finite number of shots alone; zeros otherwise.
 
     Raises:
         InputError: there are fewer than two classes, or a code is without instances.
     """
+    from scipy.spatial.distance import pdist, squareform  # a tenth of a second that most runs need not spend
+
     counts = np.bincount(y)
     if len(counts) < 2 or counts.min() < 1:
         raise InputError(f"y: needs two or more classes, each with an instance, received counts {counts.tolist()}")
-    order = np.argsort(y, kind="stable")
-    parts = np.split(np.asarray(x[order], dtype=np.float64), np.cumsum(counts)[:-1])
-    mean = np.stack([part.mean(0) for part in parts])
+    starts, x = np.cumsum(counts) - counts, np.asarray(x[np.argsort(y, kind="stable")], dtype=np.float64)
+    mean = np.add.reduceat(x, starts) / counts[:, None]
     # Points that differ by rounding alone are one: of two means so near each other neither is the nearer.
     rounding = 1e-12 * max(x.max(), -x.min())
-    for i in range(len(mean)):
+    for i in range(len(mean) - 1):
         near = i + 1 + np.flatnonzero(np.abs(mean[i + 1 :, 0] - mean[i, 0]) <= rounding)  # few, which saves most work
         mean[near[np.abs(mean[near] - mean[i]).max(1) <= rounding]] = mean[i]
-    centred = [_centred(part, mu, rounding) for part, mu in zip(parts, mean, strict=True)]
-    squares = [np.einsum("kd,kd->k", e, e) for e in centred]
-    distance2, along, skew, overlap = (np.zeros((len(counts), len(counts))) for _ in range(4))
-    for i, (e, square) in enumerate(zip(centred, squares, strict=True)):
-        between = mean - mean[i]  # (c, d), D_ij
-        distance2[i] = np.einsum("cd,cd->c", between, between)
-        towards = e @ between.T  # (k, c)
-        along[i] = np.square(towards).mean(0)
-        skew[:, i] = -(towards * square[:, None]).mean(0)  # D_ji = -D_ij
+    distance2 = squareform(pdist(mean, "sqeuclidean"))
+    centred, square = [], np.empty(len(x))
+    along, skew, overlap = (np.zeros(distance2.shape) for _ in range(3))
+    for first, last in _blocks(counts, ENTRIES // max(mean.shape)):
+        rows = slice(starts[first], starts[last - 1] + counts[last - 1])
+        edges = starts[first + 1 : last] - rows.start
+        e = x[rows] - np.repeat(mean[first:last], counts[first:last], axis=0)
+        e[np.abs(e) <= rounding] = 0.0
+        square[rows] = np.einsum("kd,kd->k", e, e)
+        for i, towards in enumerate(np.split(e @ mean.T, edges), first):
+            towards -= towards[:, i, None]  # <e, D_ij> for e of class i
+            along[i] = np.einsum("kc,kc->c", towards, towards) / counts[i]
+            if overlaps:
+                skew[:, i] = -square[starts[i] : starts[i] + counts[i]] @ towards / counts[i]  # D_ji = -D_ij
         if overlaps:
-            covariance = e.T @ e / len(e)
-            overlap[i] = [np.einsum("kd,kd->", other @ covariance, other) / len(other) for other in centred]
+            centred += np.split(e, edges)
+    along[distance2 == 0] = 0.0
+    for i, own in enumerate(centred):
+        covariance = own.T @ own / len(own)
+        overlap[i] = [np.einsum("kd,kd->", other @ covariance, other) / len(other) for other in centred]
     return ClassMoments(
         mean=mean,
-        variance=np.array([square.mean() for square in squares]),
-        fourth=np.array([np.square(square).mean() for square in squares]),
+        variance=np.add.reduceat(square, starts) / counts,
+        fourth=np.add.reduceat(np.square(square), starts) / counts,
         distance2=distance2,
         along=along,
         across=along.T.copy(),
         overlap=overlap,
         skew=skew,
-        radii=tuple(np.sqrt(np.sort(square)) for square in squares),
+        radii=tuple(np.sqrt(np.sort(some)) for some in np.split(square, starts[1:])),
     )
 
 
-def _centred(part: Float[np.ndarray, "k d"], mean: Float[np.ndarray, " d"], rounding: float) -> np.ndarray:
-    """(k, d) what is left of the mean, but for rounding."""
-    out: np.ndarray = part - mean
-    out[np.abs(out) <= rounding] = 0.0
-    return out
+def _blocks(counts: Int[np.ndarray, " c"], most: int) -> list[tuple[int, int]]:
+    """Consecutive classes [first, last) of so many instances at most together, or of one that has more."""
+    edges, held = [0], 0
+    for i, count in enumerate(counts.tolist()):
+        if held and held + count > most:
+            edges.append(i)
+            held = 0
+        held += count
+    return list(pairwise([*edges, len(counts)]))
 
 
 def per_distance(values: Float[np.ndarray, "c c"], distance: Float[np.ndarray, "c c"]) -> Float[np.ndarray, "c c"]:

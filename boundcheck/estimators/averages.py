@@ -31,18 +31,17 @@ from boundcheck.spec import Variant
 def functionals(emb: EmbeddingSet, variant: Variant, table: CumulantTable, losses: AnchorLosses) -> list[Functional]:
     """The averages whose influences are wanted: the losses, for each hardening the share of margins >= 0, and for each
     tilt that of anchors at which it lifts the mean of other classes to UCL's, rho_diff(eta) >= rho_all(1)."""
-    rows = emb.n * emb.v
-    out = [_loss_functional(key.tilt, losses, f, table.anchors, rows) for f, key in enumerate(losses.keys)]
+    out = [_loss_functional(key.tilt, losses, f, table.anchors) for f, key in enumerate(losses.keys)]
     for h in variant.hardenings:
         margin = table.margin(h)
         weight = _margin_weight(emb, variant, table.anchors, margin)
         for pool, sign in ((SAME, 1.0), (DIFF, -1.0)):
-            out.append(_share_functional(Tilt(pool, h), margin, weight, sign, table.anchors, rows))
+            out.append(_share_functional(Tilt(pool, h), margin, weight, sign, table.anchors))
     for h in reaching(losses.keys):
         reach = reach_of(table, h)
         weight = _margin_weight(emb, variant, table.anchors, reach)
         for tilt, sign in ((Tilt(DIFF, h), 1.0), (Tilt(ALL, CONSTANT), -1.0)):
-            out.append(_share_functional(tilt, reach, weight, sign, table.anchors, rows))
+            out.append(_share_functional(tilt, reach, weight, sign, table.anchors))
     return out
 
 
@@ -66,32 +65,33 @@ def share_influence(
     return instance_influence(met, weight, anchors, others, y, emb.v, variant.stratified)
 
 
-def _loss_functional(tilt: Tilt, losses: AnchorLosses, f: int, anchors: Tensor, rows: int) -> Functional:
+def _loss_functional(tilt: Tilt, losses: AnchorLosses, f: int, anchors: Tensor) -> Functional:
     weight, slope, curvature = (
         values[:, f].nan_to_num(0.0) for values in (losses.weight, losses.slope, losses.curvature)
     )
-    placed = torch.zeros(3, rows, dtype=torch.float64)
-    placed[:, anchors] = torch.stack([weight, slope, curvature])
-    return Functional(tilt, weight * slope, weight * curvature, partial(_loss_change, placed))
+    of_rows = torch.stack([weight, slope, curvature])
+    return Functional(tilt, weight * slope, weight * curvature, partial(_loss_change, anchors, of_rows))
 
 
-def _loss_change(placed: Tensor, anchor: Tensor, delta: Tensor) -> Tensor:
-    weight, slope, curvature = placed[:, anchor.cpu()].to(delta.device).unbind()
+def _at(anchors: Tensor, of_rows: Tensor, anchor: Tensor, delta: Tensor) -> tuple[Tensor, ...]:
+    """What (f, a) holds at some anchors, where delta is; `anchors` ascend."""
+    return of_rows[:, torch.searchsorted(anchors, anchor.cpu())].to(delta.device).unbind()
+
+
+def _loss_change(anchors: Tensor, of_rows: Tensor, anchor: Tensor, delta: Tensor) -> Tensor:
+    weight, slope, curvature = _at(anchors, of_rows, anchor, delta)
     return weight * loss_effect(slope, curvature, delta)
 
 
-def _share_functional(
-    tilt: Tilt, margin: Tensor, weight: Tensor, sign: float, anchors: Tensor, rows: int
-) -> Functional:
+def _share_functional(tilt: Tilt, margin: Tensor, weight: Tensor, sign: float, anchors: Tensor) -> Functional:
     width = kernel_width(margin)
-    placed = torch.zeros(2, rows, dtype=torch.float64)
-    placed[:, anchors] = torch.stack([weight, margin.nan_to_num(0.0)])
+    of_rows = torch.stack([weight, margin.nan_to_num(0.0)])
     slope = sign * weight * density_at_zero(margin, width)
-    return Functional(tilt, slope, torch.zeros_like(slope), partial(_share_change, placed, width, sign))
+    return Functional(tilt, slope, torch.zeros_like(slope), partial(_share_change, anchors, of_rows, width, sign))
 
 
-def _share_change(placed: Tensor, width: float, sign: float, anchor: Tensor, delta: Tensor) -> Tensor:
-    weight, margin = placed[:, anchor.cpu()].to(delta.device).unbind()
+def _share_change(anchors: Tensor, of_rows: Tensor, width: float, sign: float, anchor: Tensor, delta: Tensor) -> Tensor:
+    weight, margin = _at(anchors, of_rows, anchor, delta)
     return weight * share_effect(margin, width, sign * delta)
 
 

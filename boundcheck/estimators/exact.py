@@ -246,19 +246,9 @@ def _sampling_influence(emb: EmbeddingSet, table: CumulantTable, losses: AnchorL
 def _influence(
     emb: EmbeddingSet, variant: Variant, table: CumulantTable, losses: AnchorLosses, others: Tensor
 ) -> Tensor:
-    y = torch.from_numpy(emb.y)
-    return torch.stack(
-        [
-            instance_influence(
-                losses.value[:, f],
-                losses.weight[:, f],
-                table.anchors,
-                others[:, f] + losses.positive_influence[:, f],
-                y,
-                emb.v,
-                variant.stratified,
-            )
-            for f in range(len(losses.keys))
-        ],
-        1,
-    )
+    y, out = torch.from_numpy(emb.y), others.new_empty(emb.n, len(losses.keys))
+    for f in range(len(losses.keys)):
+        of_others = others[:, f] + losses.positive_influence[:, f]
+        value, weight = losses.value[:, f], losses.weight[:, f]
+        out[:, f] = instance_influence(value, weight, table.anchors, of_others, y, emb.v, variant.stratified)
+    return out

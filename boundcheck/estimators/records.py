@@ -165,8 +165,19 @@ class LossTable:
         """What was found already: claims, tables and remedies ask for the same."""
         return {}
 
+    @cached_property
+    def _combined(self) -> dict[frozenset[tuple[LossKey, float]], Estimate]:
+        """What was combined already, for the same reason."""
+        return {}
+
     def combine(self, weights: Mapping[LossKey, float]) -> Estimate:
         """A linear combination of losses with its standard error."""
+        key = frozenset(weights.items())
+        if key not in self._combined:
+            self._combined[key] = self._combine(weights)
+        return self._combined[key]
+
+    def _combine(self, weights: Mapping[LossKey, float]) -> Estimate:
         w, used = self._columns(weights)
         plugin = float((w[used] * self.losses.mean[used]).sum())
         value = plugin + float((w[used] * self.correction[used]).sum())

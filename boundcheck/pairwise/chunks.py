@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import torch
@@ -56,6 +57,7 @@ class Chunk:
 
     z: Tensor  # (rows, d), in the embeddings' own precision; in host memory where the device has no room for all
     y: Tensor  # (rows,) class codes
+    ranks: tuple[int, ...]  # class ranks of the rows, ascending, of sampled anchors; of others nothing
     group: Tensor  # (rows,) super-class codes; empty where there are none
     instance: Tensor  # (rows,) original instance index
     anchor: Tensor  # (rows,) original anchor index, instance * v + view
@@ -64,11 +66,26 @@ class Chunk:
     start: int  # first instance, in the order of the plan
     stop: int
     classes: Span  # class ranks present
-    groups: Span  # super-class ranks present
-    places: Span  # positions in the order of all instances
+    groups: Span  # super-class ranks present, and perhaps some between
+    places: Span  # positions in the order of all instances, likewise
 
     def __len__(self) -> int:
         return len(self.y)
+
+    def rows_of(self, classes: Span) -> slice:
+        """Where rows of some of these classes may be; of sampled anchors, which are few of many classes, exactly."""
+        if self.ranks:
+            return slice(bisect_left(self.ranks, classes.low), bisect_right(self.ranks, classes.high))
+        return slice(0, len(self) if self.classes.meets(classes) else 0)
+
+    def part(self, rows: slice) -> Chunk:
+        """Some consecutive rows."""
+        at, ranks = slice(self.at.start + rows.start, self.at.start + rows.stop), self.ranks[rows]
+        classes = Span(ranks[0], ranks[-1]) if ranks else self.classes
+        return replace(self, **{name: getattr(self, name)[rows] for name in _OF_ROWS}, at=at, classes=classes)
+
+
+_OF_ROWS = ("z", "y", "ranks", "group", "instance", "anchor", "weight")
 
 
 def spans(sizes: Sequence[int], most: int, unit: int = 1) -> list[tuple[int, int]]:

@@ -38,9 +38,10 @@ class Labels:
 
     @cached_property
     def ranks(self) -> tuple[Tensor, Tensor]:
-        """(n,) rank of every instance's class and super-class."""
+        """(n,) rank of every instance's class and super-class: that order ascends in both, if classes lie in one."""
         groups = torch.zeros_like(self.y) if self.groups is None else _rank(self.groups)[self.groups]
-        return _rank(self.y)[self.y], groups
+        first = torch.full((int(self.y.max()) + 1,), len(self.y)).scatter_reduce(0, self.y, self.places, "amin")
+        return torch.argsort(torch.argsort(first, stable=True))[self.y], groups
 
 
 def _rank(codes: Tensor) -> Tensor:

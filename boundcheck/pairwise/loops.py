@@ -225,6 +225,16 @@ def _largest(logits, drop):
 
 @machine_code(SUMS)
 @no_type_check
+def _all(drop):
+    """Whether a row is dropped as a whole; one without entries is not."""
+    for j in range(len(drop)):
+        if not drop[j]:
+            return False
+    return len(drop) > 0
+
+
+@machine_code(SUMS)
+@no_type_check
 def add_powers(t, drop, steps, row_at, column_at, row_weight, column_weight, mirrored, sums, largest):
     """Add one group of a tile to the sums of its rows and, if `mirrored`, of its columns.
 
@@ -245,6 +255,8 @@ def add_powers(t, drop, steps, row_at, column_at, row_weight, column_weight, mir
     logits = np.empty(b, column_weight.dtype)
     columns = np.zeros((len(sums), b), column_weight.dtype)
     for i in range(a):
+        if _all(drop[i]):  # one of few anchors of many classes
+            continue
         largest[row_at + i] = max(largest[row_at + i], _largest(t[i], drop[i]))
         if mirrored:
             for j in range(b):
@@ -389,17 +401,19 @@ def effect_sums(
     x4, y4 = np.zeros((4, b), dtype), np.zeros((4, b), dtype)
     of_columns = np.zeros((len(pairs), 3, b), dtype)
     of_instances = np.zeros((len(which), m), dtype)
+    gone = np.empty(4, np.bool_)
     for start in range(0, many, 4):
         four = min(4, many - start)
         for i in range(four):
-            for view in range(together):
+            gone[i] = not mirrored and _all(drop[start + i])  # one of few anchors of many classes
+            for view in range(0 if gone[i] else together):
                 row = view * many + start + i
                 _row_powers(t[row], drop[row], steps, values[i * together + view])
         for h in range(len(pairs)):
             of_x, of_y = pairs[h, 0], pairs[h, 1]
             first, second = place[of_x], place[of_y]
             for i in range(four):
-                for view in range(together):
+                for view in range(0 if gone[i] else together):
                     row = row_at + view * many + start + i
                     xx, xy, yy = _shares(
                         by_view,

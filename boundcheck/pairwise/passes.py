@@ -39,7 +39,7 @@ class Kernel:
         """A row of tiles, of these anchors, begins."""
 
     def add(self, anchors: Chunk, tile: Tile) -> None:
-        """Take a tile of the row."""
+        """Take a tile of the row: of all its anchors, or of those that any request here has a use for."""
         raise NotImplementedError
 
     def end(self, anchors: Chunk) -> None:
@@ -212,9 +212,9 @@ def _one_pass(plan: PairPlan, requests: Sequence[Request[R]], progress: Progress
             anchors = plan.anchors[row]
             for kernel in kernels:
                 kernel.begin(anchors)
-            for tile in tiles_of(plan, row, buffer, same_only=same_only, mirrored=mirrored):
+            for some, tile in tiles_of(plan, row, buffer, same_only=same_only, mirrored=mirrored):
                 for kernel in kernels:
-                    kernel.add(anchors, tile)
+                    kernel.add(some, tile)
             for kernel in kernels:
                 kernel.end(anchors)
             with lock:

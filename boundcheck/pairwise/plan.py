@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, reduce
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -244,9 +244,11 @@ def _some_anchors(plan: PairPlan, anchors: Tensor, rows: int) -> Iterator[Chunk]
 def _chunk(plan: PairPlan, z: Tensor, instance: Tensor, view: Tensor, start: int, stop: int, at: int) -> Chunk:
     labels, device = plan.labels, plan.device
     classes, groups = labels.ranks
+    own = classes[instance]
     return Chunk(
         z=z,
         y=labels.y[instance].to(device),
+        ranks=tuple(own.tolist()) if start < 0 else (),
         group=_groups(labels, instance).to(device),
         instance=instance.to(device),
         anchor=(instance * plan.v + view).to(device),
@@ -254,7 +256,7 @@ def _chunk(plan: PairPlan, z: Tensor, instance: Tensor, view: Tensor, start: int
         at=slice(at, at + len(instance)),
         start=start,
         stop=stop,
-        classes=Span.of(classes[instance]),
+        classes=Span.of(own),
         groups=Span.of(groups[instance]),
         places=Span.of(labels.places[instance]),
     )
@@ -271,7 +273,13 @@ def home_of(device: torch.device, size: int) -> torch.device:
 
 
 def by_instance(plan: PairPlan, columns: Sequence[Tensor]) -> Tensor:
-    """(n, f) the threads' sums (f, candidates), added up, in the order of the data; zeros for who is no candidate."""
-    total = torch.zeros(plan.n, columns[0].shape[0], dtype=torch.float64)
-    total[plan.order] = reduce(torch.add, columns).cpu().T
+    """(n, f) the threads' sums (f, candidates), added up, in the order of the data; zeros for who is no candidate.
+
+    The first thread's are overwritten: of a million instances each copy takes much memory.
+    """
+    summed, *others = columns
+    for other in others:
+        summed += other
+    total = torch.zeros(plan.n, summed.shape[0], dtype=torch.float64)
+    total[plan.order] = summed.cpu().T
     return total

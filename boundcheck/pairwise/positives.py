@@ -153,8 +153,9 @@ class ClassMeansOf(Request[PositiveMeans]):
         # Minus the same sum with h(a) in place of l(a, u): one number a class, less the instance's own anchors.
         at_mean = self.weights / count.clamp_min(1)[:, None] * value.nan_to_num(0.0)
         of_class = at_mean.new_zeros(int(y.max()) + 1, len(self.q)).index_add_(0, y[self.rows // v], at_mean)
-        of_instance = at_mean.new_zeros(plan.n, len(self.q)).index_add_(0, self.rows // v, at_mean)
-        return PositiveMeans(value, slope, curvature, influence - v * (of_class[y] - of_instance))
+        influence.index_add_(0, self.rows // v, at_mean, alpha=v)
+        influence -= v * of_class[y]
+        return PositiveMeans(value, slope, curvature, influence)
 
     def _count(self, plan: PairPlan) -> Tensor:
         """(a,) positives."""

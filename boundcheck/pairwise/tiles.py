@@ -10,7 +10,7 @@ from torch import Tensor
 
 from boundcheck.pairwise.chunks import Chunk
 from boundcheck.pairwise.plan import PairPlan
-from boundcheck.pools import BY_CLASS, Relation
+from boundcheck.pools import BY_CLASS
 
 
 @dataclass(frozen=True)
@@ -58,14 +58,14 @@ class Tile:
 
 def tiles_of(
     plan: PairPlan, row: int, buffer: Tensor, *, same_only: bool = False, mirrored: bool = False
-) -> Iterator[Tile]:
-    """The tiles of one row of the plan; diagonal and border tiles carry masks, the others none.
+) -> Iterator[tuple[Chunk, Tile]]:
+    """The tiles of one row of the plan, with their anchors; diagonal and border tiles carry masks, the others none.
 
     Args:
         plan: the pairs.
         row: which chunk of anchors.
         buffer: holds the largest tile, in the precision of the logits.
-        same_only: skip tiles that hold no same-class pair.
+        same_only: skip tiles, and of sampled anchors rows, that hold no same-class pair.
         mirrored: form each tile off the diagonal once, for both its sides: half the work.
     """
     anchors = plan.anchors[row]
@@ -73,12 +73,15 @@ def tiles_of(
     rows = anchors.z.to(plan.device, buffer.dtype) * (1 / plan.temperature)
     for column in _half_row(row, len(plan.candidates)) if mirrored else range(len(plan.candidates)):
         candidates = plan.candidates[column]
-        parts = _parts(plan, anchors, candidates)
-        if same_only and all(Relation.SAME_CLASS not in plan.partition[part.place] for part in parts):
+        alike = anchors.rows_of(candidates.classes)
+        apart = alike.start == alike.stop
+        if same_only and apart:
             continue
-        t = buffer[: len(anchors) * len(candidates)].view(len(anchors), len(candidates))
-        torch.matmul(rows, candidates.z.to(plan.device, buffer.dtype).T, out=t)
-        yield Tile(t, candidates, parts, mirrored and column != row)
+        some = anchors.part(alike) if same_only and alike.stop - alike.start < len(anchors) else anchors
+        t = buffer[: len(some) * len(candidates)].view(len(some), len(candidates))
+        first = some.at.start - anchors.at.start
+        torch.matmul(rows[first : first + len(some)], candidates.z.to(plan.device, buffer.dtype).T, out=t)
+        yield some, Tile(t, candidates, _parts(plan, some, candidates, apart), mirrored and column != row)
 
 
 def _half_row(row: int, chunks: int) -> Iterator[int]:
@@ -88,19 +91,18 @@ def _half_row(row: int, chunks: int) -> Iterator[int]:
             yield (row + ahead) % chunks
 
 
-def _parts(plan: PairPlan, anchors: Chunk, candidates: Chunk) -> tuple[Part, ...]:
-    """The parts that a tile's pairs are in, as few as the labels of its edges can tell."""
-    own = None
-    if plan.self_pairs == "exclude" and anchors.places.meets(candidates.places):
-        own = anchors.instance[:, None] == candidates.instance[None, :]
-    if anchors.classes.is_all_of(candidates.classes):
-        return (Part(0, own),)
-    by_class = plan.partition == BY_CLASS
-    apart = not anchors.classes.meets(candidates.classes)
+def _parts(plan: PairPlan, anchors: Chunk, candidates: Chunk, apart: bool) -> tuple[Part, ...]:
+    """The parts that a tile's pairs are in, as few as can be told; `apart`: it holds no same-class pair."""
+    by_class, is_same = plan.partition == BY_CLASS, anchors.classes.is_all_of(candidates.classes)
     if apart and (by_class or not anchors.groups.meets(candidates.groups)):
         return (Part(len(plan.partition) - 1, None),)
     if apart and anchors.groups.is_all_of(candidates.groups):
         return (Part(1, None),)
+    own = None
+    if plan.self_pairs == "exclude" and anchors.places.meets(candidates.places):
+        own = anchors.instance[:, None] == candidates.instance[None, :]
+    if is_same:
+        return (Part(0, own),)
     other = anchors.y[:, None] != candidates.y[None, :]
     same = () if apart else (Part(0, other if own is None else other | own),)
     if by_class:

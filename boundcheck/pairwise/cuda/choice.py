@@ -101,21 +101,12 @@ def _expected(plan: PairPlan, terms: tuple[LogTerm, ...]) -> torch.Tensor:
     (anchors,), kernel = plan.anchors, RunningSums(plan, terms, torch.float64)
     buffer = torch.empty(len(anchors) * len(plan.candidates[0]), dtype=torch.float64, device=plan.device)
     kernel.begin(anchors)
-    for tile in tiles_of(plan, 0, buffer):
-        kernel.add(anchors, tile)
+    for some, tile in tiles_of(plan, 0, buffer):
+        kernel.add(some, tile)
     kernel.end(anchors)
     return kernel.log_sums
 
 
 def _first(chunk: Chunk, rows: int) -> Chunk:
-    rows = min(rows, len(chunk))
-    return replace(
-        chunk,
-        z=chunk.z[:rows],
-        y=chunk.y[:rows],
-        group=chunk.group[:rows],
-        instance=chunk.instance[:rows],
-        anchor=chunk.anchor[:rows],
-        weight=chunk.weight[:rows],
-        at=slice(0, rows),
-    )
+    first = chunk.part(slice(0, min(rows, len(chunk))))
+    return replace(first, at=slice(0, len(first)))

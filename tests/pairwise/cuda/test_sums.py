@@ -57,8 +57,8 @@ def expected_of(plan: PairPlan, terms: tuple) -> tuple[torch.Tensor, torch.Tenso
     buffer = torch.empty(plan.n_anchors * max(map(len, plan.candidates)), dtype=torch.float64, device=plan.device)
     for row, anchors in enumerate(plan.anchors):
         kernel.begin(anchors)
-        for tile in tiles_of(plan, row, buffer):
-            kernel.add(anchors, tile)
+        for some, tile in tiles_of(plan, row, buffer):
+            kernel.add(some, tile)
         kernel.end(anchors)
     return kernel.together([kernel])
 
