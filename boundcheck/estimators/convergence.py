@@ -21,6 +21,7 @@ from boundcheck.embeddings.duplicates import COSINE, MOST_SEARCHED, near_duplica
 from boundcheck.errors import InputError
 from boundcheck.estimators.exact import exact_losses, pair_plan
 from boundcheck.estimators.records import LossTable
+from boundcheck.estimators.shares import MarginSummary
 from boundcheck.pairwise.passes import run_one
 from boundcheck.pairwise.plan import Tally
 from boundcheck.pairwise.ring.shards import ShardedEmbeddings
@@ -54,7 +55,14 @@ def with_parts(losses: LossTable, execution: Execution, tally: Tally) -> LossTab
         h: float(np.mean([math.nan if part is None else part.margins[h].share.value for part in found]))
         for h in losses.margins
     }
-    return replace(losses, by_parts=extrapolated, pieces=pieces, shares_in_parts=shares)
+    margins = {h: _not_settled(summary, shares[h], pieces) for h, summary in losses.margins.items()}
+    return replace(losses, by_parts=extrapolated, pieces=pieces, shares_in_parts=shares, margins=margins)
+
+
+def _not_settled(summary: MarginSummary, in_parts: float, pieces: int) -> MarginSummary:
+    """The margins with what their share may yet change by as pools grow, docs/theory.md, eq. (103)."""
+    rest = (summary.share.value - in_parts) / (math.sqrt(pieces) - 1)
+    return replace(summary, share=replace(summary.share, rest=0.0 if math.isnan(rest) else rest))
 
 
 def with_duplicates(losses: LossTable, execution: Execution, tally: Tally, group: bool) -> LossTable:

@@ -16,9 +16,9 @@ from boundcheck.pools import DIFF, SAME
 if TYPE_CHECKING:
     from boundcheck.estimators.records import LossTable
 
-# Of the width of a share's interval: what the share may move from parts of the instances to all and yet be taken for
-# the population's. It approaches that as slowly as the root of n, so that more than twice as much may be left.
-SHARE_MOVED = 0.1
+# Effective instances, in the median, from which the interval of a share holds the population's; a margin is the
+# difference of two means, and below what it may yet change by grows faster than parts of the instances tell.
+SHARE_ESS = 2 * LEAST_ESS
 # Largest logits are no sums: they are as good as a float32 product, whatever the temperature.
 COSINE_TOLERANCE = 1e-6
 
@@ -64,9 +64,6 @@ def assumption_frame(losses: LossTable, confidence: float) -> pd.DataFrame:
 
 def _row(losses: LossTable, summary: MarginSummary, confidence: float) -> dict[str, object]:
     low, high = summary.share.interval(confidence)
-    in_parts = losses.shares_in_parts.get(summary.hardening, np.nan)
-    # Few effective instances hide in halves as in the whole: the two agree, and neither is the population's.
-    moved = abs(summary.share.value - in_parts) > SHARE_MOVED * (high - low)
     finite = summary.margin[torch.isfinite(summary.margin)]
     return dict(
         hardening=summary.hardening.family,
@@ -76,8 +73,8 @@ def _row(losses: LossTable, summary: MarginSummary, confidence: float) -> dict[s
         share_high=high,
         median_margin=float(finite.median()) if len(finite) else np.nan,
         min_margin=float(finite.min()) if len(finite) else np.nan,
-        share_in_parts=in_parts,
-        reliable=not moved and not (summary.median_ess < LEAST_ESS and not losses.exhaustive),
+        share_in_parts=losses.shares_in_parts.get(summary.hardening, np.nan),
+        reliable=losses.exhaustive or not summary.median_ess < SHARE_ESS,
         median_ess=summary.median_ess,
         n_anchors=len(finite),
         n_undefined=len(summary.margin) - len(finite),

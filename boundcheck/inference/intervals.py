@@ -56,7 +56,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Share:
-    """A share of anchors, judged against pools of the size at hand (as leave-one-out accuracy is).
+    """A share of anchors against pools of the size at hand, as leave-one-out accuracy is.
 
     Attributes:
         value: the share.
@@ -66,6 +66,7 @@ class Share:
         anchor_se: the part of `se` that is due to which anchors were seen, the rest being due to their pools; None
             where it is all of it.
         top_share: of se^2, see `Estimate`.
+        rest: what it may yet change by as pools grow; the interval holds both ends (docs/theory.md, eq. (103)).
     """
 
     value: float
@@ -74,6 +75,7 @@ class Share:
     exhaustive: bool = False
     anchor_se: float | None = None
     top_share: float = 0.0
+    rest: float = 0.0
 
     def with_pools(self, se: float, top_share: float) -> Share:
         """With what anchors owe to their pools, which are samples as well, in the standard error."""
@@ -82,9 +84,9 @@ class Share:
         )
 
     def interval(self, confidence: float) -> tuple[float, float]:
-        """Korn and Graubard's interval (1998) over anchors, joined with Student's over their pools.
+        """Korn and Graubard's interval (1998) over anchors, with Student's over their pools; both ends of its bias.
 
-        docs/theory.md, eq. (59).
+        docs/theory.md, eq. (59) and eq. (103).
         The first is Clopper-Pearson's at the sample size that the standard error implies. Where every anchor agrees
         that is zero; the size then is that of n independent instances. What an instance moves as a candidate is no
         binomial: counted in the size, it made intervals near 0 and 1 too wide (results/validation/shares.csv).
@@ -102,5 +104,5 @@ class Share:
         if self.se > own:
             freedom = min(1 / self.top_share, NORMAL) if self.top_share > 0 else NORMAL
             reach = float(stdtrit(freedom, 1 - tail)) * math.sqrt(self.se**2 - own**2)
-            low, high = max(0.0, p - math.hypot(p - low, reach)), min(1.0, p + math.hypot(high - p, reach))
-        return low, high
+            low, high = p - math.hypot(p - low, reach), p + math.hypot(high - p, reach)
+        return max(0.0, low + min(self.rest, 0.0)), min(1.0, high + max(self.rest, 0.0))

@@ -211,6 +211,22 @@ def test_parts_are_halves_of_few_instances_and_quarters_of_many(monkeypatch):
     assert with_parts(losses, EXECUTION, Tally()).pieces == 4
 
 
+def test_a_share_reaches_to_where_its_parts_lead():
+    """Against the shares of the parts themselves, docs/theory.md, eq. (103)."""
+    emb, variant = sample(n=150, kappa=8), Variant(betas=(2.0,))
+    plain = exact(emb, variant, EXECUTION)
+    losses, h = with_parts(plain, EXECUTION, Tally()), Exponential(2.0)
+    rng, in_parts = np.random.default_rng([EXECUTION.seed, 5]), []
+    for _ in range(convergence.MOST_SPLITS):
+        for part in np.array_split(rng.permutation(emb.n), 2):
+            in_parts.append(exact(emb.subset(np.sort(part)), variant, EXECUTION).margins[h].share.value)
+    share, before = losses.margins[h].share, plain.margins[h].share
+    assert share.rest == pytest.approx((share.value - np.mean(in_parts)) / (2**0.5 - 1), abs=1e-12)
+    assert share.rest > 0.01
+    (low, high), (least, most) = before.interval(0.95), share.interval(0.95)
+    assert least == low and most == pytest.approx(min(high + share.rest, 1.0))
+
+
 def test_near_duplicates_may_move_a_number_by_a_standard_error():
     """They alone decide here: what dropping them leaves is set beside the number."""
     emb = sample(n=300)

@@ -20,7 +20,7 @@ def test_an_effect_moves_the_margin_the_way_its_pool_does(sign: float) -> None:
     """The margin is other classes less the same class: what leaves one pool lowers it, the other raises it."""
     weight, margin = np.array([1.0, 2.0]), np.array([0.1, -0.3])
     placed, delta = torch.from_numpy(np.stack([weight, margin])), np.array([0.2, 0.4])
-    change = _share_change(placed, 0.5, sign, torch.tensor([0, 1]), torch.from_numpy(delta))
+    change = _share_change(torch.tensor([3, 8]), placed, 0.5, sign, torch.tensor([3, 8]), torch.from_numpy(delta))
     expected = weight * (norm.cdf(margin / 0.5) - norm.cdf((margin - sign * delta) / 0.5))
     np.testing.assert_allclose(change, expected, rtol=1e-12)
 

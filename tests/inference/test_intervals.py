@@ -101,6 +101,13 @@ def test_pools_that_one_instance_moves_leave_a_share_near_one_near_one():
     assert Share(0.9996, 0.006, 10_000).interval(0.95)[0] < 0.75
 
 
+@given(value=st.floats(0, 1), se=st.floats(1e-6, 0.3), rest=st.floats(-2, 2))
+def test_what_a_share_may_yet_change_by_is_added_to_the_end_it_leads_to(value, se, rest):
+    low, high = Share(value, se, 100).interval(0.95)
+    found = Share(value, se, 100, rest=rest).interval(0.95)
+    assert found == (max(low + min(rest, 0), 0), min(high + max(rest, 0), 1))
+
+
 def test_a_population_has_no_interval_and_an_undefined_share_none_either():
     assert Share(0.7, 0.0, 10, exhaustive=True).interval(0.95) == (0.7, 0.7)
     assert all(np.isnan(end) for end in Share(math.nan, math.nan, 0).interval(0.95))

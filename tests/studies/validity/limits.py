@@ -71,7 +71,7 @@ def with_gaps(values: pd.Series) -> pd.DataFrame:
         of = (high, low, high - low)
         rows += [dict(quantity=name, beta=beta, truth=truth) for name, truth in zip(names, of, strict=True)]
         rows += [dict(quantity="hscl-ucl", beta=beta, truth=low - ucl)] if beta else []
-        rows += [dict(quantity="share", beta=beta, truth=values["share", beta])]
+        rows += [dict(quantity="share", beta=beta, truth=min(values["share", beta], 1.0))]
     return pd.DataFrame(rows)
 
 
