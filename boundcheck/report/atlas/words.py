@@ -131,8 +131,8 @@ def _assumption(frame: pd.DataFrame) -> Iterator[str]:
     thin = int((rows["premise_reliable"] == 0).sum())
     whole = int((rows["premise_share"] == 1).sum())
     yield (
-        f"It holds at every anchor in {whole} of {plural(len(rows), 'test')}; in {thin} the share still moves with the "
-        "size of the pools or rests on few effective instances."
+        f"It holds at every anchor in {whole} of {plural(len(rows), 'test')}; in {thin} the share rests on too few "
+        "effective instances to be relied on."
     )
     untilted = rows[rows["claim"] == UNTILTED]
     for tau, some in untilted.groupby("temperature"):
