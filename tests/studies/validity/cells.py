@@ -79,6 +79,13 @@ FURTHER = (
     Cell("vmf 2 classes", 1000, 1.0),
     Cell("fashion", 4000, 0.5),
     Cell("vmf 1,000 classes, two views", 4000, 0.5),
+    Cell("vmf 20 classes", 500, 0.5),
+    Cell("vmf 30 classes, imbalanced", 800, 0.3),
+    Cell("vmf clusters", 300, 0.5),
+    Cell("digits, long tail", 300, 0.5),
+    Cell("fashion, PCA", 300, 0.5),
+    Cell("fashion, PCA", 1000, 0.5),
+    Cell("fashion, PCA", 1000, 1.0),
 )
 QUICK_N = 300
 

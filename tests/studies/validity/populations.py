@@ -178,6 +178,8 @@ TUNE: dict[str, Closed | Finite] = {
 }
 REPORT: dict[str, Closed | Finite] = {
     "vmf 5 classes": _vmf("classes=5,dim=32,kappa=10"),
+    "vmf 20 classes": _vmf("classes=20,dim=32,kappa=15"),
+    "vmf 30 classes, imbalanced": _vmf("classes=30,dim=48,kappa=60,imbalance=10"),
     "vmf 40 classes, imbalanced": _vmf("classes=40,dim=64,kappa=40,imbalance=20"),
     "vmf 1,000 classes, two views": Closed(_scattered(1000, 128, 100, 1), 2),
     "vmf heavy tails, two views": Closed(_TAILS, 2),
