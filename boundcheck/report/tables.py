@@ -59,7 +59,7 @@ def assumption_table(run: Run) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "Hardening": _labels(rows),
-            "Anchors satisfying": _shares(rows),
+            "Anchors satisfying": _marked(_shares(rows), rows),
             "Median margin (nats)": rows["median_margin"].map(number),
             "Least margin (nats)": rows["min_margin"].map(number),
             "Median ESS": rows["median_ess"].map(number),
@@ -171,7 +171,7 @@ def _intervals(rows: pd.DataFrame, column: str) -> list[str]:
 
 
 def _marked(texts: list[str], rows: pd.DataFrame) -> list[str]:
-    """Intervals, those that are not to be relied on behind a tilde."""
+    """Texts of intervals, those that are not to be relied on behind a tilde."""
     return [
         text if reliable or text == MISSING else f"~ {text}"
         for text, reliable in zip(texts, is_reliable(rows), strict=True)
