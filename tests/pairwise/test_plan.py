@@ -9,8 +9,8 @@ from boundcheck.estimators.exact import pair_plan
 from boundcheck.hardening import Exponential
 from boundcheck.pairwise.chunks import Span, spans
 from boundcheck.pairwise.plan import choose_dtype, home_of, plan_pairs
-from boundcheck.pairwise.tiles import _half_row
-from boundcheck.pools import BY_CLASS_AND_GROUP
+from boundcheck.pairwise.tiles import _half_row, tiles_of
+from boundcheck.pools import BY_CLASS, BY_CLASS_AND_GROUP
 from boundcheck.spec import Execution, Variant
 
 N, V = 23, 3
@@ -84,6 +84,41 @@ def test_sampled_anchors_come_whole_and_alone(data):
     plan = plan_pairs(z, y, temperature=0.5, anchors=some, rows=(2, 9))
     assert sorted(torch.cat([chunk.anchor for chunk in plan.anchors]).tolist()) == some.tolist()
     assert plan.pairs == len(some) * N * V
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_of_few_anchors_of_many_classes_a_same_class_pass_forms_their_own_rows(grouped):
+    """Every same-class pair once, and no tile of a class with anchors of others."""
+    rng = np.random.default_rng(1)
+    y, of_class = torch.from_numpy(rng.permutation(np.repeat(np.arange(60), 8))), rng.integers(0, 7, 60)
+    groups = torch.from_numpy(of_class)[y] if grouped else None
+    some = torch.from_numpy(np.sort(rng.choice(480, 50, replace=False)))
+    partition = BY_CLASS_AND_GROUP if grouped else BY_CLASS
+    plan = plan_pairs(torch.randn(480, 1, 4), y, temperature=0.5, groups=groups, anchors=some, partition=partition,
+                      rows=(50, 8))  # fmt: skip
+    seen = torch.zeros(480, 480, dtype=torch.long)
+    formed = 0
+    for row, anchors in enumerate(plan.anchors):
+        buffer = torch.empty(len(anchors) * 8, dtype=torch.float64)
+        for few, tile in tiles_of(plan, row, buffer, same_only=True):
+            same = few.y[:, None] == tile.candidates.y
+            assert bool(same.any(1).all())
+            seen[few.anchor[:, None], tile.candidates.anchor] += same.long()
+            formed += tile.t.numel()
+    wanted = (y[:, None] == y) & torch.isin(torch.arange(480), some)[:, None]
+    assert torch.equal(seen, wanted.long())
+    assert formed == int(wanted.sum())  # chunks are a class each
+
+
+def test_rows_of_sampled_anchors_ascend_in_class():
+    rng = np.random.default_rng(2)
+    y = torch.from_numpy(rng.integers(0, 9, 100))
+    plan = plan_pairs(torch.randn(100, 2, 4), y, temperature=0.5, anchors=torch.arange(0, 200, 7), rows=(11, 16))
+    for chunk in plan.anchors:
+        assert list(chunk.ranks) == sorted(chunk.ranks) and len(chunk.ranks) == len(chunk)
+        for rank in range(9):
+            at = chunk.rows_of(Span(rank, rank))
+            assert chunk.ranks[at] == tuple(r for r in chunk.ranks if r == rank)
 
 
 def test_precision_follows_the_largest_exponent():
