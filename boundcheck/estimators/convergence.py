@@ -11,6 +11,7 @@ docs/theory.md, eq. (88).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -22,6 +23,7 @@ from boundcheck.errors import InputError
 from boundcheck.estimators.exact import exact_losses, pair_plan
 from boundcheck.estimators.records import LossTable
 from boundcheck.estimators.shares import MarginSummary
+from boundcheck.hardening import Hardening
 from boundcheck.pairwise.passes import run_one
 from boundcheck.pairwise.plan import Tally
 from boundcheck.pairwise.ring.shards import ShardedEmbeddings
@@ -51,12 +53,17 @@ def with_parts(losses: LossTable, execution: Execution, tally: Tally) -> LossTab
     plugin = losses.losses.mean
     means = torch.stack([plugin * math.nan if part is None else part.losses.mean for part in found])
     extrapolated = plugin + (plugin - means.mean(0)) / (pieces - 1) + losses.shift
-    shares = {
-        h: float(np.mean([math.nan if part is None else part.margins[h].share.value for part in found]))
-        for h in losses.margins
-    }
+    shares = _shares(losses, found)
     margins = {h: _not_settled(summary, shares[h], pieces) for h, summary in losses.margins.items()}
     return replace(losses, by_parts=extrapolated, pieces=pieces, shares_in_parts=shares, margins=margins)
+
+
+def _shares(losses: LossTable, tables: Sequence[LossTable | None]) -> dict[Hardening, float]:
+    """The shares of Assumption 1 in other tables, averaged; NaN where one of them is not to be had."""
+    return {
+        h: float(np.mean([math.nan if table is None else table.margins[h].share.value for table in tables]))
+        for h in losses.margins
+    }
 
 
 def _not_settled(summary: MarginSummary, in_parts: float, pieces: int) -> MarginSummary:
@@ -87,7 +94,7 @@ def with_duplicates(losses: LossTable, execution: Execution, tally: Tally, group
         return losses
     fewer = _of_part(losses, found.first, losses.table.anchors, replace(execution, progress=None), tally)
     dropped = losses.losses.mean * math.nan if fewer is None else fewer.losses.mean
-    losses = replace(losses, duplicates=found, dropped=dropped)
+    losses = replace(losses, duplicates=found, dropped=dropped, shares_dropped=_shares(losses, [fewer]))
     return _grouped(losses, torch.from_numpy(found.cluster)) if group else losses
 
 

@@ -74,11 +74,18 @@ def _row(losses: LossTable, summary: MarginSummary, confidence: float) -> dict[s
         median_margin=float(finite.median()) if len(finite) else np.nan,
         min_margin=float(finite.min()) if len(finite) else np.nan,
         share_in_parts=losses.shares_in_parts.get(summary.hardening, np.nan),
-        reliable=losses.exhaustive or not summary.median_ess < SHARE_ESS,
+        reliable=losses.exhaustive or _settled(losses, summary, low, high),
         median_ess=summary.median_ess,
         n_anchors=len(finite),
         n_undefined=len(summary.margin) - len(finite),
     )
+
+
+def _settled(losses: LossTable, summary: MarginSummary, low: float, high: float) -> bool:
+    """Whether an interval can be taken to hold the population's share: nothing stands against the sample as a whole,
+    near-duplicates do not make it, and it rests on enough effective instances."""
+    dropped = losses.shares_dropped.get(summary.hardening, summary.share.value)
+    return losses.doubt(()) is None and low <= dropped <= high and not summary.median_ess < SHARE_ESS
 
 
 def _nearest_neighbour_row(losses: LossTable, confidence: float) -> dict[str, object]:

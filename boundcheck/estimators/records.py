@@ -78,6 +78,7 @@ class LossTable:
             see `permutation`.
         duplicates: clusters of near-duplicates; None where there are none, or none were looked for.
         dropped: (f,) plug-in means without all but one of each cluster.
+        shares_dropped: the shares of Assumption 1 without them; NaN where too few instances are left.
         clusters: (n,) what standard errors take for one draw; None where that is the instance.
         anchor_weight: (a,) mean one, where anchors are stratified; None weighs them by the class prior.
         population: the data are taken as all there is, whatever the variant, as a search for counterexamples does.
@@ -104,6 +105,7 @@ class LossTable:
     null: Mapping[tuple[Hardening, float], Null] = field(default_factory=dict)
     duplicates: Duplicates | None = None
     dropped: Tensor | None = None
+    shares_dropped: Mapping[Hardening, float] = field(default_factory=dict)
     clusters: Tensor | None = None
     pieces: int = 1
     anchor_weight: Tensor | None = None

@@ -57,7 +57,7 @@ class Chunk:
 
     z: Tensor  # (rows, d), in the embeddings' own precision; in host memory where the device has no room for all
     y: Tensor  # (rows,) class codes
-    ranks: tuple[int, ...]  # class ranks of the rows, ascending, of sampled anchors; of others nothing
+    ranks: tuple[int, ...]  # class ranks of the rows of sampled anchors, if they ascend; else nothing
     group: Tensor  # (rows,) super-class codes; empty where there are none
     instance: Tensor  # (rows,) original instance index
     anchor: Tensor  # (rows,) original anchor index, instance * v + view

@@ -245,10 +245,11 @@ def _chunk(plan: PairPlan, z: Tensor, instance: Tensor, view: Tensor, start: int
     labels, device = plan.labels, plan.device
     classes, groups = labels.ranks
     own = classes[instance]
+    ascend = start < 0 and bool((own.diff() >= 0).all())  # not where a class lies in several super-classes
     return Chunk(
         z=z,
         y=labels.y[instance].to(device),
-        ranks=tuple(own.tolist()) if start < 0 else (),
+        ranks=tuple(own.tolist()) if ascend else (),
         group=_groups(labels, instance).to(device),
         instance=instance.to(device),
         anchor=(instance * plan.v + view).to(device),

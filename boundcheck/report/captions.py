@@ -19,8 +19,8 @@ CAPTIONS = {
         "Share of anchors that satisfy Assumption 1",
         "An anchor satisfies Assumption 1 when its hard same-class candidates are at least as close as its hard "
         "candidates of other classes. With β = 0 the share is the accuracy of a one-vs-rest kernel-mean rule; with "
-        "β = ∞ it is the leave-one-instance-out accuracy of the nearest neighbour. Intervals reach to the "
-        "population's share; hollow marks rest on too few effective instances for that.",
+        "β = ∞ it is the leave-one-instance-out accuracy of the nearest neighbour. Hollow marks "
+        "are not to be relied on: few effective instances, or near-duplicates.",
     ),
     "margin": (
         "Margin of Assumption 1, anchor by anchor",
@@ -81,7 +81,8 @@ CAPTIONS = {
     "atlas_assumption": (
         "Share of anchors that satisfy Assumption 1",
         "Per cent of the anchors with 95 % intervals over instances, which reach to the population's share, from η = 1 "
-        "(no tilt) to the hardest β; the darker, the harder. Hollow: rests on too few effective instances.",
+        "(no tilt) to the hardest β; the darker, the harder. Hollow: rests on too few effective "
+        "instances, or on near-duplicates.",
     ),
     "atlas_errors": (
         "Few-shot error and the bounds on it",

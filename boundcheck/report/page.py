@@ -60,6 +60,7 @@ def write_page(run: Run, directory: Path, figures: Sequence[str]) -> Path:
             where=where(run),
             glance=_glance(run),
             several_q=of_own(run.claims)["q"].nunique() > 1,
+            shares_reach=bool(run.assumption["share_in_parts"].notna().any()),
             data_facts=data_facts(run),
             warnings=cautions(run),
             claims=claim_sections(run, about_population(of_own(run.claims))),

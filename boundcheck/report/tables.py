@@ -157,9 +157,7 @@ def _labels(rows: pd.DataFrame) -> list[str]:
 
 
 def _covers(row: Any) -> str:
-    """Whether a loss's interval holds the limit, up to rounding; a share is estimated against smaller pools."""
-    if row.quantity == "assumption1":
-        return MISSING
+    """Whether an interval holds the limit, up to rounding."""
     return "yes" if row.ci_low - 4e-5 <= row.limit <= row.ci_high + 4e-5 else "no"
 
 

@@ -227,6 +227,18 @@ def test_a_share_reaches_to_where_its_parts_lead():
     assert least == low and most == pytest.approx(min(high + share.rest, 1.0))
 
 
+def test_a_share_that_copies_make_or_a_collapsed_encoder_has_is_not_to_be_relied_on():
+    """Every instance five times, with labels that mean nothing: the copies alone meet Assumption 1."""
+    rng = np.random.default_rng(5)
+    z, y = np.repeat(rng.standard_normal((120, 32)), 5, 0), np.repeat(rng.integers(0, 6, 120), 5)
+    copies = bc.EmbeddingSet(z + 1e-3 * rng.standard_normal(z.shape), y)
+    frame = judged(copies, betas=(2.0,)).assumption_frame()
+    assert (frame.share_holding > 0.9).all() and not frame.reliable.any()
+    assert judged(copies.subset(slice(0, None, 5)), betas=(1.0,)).assumption_frame().reliable.iloc[:2].all()
+    collapsed = bc.EmbeddingSet(1 + 1e-6 * rng.standard_normal((200, 16)), np.arange(200) % 5)
+    assert not judged(collapsed, betas=(2.0,)).assumption_frame().reliable.any()
+
+
 def test_near_duplicates_may_move_a_number_by_a_standard_error():
     """They alone decide here: what dropping them leaves is set beside the number."""
     emb = sample(n=300)

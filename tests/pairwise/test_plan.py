@@ -86,14 +86,21 @@ def test_sampled_anchors_come_whole_and_alone(data):
     assert plan.pairs == len(some) * N * V
 
 
-@pytest.mark.parametrize("grouped", [False, True])
+GROUPED = {
+    "no groups": lambda y, rng: None,
+    "classes lie in a group": lambda y, rng: torch.from_numpy(rng.integers(0, 7, 60))[y],
+    "classes lie across groups": lambda y, rng: torch.from_numpy(rng.integers(0, 7, len(y))),
+}
+
+
+@pytest.mark.parametrize("grouped", GROUPED)
 def test_of_few_anchors_of_many_classes_a_same_class_pass_forms_their_own_rows(grouped):
-    """Every same-class pair once, and no tile of a class with anchors of others."""
+    """Every same-class pair once, and no tile of a class with anchors of others; whole rows if classes lie across."""
     rng = np.random.default_rng(1)
-    y, of_class = torch.from_numpy(rng.permutation(np.repeat(np.arange(60), 8))), rng.integers(0, 7, 60)
-    groups = torch.from_numpy(of_class)[y] if grouped else None
+    y = torch.from_numpy(rng.permutation(np.repeat(np.arange(60), 8)))
+    groups = GROUPED[grouped](y, rng)
     some = torch.from_numpy(np.sort(rng.choice(480, 50, replace=False)))
-    partition = BY_CLASS_AND_GROUP if grouped else BY_CLASS
+    partition = BY_CLASS if groups is None else BY_CLASS_AND_GROUP
     plan = plan_pairs(torch.randn(480, 1, 4), y, temperature=0.5, groups=groups, anchors=some, partition=partition,
                       rows=(50, 8))  # fmt: skip
     seen = torch.zeros(480, 480, dtype=torch.long)
@@ -102,12 +109,39 @@ def test_of_few_anchors_of_many_classes_a_same_class_pass_forms_their_own_rows(g
         buffer = torch.empty(len(anchors) * 8, dtype=torch.float64)
         for few, tile in tiles_of(plan, row, buffer, same_only=True):
             same = few.y[:, None] == tile.candidates.y
-            assert bool(same.any(1).all())
+            assert bool(same.any(1).all()) or grouped == "classes lie across groups"
             seen[few.anchor[:, None], tile.candidates.anchor] += same.long()
             formed += tile.t.numel()
     wanted = (y[:, None] == y) & torch.isin(torch.arange(480), some)[:, None]
     assert torch.equal(seen, wanted.long())
-    assert formed == int(wanted.sum())  # chunks are a class each
+    assert formed == int(wanted.sum()) or grouped == "classes lie across groups"  # chunks are a class each
+
+
+@pytest.mark.parametrize("grouped", GROUPED)
+def test_the_parts_of_sampled_anchors_hold_every_pair_once(grouped):
+    """Against the labels themselves, pair by pair."""
+    rng = np.random.default_rng(3)
+    y = torch.from_numpy(rng.integers(0, 60, 300))
+    groups = GROUPED[grouped](y, rng)
+    partition = BY_CLASS if groups is None else BY_CLASS_AND_GROUP
+    plan = plan_pairs(torch.randn(300, 1, 4), y, temperature=0.5, groups=groups, anchors=torch.arange(0, 300, 7),
+                      partition=partition, rows=(9, 32))  # fmt: skip
+    place = torch.full((300, 300), -1)
+    for row, anchors in enumerate(plan.anchors):
+        buffer = torch.empty(len(anchors) * 64, dtype=torch.float64)
+        for some, tile in tiles_of(plan, row, buffer):
+            for part in tile.parts:
+                inside = torch.ones(tile.t.shape, dtype=torch.bool) if part.drop is None else ~part.drop
+                at, to = (
+                    some.anchor[:, None].expand_as(inside)[inside],
+                    tile.candidates.anchor.expand_as(inside)[inside],
+                )
+                assert bool((place[at, to] == -1).all())
+                place[at, to] = part.place
+    same = y[:, None] == y
+    alike = torch.zeros_like(same) if groups is None else (groups[:, None] == groups) & ~same
+    expected = torch.where(same, 0, torch.where(alike, 1, len(partition) - 1)).fill_diagonal_(-1)
+    assert torch.equal(place[::7], expected[::7])
 
 
 def test_rows_of_sampled_anchors_ascend_in_class():

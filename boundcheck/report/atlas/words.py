@@ -131,8 +131,8 @@ def _assumption(frame: pd.DataFrame) -> Iterator[str]:
     thin = int((rows["premise_reliable"] == 0).sum())
     whole = int((rows["premise_share"] == 1).sum())
     yield (
-        f"It holds at every anchor in {whole} of {plural(len(rows), 'test')}; in {thin} the share rests on too few "
-        "effective instances to be relied on."
+        f"It holds at every anchor in {whole} of {plural(len(rows), 'test')}; in {thin} the share is not to be "
+        "relied on: it rests on few effective instances or on near-duplicates."
     )
     untilted = rows[rows["claim"] == UNTILTED]
     for tau, some in untilted.groupby("temperature"):

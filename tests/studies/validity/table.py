@@ -13,6 +13,7 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from scipy.stats import beta as beta_distribution
 
+from tests.studies.validity.cells import UNSEEN, Cell
 from tests.studies.validity.limits import CROSSING
 from tests.studies.validity.summary import CELL, GAP_NAMES
 
@@ -75,9 +76,43 @@ def permuted(found: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def shares(found: pd.DataFrame) -> pd.DataFrame:
+    """Shares of Assumption 1 by what they rest on: the cells that were there when their reach was chosen, the others.
+
+    Columns: cells, split, ess (effective instances in the median), judged, coverage, decided, given (coverage where a
+    verdict is given).
+    """
+    known = found[found.covered.notna() & found.quantity.eq("share")]
+    ess = pd.cut(known.median_ess, [0, 8, 16, np.inf], right=False, labels=["below 8", "8 to 16", "16 or more"])
+    cells = np.where([cell in UNSEEN for cell in _cells_of(known)], "added since", "then")
+    rows = []
+    for key, some in known.groupby([cells, known.split, ess], observed=True):
+        given = some[some.decided]
+        row = dict(judged=len(some), coverage=some.covered.mean(), decided=len(given), given=given.covered.mean())
+        rows.append(dict(zip(("cells", "split", "ess"), key, strict=True)) | row)
+    return pd.DataFrame(rows)
+
+
+def _cells_of(found: pd.DataFrame) -> list[Cell]:
+    names = ["population", "n", "temperature", "design", "prior"]
+    return [Cell(*row) for row in found[names].itertuples(index=False)]
+
+
+def gaps(found: pd.DataFrame) -> str:
+    """All gaps of sets with their own labels in a sentence."""
+    real = found[~found.population.str.contains("permuted") & found.quantity.isin(GAP_NAMES)]
+    own = real[real.decided & ~real.softer]
+    return (
+        f"Gaps of sets with their own labels: {int(real.decided.sum()):,} of {len(real):,} decided, "
+        f"{int(real.wrong.sum())} of them wrong; {len(own[SAMPLE].drop_duplicates())} samples have one that is decided "
+        "on its own interval."
+    )
+
+
 def written(found: pd.DataFrame) -> str:
-    """Both tables in Markdown."""
-    return "\n".join([*_lines(by_kind(found)), "", *_permuted_lines(permuted(found)), ""])
+    """The tables in Markdown, and a sentence."""
+    parts = [_lines(by_kind(found)), [gaps(found)], _permuted_lines(permuted(found)), _share_lines(shares(found))]
+    return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
 
 def _lines(table: pd.DataFrame) -> Iterator[str]:
@@ -96,6 +131,14 @@ def _permuted_lines(table: pd.DataFrame) -> Iterator[str]:
     yield "|---|---:|---|---:|"
     for row in table.itertuples():
         yield f"| {row.set} | {row.runs} | {row.decided:.1%} [{row.low:.0%}, {row.high:.0%}] | {row.each_gap:.1%} |"
+
+
+def _share_lines(table: pd.DataFrame) -> Iterator[str]:
+    yield "| shares of Assumption 1, cells | split | effective instances | judged | covered | verdict given | covered |"
+    yield "|---|---|---|---:|---:|---:|---:|"
+    for row in table.itertuples():
+        parts = (row.cells, row.split, row.ess, row.judged, f"{row.coverage:.1%}", row.decided, f"{row.given:.1%}")
+        yield f"| {' | '.join(map(str, parts))} |".replace("nan%", "")
 
 
 def picture(found: pd.DataFrame, path: Path) -> None:
