@@ -1,6 +1,7 @@
 """How fast, beside what else: every method against the bare matrix product, in one run.
 
 python -m benchmarks all --out results/benchmarks [--size quick] [--studies n betas ...] [--repeats 3]
+python -m benchmarks turns --before FOLDER --command "10,000 x 2" --out results/benchmarks
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.cases import SIZES, STUDIES, cases
-from benchmarks.commands import whole_commands
+from benchmarks.commands import by_turns, whole_commands
 from benchmarks.endtoend import end_to_end
 from benchmarks.measure import in_own_process
 from benchmarks.plots import draw
@@ -39,11 +40,13 @@ def describe(row: dict[str, object]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["all", "pairs", "verify", "commands"])
+    parser.add_argument("what", choices=["all", "pairs", "verify", "commands", "turns"])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--size", choices=SIZES, default="quick")
     parser.add_argument("--studies", nargs="+", choices=STUDIES, help="measure these again, and keep OUT's other rows")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--before", type=Path, help="of turns: a folder with an earlier `boundcheck`")
+    parser.add_argument("--command", default="", help="of turns: part of a command's name; all without")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     if options.what in ("all", "pairs"):
@@ -67,6 +70,16 @@ def main() -> None:
         most = {"smoke": 0, "quick": 30_000, "full": 1_000_000}[options.size]
         table = whole_commands(most, options.repeats)
         table.to_csv(options.out / "commands.csv", index=False, float_format="%.4g")
+    if options.what == "turns":
+        if options.before is None:
+            parser.error("turns: --before is missing; name a folder with an earlier boundcheck")
+        table = by_turns(options.before, options.command, options.repeats)
+        old = options.out / "turns.csv"
+        kept = pd.read_csv(old) if old.exists() else pd.DataFrame(columns=["what"])
+        kept = kept[~kept.what.isin(table.what)]
+        pd.concat([kept, table]).to_csv(old, index=False, float_format="%.4g")
+        wide = table.pivot(index=["what", "turn"], columns="version", values="cpu_seconds")
+        print((wide.now / wide.before).groupby("what").agg(["median", "min", "max"]))
 
 
 if __name__ == "__main__":

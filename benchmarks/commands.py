@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,42 @@ def whole_commands(most: int, repeats: int) -> pd.DataFrame:
     return pd.DataFrame(rows).assign(seed=SEED, threads=os.environ.get("OMP_NUM_THREADS", ""), **environment())
 
 
+def by_turns(before: Path, name: str, repeats: int) -> pd.DataFrame:
+    """One row for each run of the commands whose names contain a text, an earlier package and this one by turns.
+
+    Args:
+        before: folder that holds the earlier `boundcheck`; it must know the options.
+        name: part of the commands' names.
+        repeats: runs of each; one more of each before them, which compiles.
+    """
+    folders = {"before": before.resolve(), "now": Path(__file__).resolve().parents[1]}
+    commits = {version: _commit(place) for version, place in folders.items()}
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for what, (n, views, classes, options) in COMMANDS.items():
+            if name not in what:
+                continue
+            data = _saved(Path(folder, "embeddings.npz"), n, views, classes) if n else []
+            for turn in range(repeats + 1):
+                for version, place in folders.items():
+                    out = Path(folder, f"{what}{turn}{version}")
+                    command = [sys.executable, "-P", "-m", "boundcheck", "verify", *data, *options, "--device", "cpu"]
+                    run = _measured([*command, "--quiet", "--out", str(out)], out, {"PYTHONPATH": str(place)})
+                    rows += (
+                        [{"what": what, "turn": turn, "version": version, "commit": commits[version], **run}]
+                        if turn
+                        else []
+                    )
+                    print(what, turn, version, run, flush=True)
+    return pd.DataFrame(rows).assign(seed=SEED, threads=os.environ.get("OMP_NUM_THREADS", ""), **environment())
+
+
+def _commit(folder: Path) -> str:
+    """Of a work tree; empty where it is none."""
+    found = subprocess.run(["git", "-C", folder, "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
+    return found.stdout.strip()
+
+
 def _saved(path: Path, n: int, views: int, classes: int) -> list[str]:
     """The option that names embeddings around random centres, float32, made a block at a time."""
     rng = np.random.default_rng(SEED)
@@ -61,9 +98,10 @@ def _saved(path: Path, n: int, views: int, classes: int) -> list[str]:
     return ["--embeddings", str(path)]
 
 
-def _measured(command: Sequence[str], out: Path) -> dict[str, float]:
+def _measured(command: Sequence[str], out: Path, environ: Mapping[str, str] | None = None) -> dict[str, float]:
     began = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen(command, stdout=quiet, stderr=quiet, env={**os.environ, **(environ or {})})
     _, status, used = os.wait4(process.pid, 0)
     if os.waitstatus_to_exitcode(status) not in (0, 1):  # 1: a claim is violated
         raise RuntimeError(f"ended with {os.waitstatus_to_exitcode(status)}: {' '.join(command)}")
@@ -72,6 +110,6 @@ def _measured(command: Sequence[str], out: Path) -> dict[str, float]:
         "cpu_seconds": used.ru_utime + used.ru_stime,
         "wall_seconds": time.perf_counter() - began,
         "peak_gb": used.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e9,
-        "passes": cost["passes"],
-        "plans": cost["plans"],
+        "passes": cost.get("passes", math.nan),  # earlier versions did not count them
+        "plans": cost.get("plans", math.nan),
     }

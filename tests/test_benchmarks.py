@@ -40,6 +40,18 @@ def test_the_command_writes_its_tables_and_pictures(tmp_path):
     assert (tmp_path / "time_by_n.png").stat().st_size > 5_000
 
 
+@pytest.mark.study
+def test_turns_run_both_packages(tmp_path):
+    root = Path(__file__).parents[1]
+    command = [sys.executable, "-m", "benchmarks", "turns", "--before", str(root), "--command", "digits"]
+    subprocess.run([*command, "--out", str(tmp_path), "--repeats", "1"], check=True, cwd=root)
+    table = pd.read_csv(tmp_path / "turns.csv")
+    assert table.version.tolist() == ["before", "now"] and (table.cpu_seconds > 0).all()
+    without = [sys.executable, "-m", "benchmarks", "turns", "--out", str(tmp_path)]
+    refused = subprocess.run(without, capture_output=True, text=True, cwd=root)
+    assert refused.returncode == 2 and "--before is missing" in refused.stderr
+
+
 @pytest.mark.slow
 def test_the_gpu_command_runs_without_one_at_its_smallest_size(tmp_path):
     pytest.importorskip("triton")
