@@ -71,11 +71,8 @@ def by_turns(before: Path, name: str, repeats: int) -> pd.DataFrame:
                     out = Path(folder, f"{what}{turn}{version}")
                     command = [sys.executable, "-P", "-m", "boundcheck", "verify", *data, *options, "--device", "cpu"]
                     run = _measured([*command, "--quiet", "--out", str(out)], out, {"PYTHONPATH": str(place)})
-                    rows += (
-                        [{"what": what, "turn": turn, "version": version, "commit": commits[version], **run}]
-                        if turn
-                        else []
-                    )
+                    at = {"what": what, "turn": turn, "version": version, "commit": commits[version]}
+                    rows += [at | run] if turn else []
                     print(what, turn, version, run, flush=True)
     return pd.DataFrame(rows).assign(seed=SEED, threads=os.environ.get("OMP_NUM_THREADS", ""), **environment())
 
