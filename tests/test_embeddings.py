@@ -146,6 +146,24 @@ def test_subset_keeps_names_and_drops_empty_classes(emb: EmbeddingSet) -> None:
     assert emb.subset(slice(None)).digest == emb.digest and part.normalize
     with pytest.raises(InputError, match="at least 2 classes"):
         emb.subset(emb.y == 1)
+    with pytest.raises(InputError, match="distinct positions, received 3, one of them twice"):
+        emb.subset([0, 1, 0])
+    with pytest.raises(InputError, match="one or more distinct positions, received 0"):
+        emb.subset(emb.y == 99)
+    grouped = emb.with_groups(np.where(emb.y == 1, "wet", "dry")).subset(emb.y != 1)
+    assert grouped.group_names == ("dry",) and not grouped.groups.any()
+    part.z[0, 0, 0] += 1  # its own memory
+    assert emb.subset(emb.y != 1).z[0, 0, 0] != part.z[0, 0, 0]
+
+
+def test_memory_is_copied_unless_it_is_given_away() -> None:
+    z, y = np.full((4, 2), 3.0, dtype=np.float32), [0, 1, 0, 1]
+    assert not np.shares_memory(EmbeddingSet(z, y).z, z) and z[0, 0] == 3.0
+    taken = EmbeddingSet(z, y, copy=False)
+    assert np.shares_memory(taken.z, z) and z[0, 0] == pytest.approx(0.5**0.5)
+    assert not np.shares_memory(EmbeddingSet(z.astype(np.float16), y, copy=False).z, z)
+    z.flags.writeable = False
+    assert not np.shares_memory(EmbeddingSet(z, y, copy=False).z, z)
 
 
 def test_digest_sees_everything_that_matters(emb: EmbeddingSet) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from boundcheck.bounds.base import FewShotBound, Terms
@@ -16,6 +18,9 @@ def _terms(moments: ClassMoments, m: float) -> Terms:
     with the others and gives 4 V~; the standard deviations of the rest, over d^2, are at most sqrt(E1) + sqrt(E2) +
     sqrt(E3), as 4 V^2 / m + 4 V / m <= (sqrt(E1) + sqrt(E2))^2.
     """
+    ahead = 4 * moments.directional_cdnv
+    if math.isinf(m):  # nothing else is left
+        return {"variance towards the other class": ahead, "noise of the means": np.zeros_like(ahead)}
     v = moments.cdnv
     fourth = per_distance(moments.fourth[:, None] + moments.fourth[None], np.square(moments.distance2))
     shift = per_distance((moments.variance[None] - moments.variance[:, None]) / m, moments.distance2)
@@ -25,7 +30,7 @@ def _terms(moments: ClassMoments, m: float) -> Terms:
         noise = np.square(np.sqrt(first) + np.sqrt(second) + np.sqrt(third))
         denominator = np.where(1 + shift > 0, np.square(1 + shift), 0.0)
     return {
-        "variance towards the other class": _ratio(4 * moments.directional_cdnv, denominator),
+        "variance towards the other class": _ratio(ahead, denominator),
         "noise of the means": _ratio(noise, denominator),
     }
 

@@ -30,6 +30,8 @@ class ClassMoments:
         overlap: (c, c) tr(Sigma_i Sigma_j).
         skew: (c, c) E <D_ij, e> |e|^2 for e of class j.
         radii: of each class, its |e| in ascending order.
+        error: (c,) share of each class's x that another class's mean is at least as near to: the error of the
+            classifier by the classes' own means.
     """
 
     mean: Float[np.ndarray, "c d"]
@@ -41,6 +43,7 @@ class ClassMoments:
     overlap: Float[np.ndarray, "c c"]
     skew: Float[np.ndarray, "c c"]
     radii: tuple[np.ndarray, ...]
+    error: Float[np.ndarray, " c"]
 
     @property
     def c(self) -> int:
@@ -83,7 +86,10 @@ def class_moments(x: Float[np.ndarray, "n d"], y: Int[np.ndarray, " n"], *, over
         near = i + 1 + np.flatnonzero(np.abs(mean[i + 1 :, 0] - mean[i, 0]) <= rounding)  # few, which saves most work
         mean[near[np.abs(mean[near] - mean[i]).max(1) <= rounding]] = mean[i]
     distance2 = squareform(pdist(mean, "sqeuclidean"))
-    centred, square = [], np.empty(len(x))
+    centred, square, error = [], np.empty(len(x)), np.empty(len(mean))
+    # x is at least as near to another mean where <e, D> >= |D|^2 / 2, as it is to one that is the same as its own.
+    halfway = np.where(distance2 > 0, distance2 / 2, -np.inf)
+    np.fill_diagonal(halfway, np.inf)
     along, skew, overlap = (np.zeros(distance2.shape) for _ in range(3))
     for first, last in _blocks(counts, ENTRIES // max(mean.shape)):
         rows = slice(starts[first], starts[last - 1] + counts[last - 1])
@@ -94,6 +100,7 @@ def class_moments(x: Float[np.ndarray, "n d"], y: Int[np.ndarray, " n"], *, over
         for i, towards in enumerate(np.split(e @ mean.T, edges), first):
             towards -= towards[:, i, None]  # <e, D_ij> for e of class i
             along[i] = np.einsum("kc,kc->c", towards, towards) / counts[i]
+            error[i] = (towards >= halfway[i]).any(1).mean()
             if overlaps:
                 skew[:, i] = -square[starts[i] : starts[i] + counts[i]] @ towards / counts[i]  # D_ji = -D_ij
         if overlaps:
@@ -112,6 +119,7 @@ def class_moments(x: Float[np.ndarray, "n d"], y: Int[np.ndarray, " n"], *, over
         overlap=overlap,
         skew=skew,
         radii=tuple(np.sqrt(np.sort(some)) for some in np.split(square, starts[1:])),
+        error=error,
     )
 
 

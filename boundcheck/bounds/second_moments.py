@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from boundcheck.bounds.base import FewShotBound, Terms
@@ -15,12 +17,14 @@ def gap_moments(moments: ClassMoments, m: float) -> tuple[np.ndarray, dict[str, 
     -|a|^2 of X are pairwise uncorrelated, since e, a and b are independent and centred. With t_ij =
     tr(Sigma_i Sigma_j), E|b|^4 = (theta + (m - 1)(v^2 + 2 t_jj)) / m^3; E <D, b> |b|^2 is 1/m^2 of one instance's.
     """
+    ahead = {"variance towards the other class": 4 * moments.along}
+    if math.isinf(m):  # nothing else is left
+        return moments.distance2, ahead | {"noise of the means": np.zeros_like(moments.along)}
     v, t = moments.variance, moments.overlap
     own = np.diag(t)
     mean = moments.distance2 + (v[None] - v[:, None]) / m
     spread = (moments.fourth - np.square(v)) / m**3 + 2 * (1 - 1 / m) * own / m**2  # Var |a|^2
-    return mean, {
-        "variance towards the other class": 4 * moments.along,
+    return mean, ahead | {
         "noise of the means": 4 * (t + own[:, None] + moments.across) / m
         + 4 * moments.skew / m**2
         + spread[:, None]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, get_args
 
 import numpy as np
@@ -119,26 +120,33 @@ class Evidence:
         """
         return statistics.of_instances(self.losses, self.z, statistic, steps)
 
+    @cached_property
     def class_means(self) -> Tensor:
         """(c, d) mean embeddings of the classes."""
         return class_means(self.losses.emb, self.z)
 
+    @cached_property
     def positive_similarity(self) -> Tensor:
         """(a,) mean inner product of every anchor with its positives; NaN without one."""
         return statistics.positive_similarity(self.losses, self.z)
 
+    @cached_property
     def negative_similarity(self) -> Tensor:
         """(a,) mean inner product of every anchor with the views of other instances, each alike."""
         return statistics.negative_similarity(self.losses, self.z)
 
+    @cached_property
     def similarity_gap(self) -> tuple[Estimate, Tensor]:
         """Mean similarity of negatives less that of positives, all anchors alike, and its (n,) influences."""
-        return statistics.similarity_gap(self.losses, self.z)
+        positive, negative = self.positive_similarity.detach(), self.negative_similarity.detach()
+        return statistics.similarity_gap(self.losses, self.z.detach(), positive, negative)
 
+    @cached_property
     def alignment(self) -> Tensor:
         """(a,) 2 - 2 <z_a, z_p>: the mean squared distance to the positives, on the unit sphere."""
-        return 2 - 2 * self.positive_similarity()
+        return 2 - 2 * self.positive_similarity
 
+    @cached_property
     def variance_within(self) -> Tensor:
         """(a,) squared distance to the class mean."""
         return statistics.variance_within(self.losses, self.z)

@@ -27,7 +27,7 @@ SOURCE = (
 def decoupled(evidence: Evidence) -> Tensor:
     """(a,) rho_all - mean t_ap, nats."""
     losses = evidence.losses
-    return losses.table.rho(ALL, CONSTANT) - evidence.positive_similarity() / losses.variant.temperature
+    return losses.table.rho(ALL, CONSTANT) - evidence.positive_similarity / losses.variant.temperature
 
 
 def spread_cost(largest_variance: float, temperature: float) -> float:
@@ -57,7 +57,7 @@ def wang_upper(evidence: Evidence) -> Iterator[Finding]:
     """Jensen over negatives; and E <f, f+> - E |mu_y|^2 = E <f - mu_y, f+ - mu_y> <= Var by Cauchy and Schwarz."""
     losses = evidence.losses
     lhs = mean_classifier_loss(evidence)
-    rhs = decoupled(evidence) + evidence.variance_within() / losses.variant.temperature + math.log(losses.emb.c)
+    rhs = decoupled(evidence) + evidence.variance_within / losses.variant.temperature + math.log(losses.emb.c)
     low, high = losses.average(lhs).value, losses.average(rhs).value
     vacuous = above_any_loss(evidence, high)
     yield Finding(None, None, None, low, high, losses.average(rhs - lhs), rhs - lhs, vacuous=vacuous)
@@ -74,8 +74,8 @@ def wang_upper(evidence: Evidence) -> Iterator[Finding]:
 def wang_lower(evidence: Evidence) -> Iterator[Finding]:
     """Within a class t has mean <f, mu_c>/tau, lies at most 2/tau above it, has range 2/tau and variance v_c/tau^2."""
     losses = evidence.losses
-    tau, spread = losses.variant.temperature, evidence.variance_within()
-    means = evidence.class_means()
+    tau, spread = losses.variant.temperature, evidence.variance_within
+    means = evidence.class_means
     largest = float((1 - means.square().sum(1)).max())  # on the sphere E|f - mu|^2 = 1 - |mu|^2
     rhs = mean_classifier_loss(evidence)
     lhs = decoupled(evidence) + math.log(losses.emb.c) - spread / tau - spread_cost(largest, tau)

@@ -24,24 +24,12 @@ BOTH = ("directional", "second_moments")
 WORK = 5e8  # products of entries that one look at the instances may take
 
 
-def nearest_mean_error(z: Tensor, y: np.ndarray) -> float:
-    """Mean over classes of the share of views with another class's mean at least as near as their own."""
-    x = z.reshape(-1, z.shape[2]).double().numpy()
+def bounds_and_error(z: Tensor, y: np.ndarray) -> list[float]:
+    """The bounds at m = inf, in the order of `BOTH`, and the error of the classifier by the classes' own means."""
     label = np.unique(y, return_inverse=True)[1].repeat(z.shape[1])  # classes may be absent from a part
-    order, counts = np.argsort(label, kind="stable"), np.bincount(label)
-    means = np.add.reduceat(x[order], np.cumsum(counts) - counts) / counts[:, None]
-    distance = np.square(means).sum(1) - x @ (2 * means.T)
-    own = distance[np.arange(len(x)), label].copy()
-    distance[np.arange(len(x)), label] = np.inf
-    wrong = distance.min(1) <= own
-    return float(np.mean(np.bincount(label, wrong) / counts))
-
-
-def bounds_on_error(z: Tensor, y: np.ndarray) -> list[float]:
-    """The bounds at m = inf, in the order of `BOTH`: the means are those of the distributions that x is drawn from."""
-    x, label = z.reshape(-1, z.shape[2]).double().numpy(), y.repeat(z.shape[1])
-    moments = class_moments(x, label, overlaps=False)
-    return [min(BOUNDS[name].error(moments, math.inf), float(moments.c)) for name in BOTH]
+    moments = class_moments(z.reshape(-1, z.shape[2]).numpy(), label, overlaps=False)
+    bounds = [min(BOUNDS[name].error(moments, math.inf), float(moments.c)) for name in BOTH]
+    return [*bounds, float(moments.error.mean())]
 
 
 def _finding(evidence: Evidence, name: str) -> Finding:
@@ -61,11 +49,11 @@ _FOUND: WeakKeyDictionary[EmbeddingSet, dict[bool, dict[str, Finding]]] = WeakKe
 def _found(losses: LossTable, z: Tensor) -> dict[str, Finding]:
     emb = losses.emb
     most = emb.n if losses.exhaustive else max(int(WORK / (emb.v * emb.c * emb.d)), OF_CLASS * emb.c)
-    gaps = several_of_instances(losses, z, bounds_on_error, len(BOTH), nearest_mean_error, most)
+    gaps = several_of_instances(losses, z, bounds_and_error, len(BOTH), most)
     some, note = np.arange(emb.n), ""
     if emb.n > most:
         some, note = some_instances(emb.y, most), f"Of {most:,} of the instances, each class in proportion."
-    error = nearest_mean_error(z[torch.from_numpy(some)], emb.y[some])
+    *_, error = bounds_and_error(z[torch.from_numpy(some)], emb.y[some])
     return {
         name: Finding(
             None, None, None, error, error + gap.value, gap, note=note,

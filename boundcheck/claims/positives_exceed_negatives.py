@@ -26,8 +26,8 @@ def largest_gap(instances: int) -> float:
 )
 def positives_exceed_negatives(evidence: Evidence) -> Iterator[Finding]:
     """|sum of all views|^2 >= 0, and s_+ <= 1; true of every finite set."""
-    positive, negative = evidence.positive_similarity(), evidence.negative_similarity()
+    positive, negative = evidence.positive_similarity, evidence.negative_similarity
     bound = largest_gap(evidence.losses.emb.n)
-    gap = less_constant(evidence.similarity_gap()[0], -bound)
+    gap = less_constant(evidence.similarity_gap[0], -bound)
     low = evidence.mean(positive).value
     yield Finding(None, None, None, low, low + gap.value, gap, bound + negative - positive)

@@ -39,7 +39,7 @@ def scl_ge_similarity_gap(evidence: Evidence) -> Iterator[Finding]:
     prior = class_prior(losses)
     weight = prior.expand(len(label), -1).scatter(1, label[:, None], 0.0)
     others = (logits * weight).sum(1) / weight.sum(1)
-    gap = others - evidence.positive_similarity() / losses.variant.temperature
+    gap = others - evidence.positive_similarity / losses.variant.temperature
     for q in evidence.q:
         bound = least(gap, q)
         for h in losses.variant.hardenings:

@@ -32,7 +32,7 @@ def offset(classes: int, temperature: float, k: int) -> float:
 def simclr_upper(evidence: Evidence) -> Iterator[Finding]:
     """L_cont >= log K + E log(mean of K e^t) - t_p, which is within `gap_bound` of the decoupled limit."""
     losses = evidence.losses
-    lhs, spread = mean_classifier_loss(evidence), evidence.variance_within() / losses.variant.temperature
+    lhs, spread = mean_classifier_loss(evidence), evidence.variance_within / losses.variant.temperature
     low = losses.average(lhs).value
     for j, k in enumerate(KS):
         rhs = evidence.summed(KS)[:, j] + spread + offset(losses.emb.c, losses.variant.temperature, k)

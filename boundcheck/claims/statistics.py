@@ -45,7 +45,11 @@ def of_instances(
     steps: Callable[[Tensor, np.ndarray], float] | None = None,
 ) -> Estimate:
     """A statistic of embeddings and labels, see `Evidence.of_instances`."""
-    (estimate,) = several_of_instances(losses, z, lambda z, y: [statistic(z, y)], 1, steps)
+
+    def both(z: Tensor, y: np.ndarray) -> list[float]:
+        return [statistic(z, y), 0.0 if steps is None else steps(z, y)]
+
+    (estimate,) = several_of_instances(losses, z, both, 1)
     return estimate
 
 
@@ -54,7 +58,6 @@ def several_of_instances(
     z: Tensor,
     statistics: Callable[[Tensor, np.ndarray], Sequence[float]],
     count: int,
-    steps: Callable[[Tensor, np.ndarray], float] | None = None,
     most: int | None = None,
 ) -> list[Estimate]:
     """Several statistics that are computed together.
@@ -62,10 +65,10 @@ def several_of_instances(
     Args:
         losses: whose labels, and what is one draw.
         z: (n, v, d) the embeddings.
-        statistics: of (k, v, d) of them and (k,) labels; so many as `count` says.
+        statistics: of (k, v, d) of them and (k,) labels; so many as `count` says, and then one that is taken off each
+            and moves in steps, as shares do: its bias is left, since a jackknife's correction would multiply the steps
+            by the number of groups.
         count: of the statistics.
-        steps: another, taken off each, that moves in steps, as shares do: its bias is left, since a jackknife's
-            correction would multiply the steps by the number of groups.
         most: of the instances that they are taken of, see `some_instances`; None for all.
     """
     y, data, clusters = losses.emb.y, z.detach(), losses.clusters
@@ -77,9 +80,8 @@ def several_of_instances(
     def values(keep: np.ndarray) -> np.ndarray:
         if len(np.unique(y[keep])) < losses.emb.c:  # a class is gone, and with it the statistics
             return np.full(2 * count, np.nan)
-        part = data[torch.from_numpy(keep)], y[keep]
-        whole = np.asarray(statistics(*part), dtype=np.float64)
-        return np.concatenate([whole, whole if steps is None else whole - float(steps(*part))])
+        *smooth, steps = statistics(data[torch.from_numpy(keep)], y[keep])
+        return np.array([*smooth, *(value - steps for value in smooth)])
 
     if losses.exhaustive:
         return [Estimate(value, value, 0.0) for value in values(np.arange(len(y)))[count:].tolist()]
@@ -125,15 +127,14 @@ def negative_similarity(losses: LossTable, z: Tensor) -> Tensor:
     return (rows * others).sum(1) / ((emb.n - 1) * emb.v)
 
 
-def similarity_gap(losses: LossTable, z: Tensor) -> tuple[Estimate, Tensor]:
-    """Mean similarity of negatives less that of positives, over all anchors alike, and its (n,) influences.
+def similarity_gap(losses: LossTable, z: Tensor, positive: Tensor, negative: Tensor) -> tuple[Estimate, Tensor]:
+    """Mean similarity of negatives less that of positives, (a,) each, over all anchors alike, and its (n,) influences.
 
     An instance counts as an anchor, as a negative of the others and, with class positives, as a positive of theirs; as
     <z_a, z_b> is symmetric, as much each time. With fixed class sizes the estimate counts what the anchor's own
     instance takes from its class, as that of the losses does (docs/theory.md, eq. (90)).
     """
     emb, anchors = losses.emb, losses.table.anchors
-    positive, negative = (part(losses, z.detach()) for part in (positive_similarity, negative_similarity))
     y = torch.from_numpy(emb.y)
     others = negative - negative.mean()
     if losses.variant.positives == "class":
@@ -146,10 +147,10 @@ def similarity_gap(losses: LossTable, z: Tensor) -> tuple[Estimate, Tensor]:
     if losses.influence is None or losses.exhaustive:
         se = 0.0 if losses.exhaustive else float("nan")
         return Estimate(plugin, plugin, se), torch.zeros_like(influence)
-    return Estimate(plugin + _design_shift(losses, z.detach()), plugin, *losses.spread(influence)), influence
+    return Estimate(plugin + _design_shift(losses, z, negative), plugin, *losses.spread(influence)), influence
 
 
-def _design_shift(losses: LossTable, z: Tensor) -> float:
+def _design_shift(losses: LossTable, z: Tensor, negative: Tensor) -> float:
     """What is added to the mean similarity of negatives where class sizes are fixed: the n_c - 1 others of the anchor's
     class weigh n_c / (n_c - 1); 0 where labels are drawn with the instances."""
     emb, anchors = losses.emb, losses.table.anchors
@@ -161,7 +162,7 @@ def _design_shift(losses: LossTable, z: Tensor) -> float:
     rows, n = z.reshape(-1, emb.d)[anchors].to(torch.float64), counts[label]
     of_class = class_means(losses.emb, z)[label] * (n * emb.v)[:, None]
     same = (rows * (of_class - own)).sum(1) / ((n - 1).clamp_min(1) * emb.v)  # their mean, of n - 1
-    more = torch.where(n > 1, (same - negative_similarity(losses, z)) / emb.n, 0.0)
+    more = torch.where(n > 1, (same - negative) / emb.n, 0.0)
     return float(more.mean())
 
 

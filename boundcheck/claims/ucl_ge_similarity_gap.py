@@ -39,7 +39,7 @@ def ucl_ge_similarity_gap(evidence: Evidence) -> Iterator[Finding]:
     The bound is a statistic of the sample too, and the interval is that of the difference.
     """
     losses, variant = evidence.losses, evidence.losses.variant
-    gap, influence = evidence.similarity_gap()
+    gap, influence = evidence.similarity_gap
     for q in evidence.q:
         bound, slope = least(gap.value, variant.temperature, q), _slope(gap.value, variant.temperature, q)
         for h in variant.hardenings:

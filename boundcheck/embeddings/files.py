@@ -68,8 +68,9 @@ def load_embeddings(path: str | Path, normalize: bool = True, unlabelled: bool =
     with reading(path, f"{path.suffix} embeddings"):
         if not isinstance(fields.get("classes") or [], list):
             raise ValueError("classes is not a list of names")
+        mapped = isinstance(fields["z"], torch.Tensor)  # to the file, which may change
         try:
-            return EmbeddingSet(normalize=normalize, **fields)
+            return EmbeddingSet(normalize=normalize, copy=mapped, **fields)
         except InputError as error:
             raise InputError(f"{path}: {' '.join(str(error).split())}") from error
 

@@ -41,8 +41,8 @@ def as_array(values: Any, parameter: str) -> np.ndarray:
         raise InputError(f"{parameter}: expected a rectangular array, received rows of different length") from error
 
 
-def as_embeddings(z: Any) -> np.ndarray:
-    """A fresh (n, v, d) array of finite, non-zero rows in float32 or float64."""
+def as_embeddings(z: Any, copy: bool = True) -> np.ndarray:
+    """An (n, v, d) array of finite, non-zero rows in float32 or float64; fresh, if a copy is asked for."""
     array = as_array(z, "z")
     if array.dtype.kind != "f":
         raise InputError(f"z: expected floats, received {array.dtype}; convert it with z.astype('float32')")
@@ -52,7 +52,8 @@ def as_embeddings(z: Any) -> np.ndarray:
         raise InputError(f"z: expected at least one row and one column, received {array.shape}; it is empty")
     precision = np.float64 if array.dtype.itemsize >= 8 else np.float32
     views = array[:, None, :] if array.ndim == 2 else array
-    result = np.array(views, dtype=precision, order="C")  # (n, v, d)
+    fresh = copy or not array.flags.writeable
+    result = np.array(views, precision, order="C") if fresh else np.ascontiguousarray(views, precision)  # (n, v, d)
     blocks = [result[start : start + ROWS] for start in range(0, len(result), ROWS)]
     _refuse_rows(np.concatenate([~np.isfinite(block).all(axis=2) for block in blocks]), "finite", "NaN or inf")
     _refuse_rows(np.concatenate([~block.any(axis=2) for block in blocks]), "non-zero", "all zeros")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
 from boundcheck.embeddings.given import ROWS, as_codes, as_embeddings, as_ids, as_meta, coded, row_norms, unit_rows
+from boundcheck.errors import InputError
 
 UNLABELLED = "unlabelled"
 """The one class of data without labels."""
@@ -58,8 +58,10 @@ class EmbeddingSet:
         normalize: bool = True,
         classes: Sequence[str] | None = None,
         groups: ArrayLike | torch.Tensor | None = None,
+        *,
+        copy: bool = True,
     ) -> None:
-        """Checks the arrays and brings them to their canonical form; the arguments are copied.
+        """Checks the arrays and brings them to their canonical form.
 
         Args:
             z: (n, d) or (n, v, d), numpy or torch on any device; half precision becomes float32.
@@ -70,11 +72,13 @@ class EmbeddingSet:
             classes: names in code order. Integer labels are then codes into it, string labels must be in it.
                 Classes without an instance are dropped. Left out, classes are the sorted distinct labels.
             groups: (n,), integer or string labels of super-classes.
+            copy: whether `z` is copied; without, memory of the right kind is taken over and normalised in place, and
+                nobody may write to it any more.
 
         Raises:
             InputError: an array breaks one of these rules.
         """
-        embeddings = as_embeddings(z)
+        embeddings = as_embeddings(z, copy)
         n = len(embeddings)
         if y is None:
             codes, names = np.zeros(n, dtype=np.int64), tuple([UNLABELLED])
@@ -118,24 +122,27 @@ class EmbeddingSet:
         return np.bincount(self.y, minlength=self.c)
 
     @cached_property
+    def norms(self) -> Float[np.ndarray, "n v"]:
+        """Norms of the rows, in float64; inf where one exceeds the largest number."""
+        return row_norms(self.z)
+
+    @property
     def unit_norm(self) -> bool:
         """Whether every row has norm 1 within 1e-6, which single precision keeps: bounds are exact to no less."""
-        return bool(np.all(np.abs(row_norms(self.z) - 1.0) <= 1e-6))
+        return bool(np.all(np.abs(self.norms - 1.0) <= 1e-6))
 
-    @cached_property
+    @property
     def largest_norm(self) -> float:
-        """Largest norm of a row; inf where it exceeds the largest number."""
-        plain = float(torch.from_numpy(self.z).norm(dim=2).max())
-        return plain if math.isfinite(plain) else float(row_norms(self.z).max())
+        """Largest norm of a row."""
+        return float(self.norms.max())
 
     @cached_property
     def mean_cosine(self) -> float:
         """Mean cosine of two rows, each with itself among them: the squared length of the mean direction."""
         total = np.zeros(self.d)
         for start in range(0, self.n, ROWS):
-            rows = np.asarray(self.z[start : start + ROWS]).reshape(-1, self.d)
-            norms = row_norms(rows[:, None])[:, 0]
-            total += (rows / norms[:, None]).sum(0, dtype=np.float64)
+            rows = slice(start, start + ROWS)
+            total += (self.z[rows] / self.norms[rows, :, None]).sum((0, 1))
         return float(np.square(total / (self.n * self.v)).sum())
 
     @property
@@ -150,18 +157,27 @@ class EmbeddingSet:
         return sha.hexdigest()
 
     def subset(self, index: ArrayLike | slice) -> EmbeddingSet:
-        """The instances at `index` (positions, a mask or a slice); classes left empty are dropped."""
-        chosen = index if isinstance(index, slice) else np.asarray(index)
-        out = EmbeddingSet(
-            self.z[chosen],
-            self.y[chosen] if self.labelled else None,
-            self.ids[chosen],
-            self.meta,
-            False,  # its rows are of norm 1 already
-            self.classes if self.labelled else None,
-            None if self.groups is None else np.array(self.group_names)[self.groups[chosen]],
-        )
-        object.__setattr__(out, "normalize", self.normalize)
+        """The instances at `index` (distinct positions, a mask or a slice); classes left empty are dropped.
+
+        Raises:
+            InputError: a position comes twice, or fewer than two classes are left of data with labels.
+        """
+        chosen = np.arange(self.n)[index if isinstance(index, slice) else np.asarray(index)]
+        if not 0 < len(chosen) == len(np.unique(chosen)):
+            received = f"{len(chosen):,}" + (", one of them twice" if len(chosen) else "")
+            raise InputError(f"index: expected one or more distinct positions, received {received}; take each once")
+        codes, classes = self.y[chosen], self.classes
+        if self.labelled:
+            codes, classes = as_codes(codes, len(codes), classes)
+        groups, group_names = self.groups, self.group_names
+        if groups is not None:
+            kept, groups = np.unique(groups[chosen], return_inverse=True)
+            group_names = tuple(group_names[code] for code in kept)
+        out = EmbeddingSet.__new__(EmbeddingSet)
+        fields = dict(z=self.z[chosen], y=codes, ids=self.ids[chosen], classes=classes, groups=groups)
+        fields |= dict(group_names=group_names, meta=self.meta, normalize=self.normalize, labelled=self.labelled)
+        for name, value in fields.items():  # all were checked when this set was made
+            object.__setattr__(out, name, value)
         return out
 
     def first_views(self, views: int) -> EmbeddingSet:
@@ -169,7 +185,7 @@ class EmbeddingSet:
         if views >= self.v:
             return self
         out = copy(self)
-        for name in ("unit_norm", "largest_norm", "mean_cosine"):
+        for name in ("norms", "mean_cosine"):
             out.__dict__.pop(name, None)
         object.__setattr__(out, "z", np.ascontiguousarray(self.z[:, :views]))
         return out

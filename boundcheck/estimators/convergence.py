@@ -11,8 +11,7 @@ docs/theory.md, eq. (88).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -41,7 +40,7 @@ def with_parts(losses: LossTable, execution: Execution, tally: Tally) -> LossTab
         execution: device, precision and the seed of the parts.
         tally: where passes are counted.
     """
-    emb, anchors = losses.emb, losses.table.anchors
+    emb = losses.emb
     if losses.influence is None or losses.variant.self_pairs == "include" or isinstance(emb, ShardedEmbeddings):
         return losses
     pieces = 2 if emb.n * emb.v <= HALVES else 4
@@ -49,21 +48,13 @@ def with_parts(losses: LossTable, execution: Execution, tally: Tally) -> LossTab
     quiet = replace(execution, progress=None)
     times = max(1, min(MOST_SPLITS, HALVES // (emb.n * emb.v)))
     parts = [part for _ in range(times) for part in np.array_split(rng.permutation(emb.n), pieces)]
-    found = [_of_part(losses, np.sort(part), anchors, quiet, tally) for part in parts]
+    found = [_of_part(losses, np.sort(part), quiet, tally) for part in parts]
     plugin = losses.losses.mean
-    means = torch.stack([plugin * math.nan if part is None else part.losses.mean for part in found])
+    means = torch.stack([part.mean for part in found])
     extrapolated = plugin + (plugin - means.mean(0)) / (pieces - 1) + losses.shift
-    shares = _shares(losses, found)
+    shares = {h: float(np.mean([part.shares[h] for part in found])) for h in losses.margins}
     margins = {h: _not_settled(summary, shares[h], pieces) for h, summary in losses.margins.items()}
     return replace(losses, by_parts=extrapolated, pieces=pieces, shares_in_parts=shares, margins=margins)
-
-
-def _shares(losses: LossTable, tables: Sequence[LossTable | None]) -> dict[Hardening, float]:
-    """The shares of Assumption 1 in other tables, averaged; NaN where one of them is not to be had."""
-    return {
-        h: float(np.mean([math.nan if table is None else table.margins[h].share.value for table in tables]))
-        for h in losses.margins
-    }
 
 
 def _not_settled(summary: MarginSummary, in_parts: float, pieces: int) -> MarginSummary:
@@ -92,9 +83,8 @@ def with_duplicates(losses: LossTable, execution: Execution, tally: Tally, group
     found = near_duplicates(emb, nearest)
     if found is None:
         return losses
-    fewer = _of_part(losses, found.first, losses.table.anchors, replace(execution, progress=None), tally)
-    dropped = losses.losses.mean * math.nan if fewer is None else fewer.losses.mean
-    losses = replace(losses, duplicates=found, dropped=dropped, shares_dropped=_shares(losses, [fewer]))
+    fewer = _of_part(losses, found.first, replace(execution, progress=None), tally)
+    losses = replace(losses, duplicates=found, dropped=fewer.mean, shares_dropped=fewer.shares)
     return _grouped(losses, torch.from_numpy(found.cluster)) if group else losses
 
 
@@ -110,19 +100,32 @@ def _grouped(losses: LossTable, clusters: Tensor) -> LossTable:
     return replace(losses, margins=margins)
 
 
-def _of_part(
-    losses: LossTable, part: np.ndarray, anchors: Tensor, execution: Execution, tally: Tally
-) -> LossTable | None:
-    """The plug-in losses of some instances; None where they are too few for them."""
+@dataclass(frozen=True)
+class _Part:
+    """What some of the instances say; of a part of a million no more is kept.
+
+    Attributes:
+        mean: (f,) plug-in losses; NaN where the part is too small for them.
+        shares: of Assumption 1, likewise.
+    """
+
+    mean: Tensor
+    shares: dict[Hardening, float]
+
+
+def _of_part(losses: LossTable, part: np.ndarray, execution: Execution, tally: Tally) -> _Part:
+    """The plug-in losses of some instances, ascending, over the anchors of the table among them."""
+    anchors = losses.table.anchors
     try:
         few = losses.emb.subset(part)
         variant = losses.variant.on(few)
     except InputError:
-        return None
+        return _Part(losses.losses.mean * math.nan, dict.fromkeys(losses.margins, math.nan))
     plan = pair_plan(few, variant, execution, tally)
     if len(anchors) < losses.emb.n * losses.emb.v:
         v = losses.emb.v
         inside = torch.from_numpy(np.isin(anchors.numpy() // v, part))
         instance = torch.from_numpy(np.searchsorted(part, anchors[inside].numpy() // v))
         plan = plan.of(instance * v + anchors[inside] % v)
-    return run_one(plan, exact_losses(few, variant, plan, intervals=False))
+    table = run_one(plan, exact_losses(few, variant, plan, intervals=False))
+    return _Part(table.losses.mean, {h: summary.share.value for h, summary in table.margins.items()})

@@ -93,7 +93,7 @@ def _nearest_neighbour_row(losses: LossTable, confidence: float) -> dict[str, ob
     margin = losses.table.largest_logit(SAME) - losses.table.largest_logit(DIFF)
     margin = torch.where(torch.isfinite(margin), margin, torch.nan)
     constant = next(h for h in losses.margins if isinstance(h, Constant))
-    tolerance = COSINE_TOLERANCE * float(np.square(losses.emb.z).sum(2).max()) / losses.variant.temperature
+    tolerance = COSINE_TOLERANCE * losses.emb.largest_norm**2 / losses.variant.temperature
     anchors, v, clusters = losses.table.anchors, losses.emb.v, losses.clusters
     share = share_of(margin, losses.weight, anchors, v, losses.exhaustive, tolerance, clusters)
     row = _row(losses, MarginSummary(constant, margin, share, None), confidence)

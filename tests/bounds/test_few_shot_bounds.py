@@ -32,6 +32,15 @@ def test_never_below_the_exact_error() -> None:
     assert min(informative.values()) > 10  # each was put to the test where it says something
 
 
+def test_the_error_by_the_means_of_the_classes_is_the_literal_one() -> None:
+    rng = np.random.default_rng(3)
+    for trial in range(20):
+        x, y = small_population(rng)
+        if trial % 2:  # a class that shares its mean with the first: always a tie
+            x, y = np.concatenate([x, x[y == 0]]), np.concatenate([y, np.full((y == 0).sum(), y.max() + 1)])
+        assert class_moments(x, y, overlaps=False).error.mean() == pytest.approx(exact_error(x, y, math.inf), abs=1e-12)
+
+
 @pytest.mark.parametrize("population", [rare_outlier, sideways])
 @pytest.mark.parametrize("m", [1, 2, 3, math.inf])
 def test_extremes(population: Callable[[], tuple[np.ndarray, np.ndarray]], m: float) -> None:

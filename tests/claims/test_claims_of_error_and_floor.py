@@ -21,7 +21,7 @@ from boundcheck.claims.finite_k_rate import gap_bound
 from boundcheck.claims.floors import loss_at
 from boundcheck.claims.infonce_information import least_loss
 from boundcheck.claims.mean_classifier_by_variance import spread_cost
-from boundcheck.claims.nearest_mean_error import bounds_on_error
+from boundcheck.claims.nearest_mean_error import bounds_and_error
 from boundcheck.claims.nscl_gradient import most_same
 from boundcheck.claims.scl_bounds_ranking import misranked
 from boundcheck.claims.scl_ge_collapse import collapse_loss
@@ -125,7 +125,8 @@ def half_entropy(prior: torch.Tensor, k: int) -> float:
 
 
 def wrong_moments(z: torch.Tensor, y: np.ndarray) -> list[float]:
-    return [bound / 2 for bound in bounds_on_error(z, y)]
+    *bounds, error = bounds_and_error(z, y)
+    return [*(bound / 2 for bound in bounds), error]
 
 
 FALSE: dict[str, tuple[str, dict[str, Any]]] = {
@@ -176,7 +177,7 @@ def test_half_the_moments_are_too_little(claim: str, monkeypatch: pytest.MonkeyP
     x[-1] -= 1e-4  # no tie, which rounding would decide
     emb = bc.EmbeddingSet(np.concatenate([x, x[-1:]])[:, None] + 10.0, np.append(y, 1), normalize=False)
     assert verdicts(claim, emb, 0.5) == {"holds"}
-    monkeypatch.setattr(import_module("boundcheck.claims.nearest_mean_error"), "bounds_on_error", wrong_moments)
+    monkeypatch.setattr(import_module("boundcheck.claims.nearest_mean_error"), "bounds_and_error", wrong_moments)
     assert verdicts(claim, emb, 0.5) == {"violated"}
 
 
@@ -213,12 +214,12 @@ def test_statistics_by_loops(setting: dict[str, str]) -> None:
             mine = (instance == instance[i]) & (a != i)
         else:
             mine = (label == label[i]) & ((a != i) | (setting["self_pairs"] == "include"))
-        assert float(evidence.positive_similarity()[i]) == pytest.approx((z[mine] @ z[i]).mean())
-        assert float(evidence.alignment()[i]) == pytest.approx(np.square(z[mine] - z[i]).sum(1).mean(), abs=1e-9)
-        assert float(evidence.negative_similarity()[i]) == pytest.approx((z[instance != instance[i]] @ z[i]).mean())
+        assert float(evidence.positive_similarity[i]) == pytest.approx((z[mine] @ z[i]).mean())
+        assert float(evidence.alignment[i]) == pytest.approx(np.square(z[mine] - z[i]).sum(1).mean(), abs=1e-9)
+        assert float(evidence.negative_similarity[i]) == pytest.approx((z[instance != instance[i]] @ z[i]).mean())
         spread = np.square(z[i] - z[label == label[i]].mean(0)).sum()
-        assert float(evidence.variance_within()[i]) == pytest.approx(spread)
-    np.testing.assert_allclose(evidence.class_means()[0], z[label == 0].mean(0))
+        assert float(evidence.variance_within[i]) == pytest.approx(spread)
+    np.testing.assert_allclose(evidence.class_means[0], z[label == 0].mean(0))
 
 
 def test_means_have_the_error_of_instances() -> None:
@@ -242,7 +243,7 @@ def test_means_have_the_error_of_instances() -> None:
 def test_a_conjecture_may_fail_without_failing_the_run() -> None:
     @bc.claim(id="guess", source="a guess", kind="conjecture", statement="s_+ \\leq 0.1")
     def guess(evidence: Evidence) -> Iterator[Finding]:
-        values = 0.1 - evidence.positive_similarity()
+        values = 0.1 - evidence.positive_similarity
         estimate = evidence.mean(values)
         yield Finding(None, None, None, 0.1 - estimate.value, 0.1, estimate, values)
 

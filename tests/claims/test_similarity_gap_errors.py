@@ -10,8 +10,13 @@ import torch
 
 import boundcheck as bc
 from boundcheck.claims import CLAIMS
-from boundcheck.claims.nearest_mean_error import BOTH, bounds_on_error, nearest_mean_error
-from boundcheck.claims.statistics import positive_similarity, several_of_instances, similarity_gap
+from boundcheck.claims.nearest_mean_error import BOTH, bounds_and_error
+from boundcheck.claims.statistics import (
+    negative_similarity,
+    positive_similarity,
+    several_of_instances,
+    similarity_gap,
+)
 from boundcheck.falsification.evidence import exact_evidence
 from boundcheck.spec import Variant
 
@@ -61,9 +66,11 @@ def test_fixed_class_sizes_restore_the_share_of_the_anchor_s_class(views: int) -
     weight *= a[:, None] // views != a // views
     for design, weighed in (("fixed", weight), ("iid", weight > 0)):
         losses = bc.estimate(emb, betas=[], positives="class", design=design)
-        found, _ = similarity_gap(losses, torch.from_numpy(emb.z))
+        points = torch.from_numpy(emb.z)
+        positive, negative = positive_similarity(losses, points), negative_similarity(losses, points)
+        found, _ = similarity_gap(losses, points, positive, negative)
         negatives = float(((t * weighed).sum(1) / weighed.sum(1)).mean())
-        positives = float(positive_similarity(losses, torch.from_numpy(emb.z)).mean())
+        positives = float(positive.mean())
         assert found.value == pytest.approx(negatives - positives, abs=1e-9)
         assert (found.value == found.plugin) == (design == "iid")
 
@@ -103,13 +110,14 @@ def test_the_interval_of_the_nearest_mean_covers_what_it_says() -> None:
     """The error moves in steps: a jackknife's correction of it is noise, and the intervals covered 75 %."""
     many, y, times = np.arange(100_000) % 4, np.arange(160) % 4, 40
     z = torch.from_numpy(gaussians(many, 0))
-    truth = [bound - nearest_mean_error(z, many) for bound in bounds_on_error(z, many)]
+    *bounds, error = bounds_and_error(z, many)
+    truth = [bound - error for bound in bounds]
     covered = np.zeros(2)
     for seed in range(1, times + 1):
         emb = bc.EmbeddingSet(gaussians(y, seed), y, normalize=False)
         losses = bc.estimate(emb, betas=[], temperature=50.0, intervals=False)
         z = torch.from_numpy(emb.z)
-        for i, found in enumerate(several_of_instances(losses, z, bounds_on_error, len(BOTH), nearest_mean_error)):
+        for i, found in enumerate(several_of_instances(losses, z, bounds_and_error, len(BOTH))):
             low, high = found.interval(0.95)
             covered[i] += low <= truth[i] <= high
     assert covered.min() >= 0.85 * times  # 95 % less 2.9 standard errors
