@@ -157,7 +157,8 @@ def test_a_point_is_said_to_be_one_and_what_it_leaves_undefined_has_no_number(
     assert len(found.collapsed) == 1 and "all 60 instances are one point" in found.collapsed[0]
     defined = frame.index[frame.estimate.notna()]
     assert set(defined) == {"rankme", "class_alignment", "alignment", "uniformity"}
-    np.testing.assert_allclose(frame.estimate[defined], [1, 0, 0, 0], atol=1e-5)
+    # RankMe's epsilon adds 6e-6, and roots of eigenvalues that are zero but for rounding as much
+    np.testing.assert_allclose(frame.estimate[defined], [1, 0, 0, 0], atol=3e-5)
     assert frame.ci_low.isna().equals(frame.estimate.isna())
     bc.save_embeddings(emb, tmp_path / "e.npz")
     assert main(["diagnose", "--embeddings", str(tmp_path / "e.npz")]) == 0
