@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from boundcheck.errors import InputError, unknown_name
+from boundcheck.errors import InputError
+from boundcheck.options import one_of
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -21,8 +22,7 @@ def resolve_device(name: str = "auto") -> torch.device:
     Raises:
         InputError: the name is unknown, or the device is not present.
     """
-    if name not in DEVICES:
-        raise unknown_name("device", name, DEVICES)
+    one_of("device", name, DEVICES)
     present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
         return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if present[kind]))

@@ -17,7 +17,8 @@ from boundcheck.data import ImageSet, Progress, Samples, TextSet
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.embeddings.set import UNLABELLED
 from boundcheck.encoders import Checkpoint, EncoderConfig, adapt, outputs_of
-from boundcheck.errors import InputError, unknown_name
+from boundcheck.errors import InputError
+from boundcheck.options import at_least, check, one_of
 
 OUTPUTS = ("embedding", "features")
 
@@ -74,8 +75,7 @@ def extract(
         >>> bc.extract(net, images, preprocess=lambda x: (x - 0.3) / 0.4).z.shape
         (20, 2, 16)
     """
-    if batch_size is not None and batch_size < 1:
-        raise InputError(f"batch_size: must be at least 1, received {batch_size}")
+    check("batch_size", batch_size, at_least(1))
     if isinstance(encoder, Checkpoint):
         if preprocess is not None:
             raise InputError(
@@ -138,11 +138,9 @@ def provenance(
     Raises:
         InputError: the samples do not fit the encoder, or a parameter breaks its rule.
     """
-    if output not in OUTPUTS:
-        raise unknown_name("output", output, OUTPUTS)
-    for name, value, least in (("views", views, 1), ("seed", seed, 0)):
-        if value < least:
-            raise InputError(f"{name}: must be at least {least}, received {value}")
+    one_of("output", output, OUTPUTS)
+    check("views", views, at_least(1), "the usual is 2")
+    check("seed", seed, at_least(0), "the usual is 0")
     if len(samples) == 0:
         raise InputError(f"samples: must hold an image or a text, received none in '{samples.name}'")
     if isinstance(samples, TextSet):

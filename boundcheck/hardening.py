@@ -29,6 +29,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from boundcheck.errors import InputError, unknown_name
+from boundcheck.options import NOT_NEGATIVE, check
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -136,8 +137,7 @@ class Exponential(Hardening):
     digits: ClassVar[int] = 50
 
     def __post_init__(self) -> None:
-        if not (self.hardness >= 0 and math.isfinite(self.hardness)):
-            raise InputError(f"betas: must be finite and >= 0, received {self.hardness:g}; use 0 for no tilt")
+        check("betas", self.hardness, NOT_NEGATIVE, "use 0 for no tilt")
 
     @property
     def family(self) -> str:

@@ -22,8 +22,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from boundcheck.errors import InputError, unknown_name
+from boundcheck.errors import InputError
 from boundcheck.hardening import CONSTANT, Constant, Hardening
+from boundcheck.options import one_of
 from boundcheck.pools import ALL, DIFF, Pool
 
 
@@ -96,8 +97,7 @@ def choose_losses(given: str | Sequence[str | Loss]) -> tuple[Loss, ...]:
 
 
 def _by_id(name: str) -> Loss:
-    if name not in LOSSES:
-        raise unknown_name("losses", name, LOSSES)
+    one_of("losses", name, LOSSES)
     return LOSSES[name]
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from boundcheck import plot, table
 from boundcheck._places import collect_leftovers, hidden
-from boundcheck.errors import FileError, InputError, unknown_name
+from boundcheck.errors import FileError, InputError
+from boundcheck.options import one_of
 from boundcheck.report.sources import run_of
 
 FORMS = ("tex", "md", "png")
@@ -32,10 +33,8 @@ def write_paper(v: Any, directory: str | os.PathLike[str], style: str = "neurips
         InputError: A name is unknown.
         FileError: The folder of the run or `directory` cannot be read or written.
     """
-    if form not in FORMS:
-        raise unknown_name("form", form, FORMS)
-    if style not in plot.STYLES:
-        raise unknown_name("style", style, plot.STYLES)
+    one_of("form", form, FORMS)
+    one_of("style", style, plot.STYLES)
     run, target = run_of(v), Path(directory)
     try:
         target.mkdir(parents=True, exist_ok=True)

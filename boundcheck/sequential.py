@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from boundcheck.claims import Claim, judge_all
 from boundcheck.claims.evidence import gather
 from boundcheck.embeddings import EmbeddingSet
-from boundcheck.errors import InputError
 from boundcheck.estimators.measured import Measured, measure
 from boundcheck.estimators.montecarlo import sampled_anchors
+from boundcheck.options import at_least, check
 from boundcheck.pairwise.passes import run_one
 from boundcheck.pairwise.plan import PairPlan
 from boundcheck.spec import Execution, Variant
@@ -61,8 +61,7 @@ def until_decided(
     """
     total = emb.n * emb.v
     budget = total if max_anchors is None else min(max_anchors, total)
-    if budget < 2:
-        raise InputError(f"max_anchors: must be at least 2, received {max_anchors}")
+    check("max_anchors", budget, at_least(2), "leave it out for all")
     looks: list[tuple[int, int]] = []
     m = min(FIRST, budget)
     while True:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from boundcheck.errors import InputError, unknown_name
 from boundcheck.hardening import CONSTANT, Hardening, parse_hardening
 from boundcheck.losses import LOSSES, Loss, LossKey, choose_losses, keys_of
+from boundcheck.options import POSITIVE, check, one_of
 from boundcheck.pools import ALL, Partition, partition_for
 
 if TYPE_CHECKING:
@@ -98,8 +99,7 @@ class Variant:
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
-        if not 0 < self.temperature < math.inf:
-            raise InputError(f"temperature: must be finite and > 0, received {self.temperature:g}; the usual is 0.5")
+        check("temperature", self.temperature, POSITIVE, "the usual is 0.5")
         if not 1 / STEEPEST <= self.temperature <= STEEPEST:
             raise InputError(
                 f"temperature: must be from {1 / STEEPEST:g} to {STEEPEST:g}, received {self.temperature:g}; "
@@ -274,17 +274,6 @@ def understood(
     of_variant = {name: value for name, value in options.items() if name in _VARIANT}
     of_execution: dict[str, Any] = {name: value for name, value in options.items() if name in _EXECUTION}
     return (variant or Variant()).but(**of_variant), replace(execution or Execution(), **of_execution)
-
-
-def one_of(parameter: str, value: str, valid: Sequence[str]) -> str:
-    """The value, checked to be among the valid ones.
-
-    Raises:
-        InputError: it is not.
-    """
-    if value not in valid:
-        raise unknown_name(parameter, str(value), valid)
-    return value
 
 
 def _number(parameter: str, value: Any) -> float:

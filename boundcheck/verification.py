@@ -35,12 +35,13 @@ from boundcheck.estimators.populations import checked
 from boundcheck.frames import anchors_frame, claims_frame, influences_frame, limits_frame
 from boundcheck.hardest import hardest_anchors
 from boundcheck.manifest import manifest_of
+from boundcheck.options import at_least, check, check_confidence, one_of
 from boundcheck.pairwise.passes import run_one
 from boundcheck.pairwise.plan import PairPlan, Tally
 from boundcheck.pairwise.ring.shards import ShardedEmbeddings
 from boundcheck.runs import HARDEST_COLUMNS, Run
 from boundcheck.sequential import until_decided as sample_until_decided
-from boundcheck.spec import Execution, Options, Variant, one_of, understood
+from boundcheck.spec import Execution, Options, Variant, understood
 from boundcheck.verified import Verification
 
 DUPLICATES = ("keep", "group", "drop")
@@ -184,10 +185,8 @@ def _check(
     confidence: float,
 ) -> None:
     """Refuse options that do not go together."""
-    if not 0 < confidence < 1:
-        raise InputError(f"confidence: must be between 0 and 1, received {confidence:g}; the usual is 0.95")
-    if ks and min(ks) < 1:
-        raise InputError(f"negatives: must be at least 1, received {min(ks)}")
+    check_confidence(confidence)
+    check("negatives", min(ks, default=None), at_least(1))
     if isinstance(emb, Population):
         refuse_negatives(ks)
     sampled = execution.estimator not in ("auto", "montecarlo") or execution.anchors is not None

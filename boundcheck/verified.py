@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from boundcheck.errors import unknown_name
 from boundcheck.estimators import LossTable
 from boundcheck.hardest import pictures_of
+from boundcheck.options import one_of
 from boundcheck.runs import Run, save_run
 from boundcheck.verdicts import gravest, is_unmet
 
@@ -119,8 +119,7 @@ class Verification:
 
 def failed(claims: pd.DataFrame, on: str) -> bool:
     """Whether, in a table of verdicts, an exact claim or theorem ended as badly as `on`, see `FAIL_ON`."""
-    if on not in FAIL_ON:
-        raise unknown_name("fail_on", on, FAIL_ON)
+    one_of("fail_on", on, FAIL_ON)
     if on == "never":
         return False
     judged = claims.verdict[~claims.kind.isin(["scenario", "conjecture"])]

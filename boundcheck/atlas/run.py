@@ -23,7 +23,8 @@ from boundcheck.atlas.table import atlas_frame
 from boundcheck.atlas_record import AtlasRecord
 from boundcheck.bounds import BOUNDS
 from boundcheck.embeddings import EmbeddingSet, load_embeddings, save_embeddings
-from boundcheck.errors import DataMissingError, InputError
+from boundcheck.errors import DataMissingError
+from boundcheck.options import at_least, check
 from boundcheck.spec import Progress
 from boundcheck.sweeps import sweep
 
@@ -69,8 +70,7 @@ def atlas(
         InputError: an option is out of range, or names nothing.
         DataMissingError: a package or a data set is not installed.
     """
-    if instances < LEAST:
-        raise InputError(f"instances: must be at least {LEAST}, received {instances}; the usual is {INSTANCES}")
+    check("instances", instances, at_least(LEAST), f"the usual is {INSTANCES}")
     chosen = choose_entries(only, entries)
     absent = {entry.name: missing for entry in chosen if (missing := missing_of(entry.needs))}
     if absent and (not installed or len(absent) == len(chosen)):

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from boundcheck.errors import InputError, unknown_name
+from boundcheck.errors import InputError
+from boundcheck.options import POSITIVE, at_least, check, one_of
 
 
 @dataclass(frozen=True)
@@ -93,14 +94,11 @@ def translate(
     Raises:
         InputError: the name is unknown, or a number is missing or out of range.
     """
-    if code_base not in CODE_BASES:
-        raise unknown_name("code_base", code_base, CODE_BASES)
+    one_of("code_base", code_base, CODE_BASES)
     base = CODE_BASES[code_base]
     tau = base.temperature if temperature is None else temperature
-    if not tau > 0:
-        raise InputError(f"temperature: must be > 0, received {tau:g}; the default there is {base.temperature:g}")
-    if batch < 2:
-        raise InputError(f"batch: must be at least 2 images, received {batch}")
+    check("temperature", tau, POSITIVE, f"the default there is {base.temperature:g}")
+    check("batch", batch, at_least(2), "a batch of images has several")
     if base.queue and (queue is None or queue < 1):
         raise InputError(f"queue: '{code_base}' needs the size of its memory, received {queue}; 4096 is usual")
     if base.supervised and (classes is None or not 2 <= classes <= batch):

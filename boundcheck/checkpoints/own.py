@@ -8,6 +8,7 @@ from boundcheck.checkpoints.base import CheckpointFile, Format
 from boundcheck.checkpoints.networks import fit
 from boundcheck.encoders import ENCODERS, OWN_FORMAT, Checkpoint, EncoderConfig, build_encoder
 from boundcheck.errors import FileError, InputError, unknown_name
+from boundcheck.options import one_of
 
 
 def recognise(file: CheckpointFile) -> bool:
@@ -55,8 +56,7 @@ def read(file: CheckpointFile) -> Checkpoint:
 
 
 def _known(arch: str) -> str:
-    if arch not in ENCODERS:
-        raise unknown_name("arch", arch, ENCODERS)
+    one_of("arch", arch, ENCODERS)
     return arch
 
 

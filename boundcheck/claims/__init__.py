@@ -55,7 +55,8 @@ from boundcheck.claims.ucl_ge_similarity_gap import ucl_ge_similarity_gap
 from boundcheck.claims.ucl_minus_nscl import ucl_minus_nscl
 from boundcheck.claims.uniformity_floor import uniformity_floor
 from boundcheck.claims.worst_case_bounds_1nn import worst_case_bounds_1nn
-from boundcheck.errors import InputError, unknown_name
+from boundcheck.errors import InputError
+from boundcheck.options import one_of
 
 CLAIMS: dict[str, Claim] = {
     entry.id: entry
@@ -129,8 +130,7 @@ def claim_named(name: str) -> Claim:
     Raises:
         InputError: it is unknown.
     """
-    if name not in CLAIMS:
-        raise unknown_name("claims", name, CLAIMS, "boundcheck claims")
+    one_of("claims", name, CLAIMS, "boundcheck claims")
     return CLAIMS[name]
 
 

@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 
 from boundcheck.claims import statistics
-from boundcheck.errors import unknown_name
 from boundcheck.estimators.finite import FiniteLosses
 from boundcheck.estimators.mean_classifier import class_means
 from boundcheck.estimators.records import LossNotComputed, LossTable
@@ -24,6 +23,7 @@ from boundcheck.estimators.shares import share_of
 from boundcheck.hardening import CONSTANT, Constant, Exponential, Hardening
 from boundcheck.inference.intervals import Estimate, Share
 from boundcheck.losses import LOSSES, Loss, LossKey
+from boundcheck.options import one_of
 from boundcheck.verdicts import Kind
 
 
@@ -307,8 +307,7 @@ def claim(
     Raises:
         InputError: the kind is unknown.
     """
-    if kind not in get_args(Kind):
-        raise unknown_name("kind", kind, get_args(Kind))
+    one_of("kind", kind, get_args(Kind))
 
     def wrap(evaluate: Callable[[Evidence], Iterable[Finding]]) -> Claim:
         words = title or next(iter((evaluate.__doc__ or "").strip().splitlines()), id)

@@ -19,7 +19,8 @@ from boundcheck.cli.completion import SHELLS, answer, script
 from boundcheck.cli.parameters import OneOf, plugins_in
 from boundcheck.cli.progress import UnheardError
 from boundcheck.cli.ranks import is_first
-from boundcheck.errors import BoundcheckError, LostRankError, unknown_name
+from boundcheck.errors import BoundcheckError, LostRankError
+from boundcheck.options import one_of
 from boundcheck.plugins import load_plugins
 
 COMMANDS = (
@@ -35,8 +36,7 @@ class _Commands(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
-        if cmd_name not in COMMANDS:
-            raise unknown_name("command", cmd_name, COMMANDS)
+        one_of("command", cmd_name, COMMANDS)
         command: click.Command = import_module(f"boundcheck.cli.{cmd_name}").command
         return command
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import click
 
-from boundcheck.errors import InputError, unknown_name
+from boundcheck import options
+from boundcheck.errors import InputError
 from boundcheck.hardening import HARDENINGS
 
 
@@ -86,8 +87,7 @@ class OneOf(click.Choice):  # type: ignore[type-arg]
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The name as it is."""
-        if value not in self.choices:
-            raise unknown_name(_option(param), str(value), self.choices)
+        options.one_of(_option(param), value, self.choices)
         return str(value)
 
 
@@ -162,12 +162,12 @@ def _option(param: click.Parameter | None) -> str:
 
 
 FILE = _Place(path_type=Path)
-POSITIVE = Number("a finite number > 0", lambda x: 0 < x < math.inf)
+POSITIVE = Number("a finite number > 0", options.POSITIVE.accepts)
 TAU = Number(POSITIVE.rule, POSITIVE.accepts, several="boundcheck sweep --temperatures takes several")
-NOT_NEGATIVE = Number("a finite number >= 0", lambda x: 0 <= x < math.inf)
+NOT_NEGATIVE = Number("a finite number >= 0", options.NOT_NEGATIVE.accepts)
 COUNT = Number("a whole number >= 1", lambda x: 1 <= x < 2**63, int)
 SEED = Number("a whole number from 0 to 2^63 - 1", lambda x: 0 <= x < 2**63, int)
-CONFIDENCE = Number("a number between 0 and 1, as 0.95", lambda x: 0 < x < 1)
+CONFIDENCE = Number("a number between 0 and 1, as 0.95", options.CONFIDENCE.accepts)
 Q = Number("a number > 0, or inf", lambda x: x > 0)
 ANCHORS = Number("a whole number >= 1, or all", lambda x: 1 <= x < 2**63, int, {"all": None})
 DEVICE = OneOf(["auto", "cpu", "cuda", "mps"])

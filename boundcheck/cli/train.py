@@ -27,7 +27,8 @@ from boundcheck.cli.parameters import (
 from boundcheck.cli.progress import note, reporting, say
 from boundcheck.cli.ranks import is_first
 from boundcheck.cli.samples import run_options
-from boundcheck.errors import InputError, unknown_name
+from boundcheck.errors import InputError
+from boundcheck.options import one_of
 
 if TYPE_CHECKING:
     from boundcheck.lab.training import EpochEnd
@@ -94,8 +95,7 @@ def command(
     from boundcheck.lab.objectives import OBJECTIVES, parse_options
     from boundcheck.lab.training import train
 
-    if objective not in OBJECTIVES:
-        raise unknown_name("--objective", objective, OBJECTIVES)
+    one_of("--objective", objective, OBJECTIVES)
     quiet = quiet or not is_first()
     with ExitStack() as stack:
         progress = stack.enter_context(reporting(quiet))

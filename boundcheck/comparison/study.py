@@ -15,6 +15,7 @@ from boundcheck.comparison.table import compared, members_frame
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError
 from boundcheck.manifest import environment
+from boundcheck.options import check_confidence
 from boundcheck.runs import Run, load_run
 from boundcheck.spec import BETAS, Execution, Variant, understood
 from boundcheck.sweeps.subjects import Encoding, Subject, names_of, subjects_of
@@ -68,8 +69,7 @@ def compare(
         InputError: an option is unknown or out of range, the encoders differ in what must agree, or nothing was
             estimated of all of them.
     """
-    if not 0 < confidence < 1:
-        raise InputError(f"confidence: must be between 0 and 1, received {confidence:g}; the usual is 0.95")
+    check_confidence(confidence)
     named = _methods(methods)
     sources = [source for seeds in named.values() for source in seeds]
     saved = [_is_run(source) for source in sources]

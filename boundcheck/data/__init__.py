@@ -10,6 +10,7 @@ from boundcheck.data.base import ImageSet, Places, Progress, Remote, Samples, So
 from boundcheck.data.fetch import locate_file, locate_folder, remedy
 from boundcheck.data.folder import read_folder
 from boundcheck.errors import DataMissingError, InputError, unknown_name
+from boundcheck.options import one_of
 
 __all__ = [
     "DATASETS",
@@ -106,8 +107,7 @@ def load_from(
     """`load_dataset` for a source that need not be registered, such as a mirror with other addresses."""
     if split in source.refused:
         raise InputError(f"split: '{split}' of {source.name} cannot be used, {source.refused[split]}")
-    if split not in source.splits:
-        raise unknown_name("split", split, source.splits)
+    one_of("split", split, source.splits)
     return source.read(source, split, places_for(source, data_dir, download, progress))
 
 

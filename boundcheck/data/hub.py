@@ -8,7 +8,8 @@ from typing import Any
 from boundcheck._optional import import_optional
 from boundcheck.data.base import Samples
 from boundcheck.data.rows import NAMES, samples_of
-from boundcheck.errors import DataMissingError, unknown_name
+from boundcheck.errors import DataMissingError
+from boundcheck.options import one_of
 
 _USED = {name for names in NAMES.values() for name in names}
 
@@ -42,8 +43,7 @@ def read_hub(name: str, split: str) -> Samples:
             f"dataset: '{name}' cannot be had by datasets ({reason}); fetch it once, online"
         ) from error
     if isinstance(content, dict):
-        if split not in content:
-            raise unknown_name("split", split, content)
+        one_of("split", split, content)
         content = content[split]
     features = {key: value for key, value in content.features.items() if key in _USED}
     named = {key: list(value.names) for key, value in features.items() if hasattr(value, "names")}

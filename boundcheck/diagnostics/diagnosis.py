@@ -23,6 +23,7 @@ from boundcheck.errors import FileError, InputError
 from boundcheck.inference.delete_group import GROUPS, deal_groups, delete_group, from_values
 from boundcheck.inference.intervals import Estimate, Share
 from boundcheck.inference.scales import Shown, of_kink, of_ratio
+from boundcheck.options import at_least, check, check_confidence
 from boundcheck.spec import TEMPERATURE
 
 PAIR_INSTANCES = 10_000
@@ -232,10 +233,8 @@ def _some(n: int, most: int, seed: int) -> np.ndarray:
 def _check(
     emb: EmbeddingSet, against: EmbeddingSet | None, outside: EmbeddingSet | None, groups: int, confidence: float
 ) -> None:
-    if not 0 < confidence < 1:
-        raise InputError(f"confidence: must be between 0 and 1, received {confidence:g}; the usual is 0.95")
-    if groups < 2:
-        raise InputError(f"groups: must be at least 2, received {groups}; the usual is {GROUPS}")
+    check_confidence(confidence)
+    check("groups", groups, at_least(2), f"the usual is {GROUPS}")
     if emb.c < 2 or emb.class_counts.min() < 2:
         raise InputError(
             "emb: needs two or more classes of two or more instances each, received counts "

@@ -17,6 +17,7 @@ from boundcheck.inference.delete_group import GROUPS, delete_group
 from boundcheck.inference.intervals import Estimate, Share
 from boundcheck.inference.scales import of_kink, of_ratio
 from boundcheck.lab.training.probes import probe
+from boundcheck.options import at_least, check, check_confidence
 
 SHOTS = (1, 2, 5, 10, 20, 50, 100)
 EPISODES = 50
@@ -180,10 +181,8 @@ def _interval(estimate: Estimate, n: int, confidence: float) -> dict[str, float]
 
 
 def _check(emb: EmbeddingSet, shots: Sequence[int], episodes: int, confidence: float) -> None:
-    if not 0 < confidence < 1:
-        raise InputError(f"confidence: must be between 0 and 1, received {confidence:g}; the usual is 0.95")
-    if episodes < 1:
-        raise InputError(f"episodes: must be at least 1, received {episodes}; the usual is {EPISODES}")
+    check_confidence(confidence)
+    check("episodes", episodes, at_least(1), f"the usual is {EPISODES}")
     if not shots or min(shots) < 1:
         raise InputError(f"shots: expected whole numbers >= 1, received {list(shots)}")
     if emb.c < 2:

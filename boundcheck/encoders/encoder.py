@@ -10,7 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from boundcheck.errors import InputError, unknown_name
+from boundcheck.errors import InputError
+from boundcheck.options import at_least, check, one_of
 
 from .convnet import ConvNet
 from .resnet import ResNet, resnet18, resnet50
@@ -117,12 +118,10 @@ def build_encoder(
     Raises:
         InputError: the architecture is unknown, or the images do not suit it.
     """
-    if arch not in ENCODERS:
-        raise unknown_name("arch", arch, ENCODERS)
+    one_of("arch", arch, ENCODERS)
     if in_channels not in (1, 3):
         raise InputError(f"in_channels: must be 1 (grey) or 3 (colour), received {in_channels}; convert the images")
-    if image_size < 8:
-        raise InputError(f"image_size: must be at least 8 pixels, received {image_size}; enlarge the images")
+    check("image_size", image_size, at_least(8), "enlarge the images")
     spec = ENCODERS[arch]
     backbone = spec.backbone(in_channels, image_size)
     hidden_dim = hidden_dim or spec.hidden_dim

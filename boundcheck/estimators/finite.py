@@ -32,6 +32,7 @@ from boundcheck.hardening import denominator, numerator, tilted_term
 from boundcheck.inference.influence import instance_influence, standard_error, top_share
 from boundcheck.inference.intervals import Estimate
 from boundcheck.losses import LossKey, Tilt
+from boundcheck.options import POSITIVE, check
 from boundcheck.pairwise.cumulants import CumulantTable, LogSumsOf
 from boundcheck.pairwise.laplace.pools import STEP, PoolInfluenceOf, PoolTransforms, PoolTransformsOf
 from boundcheck.pairwise.passes import Task, in_parallel, run_one
@@ -98,8 +99,7 @@ class FiniteLosses:
         Looked for among all k up to the largest asked for; inf where that does not reach epsilon. From the losses at
         1, 2, 4, ..., good to a per cent in between, see `dyadic`.
         """
-        if not epsilon > 0:
-            raise InputError(f"epsilon: must be > 0 nats, received {epsilon:g}; the usual is 0.01")
+        check("epsilon", epsilon, POSITIVE, "the usual is 0.01 nats")
         ks, gaps = self.dyadic()
         k = least_k(ks, gaps[self.limit.keys.index(key)], epsilon)
         return k if k <= max(self.ks) else math.inf

@@ -26,6 +26,7 @@ from boundcheck.estimators.exact import assemble, exact_losses, leave_one_out, p
 from boundcheck.estimators.records import Cost, LossTable
 from boundcheck.hardening import denominator, terms_for
 from boundcheck.losses import Tilt
+from boundcheck.options import at_least, check
 from boundcheck.pairwise.cumulants import LogSumsOf
 from boundcheck.pairwise.passes import Task, in_parallel, run_one
 from boundcheck.pairwise.plan import PairPlan
@@ -65,8 +66,7 @@ def montecarlo(
         InputError: more anchors than there are, fewer than two, or k < 1.
     """
     execution, variant = execution or Execution(), variant.on(emb)
-    if negatives is not None and negatives < 1:
-        raise InputError(f"negatives: must be at least 1, received {negatives}")
+    check("negatives", negatives, at_least(1))
     asked = execution.anchors
     some = sampled_anchors(emb, DEFAULT_ANCHORS if asked is None else asked, execution.seed, at_most=asked is None)
     plan = (plan or pair_plan(emb, variant, execution)).of(some)

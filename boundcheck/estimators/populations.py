@@ -20,8 +20,9 @@ from types import MappingProxyType
 import numpy as np
 
 from boundcheck.embeddings import EmbeddingSet
-from boundcheck.errors import InputError, unknown_name
+from boundcheck.errors import InputError
 from boundcheck.estimators.vmf import Array, VmfMixture, simplex
+from boundcheck.options import one_of
 
 
 @dataclass(frozen=True)
@@ -110,16 +111,14 @@ def parse_population(text: str) -> Population:
         InputError: an unknown kind or key, a key given twice, or a value out of range; the message lists what is valid.
     """
     kind, _, rest = text.strip().partition(":")
-    if kind not in POPULATIONS:
-        raise unknown_name("population", kind, POPULATIONS)
+    one_of("population", kind, POPULATIONS)
     defaults, build = POPULATIONS[kind]
     given: dict[str, str] = {}
     for part in filter(None, (part.strip() for part in rest.split(","))):
         key, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals:
             raise InputError(f"population: expected key=value with keys {', '.join(defaults)}, received '{part}'")
-        if key not in defaults:
-            raise unknown_name(f"population: key of {kind}", key, defaults)
+        one_of(f"population: key of {kind}", key, defaults)
         if key in given:
             raise InputError(f"population: {key} may be given once, received it twice; leave one out")
         given[key] = value

@@ -22,7 +22,8 @@ from boundcheck.falsification.evidence import dense_evidence
 from boundcheck.falsification.problem import PREMISES, Point, Problem
 from boundcheck.falsification.shrink import shrink
 from boundcheck.falsification.starts import start
-from boundcheck.spec import Options, Progress, Variant, one_of, understood
+from boundcheck.options import POSITIVE, at_least, check, one_of
+from boundcheck.spec import Options, Progress, Variant, understood
 
 POINTS_PER_CLASS = 8
 MAX_VIEWS = 400  # some 0.1 s a step, and half a minute at 50 digits
@@ -216,18 +217,14 @@ def _refuse_inapplicable(problem: Problem, emb: EmbeddingSet) -> None:
 
 def _check(shape: Shape, premise: str, seconds: float) -> None:
     one_of("premise", premise, PREMISES)
-    if shape.classes < 2:
-        raise InputError(f"classes: must be >= 2, received {shape.classes}; the claims compare classes")
+    check("classes", shape.classes, at_least(2), "the claims compare classes")
     if shape.n <= shape.classes:
         raise InputError(
             f"points: must exceed the {shape.classes} classes, received {shape.n}; the usual is 8 for each"
         )
-    if shape.dim < 2:
-        raise InputError(f"dim: must be >= 2, received {shape.dim}; there is nothing to follow on the 0-sphere")
-    if shape.views < 1:
-        raise InputError(f"views: must be >= 1, received {shape.views}; the usual is 1")
+    check("dim", shape.dim, at_least(2), "there is nothing to follow on the 0-sphere")
+    check("views", shape.views, at_least(1), "the usual is 1")
     if shape.n * shape.views > MAX_VIEWS:
         received = shape.n * shape.views
         raise InputError(f"points: points x views must be at most {MAX_VIEWS}, received {received}; take fewer")
-    if not 0 < seconds < math.inf:
-        raise InputError(f"seconds: must be finite and > 0, received {seconds:g}; the usual is 30")
+    check("seconds", seconds, POSITIVE, "the usual is 30")

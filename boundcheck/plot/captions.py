@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from boundcheck.errors import unknown_name
+from boundcheck.options import one_of
 from boundcheck.report.latex import escaped
 from boundcheck.report.setting import setting_sentence
 from boundcheck.report.sources import run_of
@@ -51,10 +51,8 @@ def caption(figure: str, v: Any, form: str = "text") -> str:
     Raises:
         InputError: The figure or the form is unknown, or `v` is something else.
     """
-    if figure not in DRAWN:
-        raise unknown_name("figure", figure, DRAWN)
-    if form not in FORMS:
-        raise unknown_name("form", form, FORMS)
+    one_of("figure", figure, DRAWN)
+    one_of("form", form, FORMS)
     run = run_of(v)
     level = run.manifest.get("config", {}).get("confidence")
     bands = f"{_BANDS[figure]}: {100 * level:g} % confidence intervals." if figure in _BANDS and level else ""

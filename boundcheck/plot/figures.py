@@ -16,6 +16,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from boundcheck.errors import InputError, unknown_name
+from boundcheck.options import one_of
 from boundcheck.report.downstream_figure import draw_downstream
 from boundcheck.report.figures._axis import HardnessAxis
 from boundcheck.report.figures._hollow import legend_entries
@@ -221,8 +222,7 @@ def finite_k(v: Any, ax: Axes | None = None, pool: str = "other", q: float | Non
     Raises:
         InputError: `v` is something else, or was made without `negatives`.
     """
-    if pool not in _POOLS:
-        raise unknown_name("pool", pool, _POOLS)
+    one_of("pool", pool, _POOLS)
     table = _some(table_of(v, "finite_k", _FINITE), "a loss at finite k: verify with negatives=[10, 100, 1000]")
     rows, title = _of_q(table[table["loss"].isin(_POOLS[pool])], q)
     ax = _axes(ax)

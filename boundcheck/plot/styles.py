@@ -10,7 +10,8 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.font_manager import fontManager
 
-from boundcheck.errors import InputError, unknown_name
+from boundcheck.errors import InputError
+from boundcheck.options import one_of
 
 # Those that a machine lacks are passed over; the last of each comes with matplotlib.
 _SERIF = ["Times New Roman", "Times", "Nimbus Roman", "TeX Gyre Termes", "STIXGeneral"]
@@ -66,8 +67,7 @@ def style(name: str, width: float = 1.0) -> Iterator[Style]:
         ...     print(mpl.rcParams["figure.figsize"][0], "in,", mpl.rcParams["axes.labelsize"], "pt")
         2.75 in, 8.0 pt
     """
-    if name not in STYLES:
-        raise unknown_name("style", name, STYLES)
+    one_of("style", name, STYLES)
     if not 0 < width <= 3:
         raise InputError(f"width: expected a share of the text's width above 0 and at most 3, received {width:g}")
     with mpl.rc_context(_settings(STYLES[name], width)):

@@ -9,7 +9,7 @@ import pandas as pd
 
 from boundcheck import __version__
 from boundcheck.bibliography import bibtex, cited
-from boundcheck.errors import unknown_name
+from boundcheck.options import one_of
 from boundcheck.report.latex import escaped
 from boundcheck.report.setting import POSITIVES, numbers, size
 from boundcheck.report.sources import run_of
@@ -33,8 +33,7 @@ def methods(v: Any, form: str = "latex") -> str:
     Raises:
         InputError: `v` is something else, or the form is unknown.
     """
-    if form not in FORMS:
-        raise unknown_name("form", form, FORMS)
+    one_of("form", form, FORMS)
     run = run_of(v)
     said = " ".join(part for part in (_data(run), _losses(run), _estimation(run), _statements(run)) if part)
     if form == "text":

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from boundcheck.errors import InputError, unknown_name
+from boundcheck.options import one_of
 from boundcheck.report.format import MISSING, interval, p_value, percent, plain
 from boundcheck.report.latex import escaped
 from boundcheck.report.setting import setting_sentence
@@ -192,8 +193,7 @@ def _caption(run: Run, parts: Sequence[str], rows: pd.DataFrame) -> str:
 
 
 def _as(form: str, table: pd.DataFrame, caption: str, label: str, style: Style) -> str:
-    if form not in FORMS:
-        raise unknown_name("form", form, FORMS)
+    one_of("form", form, FORMS)
     if form == "csv":
         return str(table.to_csv(index=False))
     return f"{to_markdown(table)}\n{caption}\n" if form == "markdown" else _latex(table, caption, label, style)
@@ -264,8 +264,7 @@ def _cell(text: str) -> str:
 
 
 def _style(name: str) -> Style:
-    if name not in STYLES:
-        raise unknown_name("style", name, STYLES)
+    one_of("style", name, STYLES)
     return STYLES[name]
 
 

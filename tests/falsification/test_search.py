@@ -236,10 +236,10 @@ def test_an_exact_claim_that_is_wrong_in_itself() -> None:
     ("options", "said"),
     [
         ({"claim": "hscl_le_hucI"}, "claims: expected one of .*did you mean 'hscl_le_hucl'?"),
-        ({"classes": 1}, "classes: must be >= 2, received 1"),
+        ({"classes": 1}, "classes: must be at least 2, received 1"),
         ({"points": 3}, "points: must exceed the 3 classes, received 3"),
-        ({"dim": 1}, "dim: must be >= 2, received 1"),
-        ({"views": 0}, "views: must be >= 1, received 0"),
+        ({"dim": 1}, "dim: must be at least 2, received 1"),
+        ({"views": 0}, "views: must be at least 1, received 0"),
         ({"points": 300, "views": 2}, "points: points x views must be at most 400, received 600"),
         ({"temperature": 0.0}, "temperature: must be finite and > 0, received 0"),
         ({"beta": -1.0}, "betas: must be finite and >= 0, received -1"),

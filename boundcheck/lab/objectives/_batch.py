@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from ._rules import check, check_average, check_drawn, check_positives
+from ._rules import check_all, check_average, check_drawn, check_positives
 
 Negatives = Literal["all", "other_class"]
 
@@ -80,7 +80,7 @@ def form_pairs(
             anchor included, a negative.
     """
     check_positives(positives, z.shape[1] + keep_anchor)
-    check(temperature=temperature)
+    check_all(temperature=temperature)
     b, v, _ = z.shape
     views = z.flatten(0, 1)  # (b v, d)
     instance = torch.arange(b, device=z.device).repeat_interleave(v)
@@ -185,7 +185,7 @@ def contrast(
     Returns:
         The loss, nats. An anchor without a negative is left out; with none left, zero.
     """
-    check(beta=beta, tau_plus=tau_plus, drawn=drawn)
+    check_all(beta=beta, tau_plus=tau_plus, drawn=drawn)
     check_average(average)
     check_drawn(drawn, weight_gradient)
     pairs = pairs.keep(pairs.negative.any(dim=1))
@@ -220,7 +220,7 @@ def batch_loss(
 
     With q None, Q is v (b - 1), the number of views of other instances in the batch.
     """
-    check(q=q)
+    check_all(q=q)
     b, v, _ = z.shape
     return contrast(
         form_pairs(z, y, negatives=negatives, positives=positives, temperature=temperature, keep_anchor=keep_anchor),

@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-
-from boundcheck.errors import InputError, unknown_name
+from boundcheck.errors import InputError
+from boundcheck.options import BELOW_ONE, NOT_NEGATIVE, POSITIVE, SHARE, Rule, at_least, check, one_of
 
 POSITIVES = ("augmentation", "class")
 AVERAGES = ("anchors", "pairs")
 
-_RULES: dict[str, tuple[Callable[[float], bool], str, str]] = {
-    "temperature": (lambda x: x > 0, "must be positive", "0.5 is usual"),
-    "beta": (lambda x: x >= 0, "must be zero or positive", "0 means no tilt"),
-    "q": (lambda x: 0 < x < math.inf, "must be positive and finite", "None stands for the number of negatives"),
-    "tau_plus": (lambda x: 0 <= x < 1, "must be at least 0 and less than 1", "with C balanced classes it is 1 / C"),
-    "hardest": (lambda x: x >= 1, "must be at least 1", "64 is usual"),
-    "drawn": (lambda x: x >= 0, "must be zero or positive", "0 weighs every negative instead"),
-    "synthetic": (lambda x: x >= 0, "must be zero or positive", "0 means no synthetic negatives"),
-    "contrast_weight": (lambda x: 0 <= x <= 1, "must be between 0 and 1", "1 leaves the cross-entropy out"),
+_RULES: dict[str, tuple[Rule, str]] = {
+    "temperature": (POSITIVE, "the usual is 0.5"),
+    "beta": (NOT_NEGATIVE, "0 means no tilt"),
+    "q": (POSITIVE, "None stands for the number of negatives"),
+    "tau_plus": (BELOW_ONE, "with C balanced classes it is 1 / C"),
+    "hardest": (at_least(1), "the usual is 64"),
+    "drawn": (NOT_NEGATIVE, "0 weighs every negative instead"),
+    "synthetic": (NOT_NEGATIVE, "0 means no synthetic negatives"),
+    "contrast_weight": (SHARE, "1 leaves the cross-entropy out"),
 }
 
 
-def check(**values: float | None) -> None:
+def check_all(**values: float | None) -> None:
     """Raises InputError for the first value that breaks its rule; None always keeps it."""
     for name, value in values.items():
-        keeps, rule, remedy = _RULES[name]
-        if value is not None and not keeps(value):
-            raise InputError(f"{name}: {rule}, received {value}; {remedy}")
+        check(name, value, *_RULES[name])
 
 
 def check_positives(positives: str, views: int) -> None:
     """Raises InputError for an unknown kind of positives, or one that needs more views."""
-    if positives not in POSITIVES:
-        raise unknown_name("positives", positives, POSITIVES)
+    one_of("positives", positives, POSITIVES)
     if positives == "augmentation" and views < 2:
         raise InputError(
             "positives: 'augmentation' needs two views of each instance, received 1; use 'class' or two views"
@@ -42,8 +37,7 @@ def check_positives(positives: str, views: int) -> None:
 
 def check_average(average: str) -> None:
     """Raises InputError for an unknown kind of average."""
-    if average not in AVERAGES:
-        raise unknown_name("average", average, AVERAGES)
+    one_of("average", average, AVERAGES)
 
 
 def check_drawn(drawn: int, weight_gradient: bool) -> None:

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ._batch import form_pairs, softplus, tilted_mean
-from ._rules import check
+from ._rules import check_all
 
 
 def nscl(
@@ -42,7 +42,7 @@ def nscl(
     Raises:
         InputError: a parameter breaks its rule.
     """
-    check(q=q)
+    check_all(q=q)
     pairs = form_pairs(z, y, negatives="other_class", positives=positives, temperature=temperature)
     pairs = pairs.keep(pairs.negative.any(dim=1))
     rho = tilted_mean(pairs.logits, pairs.negative, beta=0.0, gradient=False)

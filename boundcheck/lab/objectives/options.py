@@ -8,7 +8,8 @@ from typing import TypeAlias
 
 from torch import Tensor
 
-from boundcheck.errors import InputError, unknown_name
+from boundcheck.errors import InputError
+from boundcheck.options import one_of
 
 Objective: TypeAlias = Callable[..., Tensor]
 Value: TypeAlias = float | int | bool | str | None
@@ -49,8 +50,7 @@ def parse_options(loss: Objective, texts: Iterable[str]) -> dict[str, Value]:
         name, equals, value = text.partition("=")
         if not equals:
             raise InputError(f"option: must be NAME=VALUE, received '{text}'; the names are {', '.join(known)}")
-        if name not in known:
-            raise unknown_name("option", name, known)
+        one_of("option", name, known)
         options[name] = _parse(name, value, known[name].default)
     return options
 

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ._batch import form_pairs, log_weights
-from ._rules import check
+from ._rules import check_all
 
 
 def schane(
@@ -55,7 +55,7 @@ def schane(
     Raises:
         InputError: a parameter breaks its rule.
     """
-    check(beta=beta, contrast_weight=contrast_weight)
+    check_all(beta=beta, contrast_weight=contrast_weight)
     pairs = form_pairs(z, y, negatives="other_class", positives=positives, temperature=temperature)
     count = pairs.negative.sum(dim=1, keepdim=True).to(z.dtype)
     weighted = pairs.logits + log_weights(pairs.logits, pairs.negative, beta, weight_gradient) + count.log()

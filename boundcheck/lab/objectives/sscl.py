@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ._batch import Pairs, contrast, form_pairs
-from ._rules import check
+from ._rules import check_all
 
 
 def sscl(
@@ -60,7 +60,7 @@ def sscl(
     Raises:
         InputError: a parameter breaks its rule.
     """
-    check(q=q, hardest=hardest, synthetic=synthetic)
+    check_all(q=q, hardest=hardest, synthetic=synthetic)
     b, v, _ = z.shape
     pairs = form_pairs(z, y, negatives="all", positives=positives, temperature=temperature)
     if synthetic and b > 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from boundcheck.data import Progress
-from boundcheck.errors import unknown_name
+from boundcheck.options import one_of
 
 from . import jiang2022, jiang2024
 from .driver import run_recipe
@@ -55,11 +55,9 @@ def reproduce(
         DataMissingError: a data set is not here.
         FileError: a folder cannot be written.
     """
-    if name not in RECIPES:
-        raise unknown_name("name", name, RECIPES)
+    one_of("name", name, RECIPES)
     recipe = RECIPES[name]
-    if preset not in recipe.presets:
-        raise unknown_name("preset", preset, recipe.presets)
+    one_of("preset", preset, recipe.presets)
     place = out or Path("results") / f"{name}-{preset}"
     return run_recipe(recipe, preset, place, trials, train, data_dir, device, command, say, progress)
 

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from boundcheck.errors import InputError, unknown_name
 from boundcheck.lab.objectives import OBJECTIVES, hyperparameters
+from boundcheck.options import one_of
 
 OptionValue: TypeAlias = float | int | bool | str | None
 
@@ -27,8 +28,7 @@ def loss_keywords(objective: str, common: Mapping[str, Any], options: Mapping[st
     Raises:
         InputError: a name is unknown, a value is missing or of the wrong kind.
     """
-    if objective not in OBJECTIVES:
-        raise unknown_name("objective", objective, OBJECTIVES)
+    one_of("objective", objective, OBJECTIVES)
     known = hyperparameters(OBJECTIVES[objective])
     own = {name: parameter for name, parameter in known.items() if name not in common}
     for name in options:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from boundcheck.errors import InputError, unknown_name
+from boundcheck.errors import InputError
+from boundcheck.options import NOT_NEGATIVE, POSITIVE, at_least, check, one_of
 
 from .schedule import SCHEDULES, rate_at
 from .step import PRECISIONS
@@ -45,18 +46,12 @@ class Plan:
 
     def __post_init__(self) -> None:
         for name, least in (("epochs", 1), ("batch_size", 2), ("accumulate", 1), ("save_every", 1)):
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise InputError(f"{name}: must be at least {least}, received {value}")
+            check(name, getattr(self, name), at_least(least))
         for name in ("warmup_epochs", "seed", "weight_decay"):
-            if not getattr(self, name) >= 0:
-                raise InputError(f"{name}: must be zero or positive, received {getattr(self, name)}")
-        if not self.learning_rate > 0:
-            raise InputError(f"learning_rate: must be positive, received {self.learning_rate}; 0.001 is usual")
-        if self.schedule not in SCHEDULES:
-            raise unknown_name("schedule", self.schedule, SCHEDULES)
-        if self.precision not in PRECISIONS:
-            raise unknown_name("precision", self.precision, PRECISIONS)
+            check(name, getattr(self, name), NOT_NEGATIVE)
+        check("learning_rate", self.learning_rate, POSITIVE, "the usual is 0.001")
+        one_of("schedule", self.schedule, SCHEDULES)
+        one_of("precision", self.precision, PRECISIONS)
         if self.warmup_epochs >= self.epochs:
             raise InputError(
                 f"warmup_epochs: must be fewer than the {self.epochs} epochs, received {self.warmup_epochs}"

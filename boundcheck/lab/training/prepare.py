@@ -9,7 +9,8 @@ import torch
 
 from boundcheck.data import ImageSet
 from boundcheck.encoders import ENCODERS, Encoder, EncoderConfig, build_encoder
-from boundcheck.errors import InputError, unknown_name
+from boundcheck.errors import InputError
+from boundcheck.options import one_of
 
 
 def check_images(image_set: ImageSet, by_class: bool) -> None:
@@ -47,8 +48,7 @@ def new_encoder(
     Raises:
         InputError: the architecture is unknown, or the images do not suit it.
     """
-    if arch not in ENCODERS:
-        raise unknown_name("arch", arch, ENCODERS)
+    one_of("arch", arch, ENCODERS)
     channels, size = image_set.images.shape[1:3]
     mean = image_set.images.mean(axis=(0, 2, 3)) / 255
     square = np.square(image_set.images, dtype=np.uint16).mean(axis=(0, 2, 3)) / 255**2

@@ -21,7 +21,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
-from boundcheck.errors import InputError, unknown_name
+from boundcheck.errors import InputError
+from boundcheck.options import POSITIVE, at_least, check, one_of
 
 Features: TypeAlias = Float[np.ndarray, "n d"]
 Labels: TypeAlias = Int[np.ndarray, " n"]
@@ -150,10 +151,8 @@ def knn_probe(x: Features, y: Labels, x_test: TestFeatures, *, k: int = 200, tem
     Returns:
         (m, c) sums of weights.
     """
-    if k < 1:
-        raise InputError(f"k: must be at least 1, received {k}; 200 is usual")
-    if not temperature > 0:
-        raise InputError(f"temperature: must be positive, received {temperature}; 0.5 is usual")
+    check("k", k, at_least(1), "the usual is 200")
+    check("temperature", temperature, POSITIVE, "the usual is 0.5")
     bank, queries = _unit(x), _unit(x_test)
     labels = torch.from_numpy(y)
     scores = torch.zeros(len(queries), int(labels.max()) + 1)
@@ -216,8 +215,7 @@ def probe(
     Raises:
         InputError: the name is unknown, or an option breaks its rule.
     """
-    if name not in PROBES:
-        raise unknown_name("probe", name, PROBES)
+    one_of("probe", name, PROBES)
     rank = rank_of_label(PROBES[name](x, y, x_test, **options), y_test)
     return ProbeResult(name, accuracy(rank < 1, confidence), accuracy(rank < 5, confidence), rank < 1)
 

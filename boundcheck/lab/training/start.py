@@ -19,6 +19,7 @@ from boundcheck.augment import IDENTITY, recipe_for
 from boundcheck.data import ImageSet, Progress
 from boundcheck.errors import InputError
 from boundcheck.lab.objectives import OBJECTIVES, batch_inputs, check_positives
+from boundcheck.options import at_least, check
 from boundcheck.ranks import join_ranks
 
 from .apart import ViewByView
@@ -212,10 +213,8 @@ def train(
 
 def _check_views(n_views: int, positives: object, embedding_dim: int | None) -> None:
     """Views enough for the positives."""
-    if n_views < 1:
-        raise InputError(f"n_views: must be at least 1, received {n_views}")
-    if embedding_dim is not None and embedding_dim < 1:
-        raise InputError(f"embedding_dim: must be at least 1, received {embedding_dim}")
+    check("n_views", n_views, at_least(1), "the usual is 2")
+    check("embedding_dim", embedding_dim, at_least(1))
     if isinstance(positives, str):
         check_positives(positives, n_views)
 

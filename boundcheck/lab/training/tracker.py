@@ -26,11 +26,12 @@ from torch import Tensor, nn
 from boundcheck.augment import ViewRecipe, recipe_for, views
 from boundcheck.data import ImageSet
 from boundcheck.embeddings import EmbeddingSet
-from boundcheck.errors import InputError, unknown_name
+from boundcheck.errors import InputError
 from boundcheck.estimators import LossTable, estimate
 from boundcheck.hardening import CONSTANT, Hardening
 from boundcheck.lab.objectives import OBJECTIVES, hyperparameters, limit_sentence
 from boundcheck.losses import HSCL, HUCL, SCL, UCL, LossKey
+from boundcheck.options import at_least, check, one_of
 from boundcheck.spec import Variant
 
 from .encode import Embed, encode
@@ -120,8 +121,7 @@ class Tracker:
         beta: float | None = None,
         seed: int | None = None,
     ) -> None:
-        if every < 1:
-            raise InputError(f"every: must be at least 1, received {every}; 1 measures after every epoch")
+        check("every", every, at_least(1), "1 measures after every epoch")
         self.inputs, self.labels = _held_out(inputs), labels
         rows = EmbeddingSet(np.ones((*self.inputs.shape[:2], 1), np.float32), labels)  # checks the labels, now
         self.variant = Variant(temperature, betas, q=(q,), positives=positives).with_views(rows.v)
@@ -188,8 +188,7 @@ class Tracker:
             InputError: the tracker was not told the objective, or of one that is not in `OBJECTIVES`.
         """
         name = self.facts["objective"]
-        if name not in OBJECTIVES:
-            raise unknown_name("objective", name, OBJECTIVES)
+        one_of("objective", name, OBJECTIVES)
         own = hyperparameters(OBJECTIVES[name])
         return limit_sentence(
             name,

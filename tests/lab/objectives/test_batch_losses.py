@@ -85,10 +85,10 @@ def test_a_batch_of_one_class_gives_zero_with_a_gradient():
 @pytest.mark.parametrize(
     ("broken", "message"),
     [
-        ({"temperature": 0.0}, "temperature: must be positive, received 0.0"),
-        ({"temperature": float("nan")}, "temperature: must be positive"),
-        ({"beta": -1.0}, "beta: must be zero or positive, received -1.0"),
-        ({"q": 0.0}, "q: must be positive"),
+        ({"temperature": 0.0}, "temperature: must be finite and > 0, received 0"),
+        ({"temperature": float("nan")}, "temperature: must be finite and > 0"),
+        ({"beta": -1.0}, "beta: must be finite and >= 0, received -1"),
+        ({"q": 0.0}, "q: must be finite and > 0"),
         ({"positives": "clas"}, "did you mean 'class'"),
     ],
 )
