@@ -7,22 +7,22 @@ first when all take more than `LIMIT` bytes. Deleting the folder loses nothing b
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from boundcheck._device import resolve_device
-from boundcheck._files import source_digest
 from boundcheck.data import Progress, Samples
 from boundcheck.data.base import user_cache
 from boundcheck.embeddings import EmbeddingSet, load_embeddings, save_embeddings
 from boundcheck.encoders import Checkpoint
-from boundcheck.errors import BoundcheckError, FileError
+from boundcheck.errors import FileError
 from boundcheck.extraction import extract, provenance
+from boundcheck.store import find, key_of, source_digest
 
 LIMIT = 4 * 10**9
 _MADE_BY = ("augment.py", "extraction.py", "encoders", "checkpoints", "embeddings/given.py", "embeddings/set.py")
@@ -54,7 +54,7 @@ def extraction_key(
         "code": source_digest(*_MADE_BY),
         "torch": torch.__version__,
     }
-    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+    return key_of(decides)
 
 
 def cached_extract(
@@ -86,8 +86,10 @@ def cached_extract(
     """
     key = extraction_key(checkpoint, samples, views=views, seed=seed, device=device, output=output, layer=layer)
     path = kept_at(key)
-    kept = _read(path, checkpoint.config.normalize) if checkpoint.sha256 else None
+    kept = find(path, partial(load_embeddings, normalize=checkpoint.config.normalize)) if checkpoint.sha256 else None
     if kept is not None:
+        with suppress(OSError):
+            os.utime(path)  # used now
         return kept, path
     emb = extractor(
         checkpoint,
@@ -110,18 +112,6 @@ def cached_extract(
 def kept_at(key: str, part: str = "") -> Path:
     """The file of the cache that holds the embeddings of a key, or a part of them."""
     return user_cache() / "embeddings" / f"{key[:32]}{part}.npz"
-
-
-def _read(path: Path, normalize: bool) -> EmbeddingSet | None:
-    """The embeddings in a file of the cache, marked as used now; None when it is not there or damaged."""
-    try:
-        emb = load_embeddings(path, normalize) if path.is_file() else None
-    except BoundcheckError:
-        return None
-    if emb is not None:
-        with suppress(OSError):
-            os.utime(path)
-    return emb
 
 
 def shrink() -> None:

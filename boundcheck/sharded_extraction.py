@@ -17,6 +17,7 @@ from boundcheck.errors import FileError, InputError
 from boundcheck.extraction import embedding_set, encode_span, provenance
 from boundcheck.ingest import read_arrays
 from boundcheck.ranks import Ranks
+from boundcheck.store import find
 
 # Images of a piece: a multiple of the usual batch sizes, so that batches, and all bits, are those of one process.
 PIECE = 8192
@@ -63,7 +64,7 @@ def extract_sharded(
     for start in range(ranks.rank * PIECE, n, ranks.size * PIECE):
         span = start, min(start + PIECE, n)
         path = kept_at(key, f"-{span[0]}-{span[1]}")
-        piece = _read(path) if keep else None
+        piece = find(path, _read) if keep else None
         if piece is None:
             piece = encode_span(
                 checkpoint,
@@ -94,11 +95,8 @@ def extract_sharded(
 
 
 def _read(path: Path) -> Float[np.ndarray, "m v d"] | None:
-    """A finished piece; None where there is none, or a damaged one."""
-    try:
-        return read_arrays(path, ["z"], "a piece of embeddings").get("z")
-    except FileError:
-        return None
+    """A finished piece."""
+    return read_arrays(path, ["z"], "a piece of embeddings").get("z")
 
 
 def _write(path: Path, piece: Float[np.ndarray, "m v d"]) -> None:

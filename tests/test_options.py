@@ -33,7 +33,7 @@ def test_a_refusal_says_what_to_do() -> None:
     with pytest.raises(InputError) as caught:
         check("episodes", 0, at_least(1), "the usual is 10")
     assert str(caught.value) == "episodes: must be at least 1, received 0; the usual is 10"
-    with pytest.raises(InputError, match="received 1.5$"):
+    with pytest.raises(InputError, match=r"received 1\.5$"):
         check("shots", 1.5, at_least(2))
 
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from boundcheck._files import source_digest
 from boundcheck._places import atomic_path
 from boundcheck.downstream_error import downstream
 from boundcheck.embeddings import EmbeddingSet
+from boundcheck.ingest import reading
+from boundcheck.store import key_of, once, source_digest
 
 SHOTS, EPISODES, GROUPS = (1, 5), 10, 10
 NEEDED = {1: 8, 5: 20}  # instances of a class, see `downstream`
@@ -32,11 +32,17 @@ def error_rows(emb: EmbeddingSet, folder: Path, seed: int) -> pd.DataFrame:
         seed: of the halves and the draws.
     """
     decides = [emb.digest, SHOTS, EPISODES, GROUPS, seed, source_digest(*_DECIDES), np.__version__]
-    path = folder / f"{hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:16]}.csv"
-    if not path.is_file():
-        with atomic_path(path) as temporary:
-            _rows(emb, seed).to_csv(temporary, index=False)
-    return pd.read_csv(path)
+    return once(folder / f"{key_of(decides)[:16]}.csv", partial(_rows, emb, seed), _read, _write)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    with reading(path, "a table of errors"):
+        return pd.read_csv(path)
+
+
+def _write(rows: pd.DataFrame, path: Path) -> None:
+    with atomic_path(path) as temporary:
+        rows.to_csv(temporary, index=False)
 
 
 def shots_for(counts: np.ndarray) -> tuple[int, ...]:

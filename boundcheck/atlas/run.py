@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import inspect
-import json
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -13,7 +10,6 @@ from typing import Any
 
 import torch
 
-from boundcheck._files import source_digest
 from boundcheck._places import check_writable
 from boundcheck.atlas.entries import ENTRIES, choose_entries
 from boundcheck.atlas.entry import Entry, Making
@@ -26,6 +22,7 @@ from boundcheck.embeddings import EmbeddingSet, load_embeddings, save_embeddings
 from boundcheck.errors import DataMissingError
 from boundcheck.options import at_least, check
 from boundcheck.spec import Progress
+from boundcheck.store import key_of, once, source_digest, source_of
 from boundcheck.sweeps import sweep
 
 TEMPERATURES, BETAS = (0.1, 0.5, 1.0), (0.5, 1.0, 2.0, 5.0)
@@ -136,12 +133,9 @@ def _embeddings(entry: Entry, making: Making) -> EmbeddingSet:
         return entry.make(making)
     versions = {name: version_of(name) for name in entry.needs}
     decides = [entry.name, making.instances, making.seed, versions, torch.__version__, code]
-    key = hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:12]
     words = "".join(letter if letter.isalnum() else "-" for letter in entry.name.lower())
-    path = making.folder / "embeddings" / f"{words}-{key}.npz"
-    if not path.is_file():
-        save_embeddings(entry.make(making), path)
-    return load_embeddings(path)
+    path = making.folder / "embeddings" / f"{words}-{key_of(decides)[:12]}.npz"
+    return once(path, partial(entry.make, making), load_embeddings, save_embeddings)
 
 
 def _code_of(make: Callable[[Making], EmbeddingSet]) -> str | None:
@@ -150,14 +144,9 @@ def _code_of(make: Callable[[Making], EmbeddingSet]) -> str | None:
     package, _, name = function.__module__.rpartition(".")
     if package == "boundcheck.atlas":
         return source_digest(f"atlas/{name}.py", "atlas/entry.py", "augment.py", "extraction.py", "encoders", "data")
-    try:
-        file = Path(inspect.getsourcefile(function) or "")
-    except TypeError:
-        return None
-    if not file.is_file() or getattr(function, "__closure__", None):
-        return None
     given = (make.args, sorted(make.keywords.items())) if isinstance(make, partial) else ()
-    return hashlib.sha256(file.read_bytes() + repr((function.__qualname__, given)).encode()).hexdigest()
+    source = source_of(function)
+    return source and key_of([source, function.__qualname__, given])
 
 
 def _about(entry: Entry, emb: EmbeddingSet) -> dict[str, Any]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import inspect
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -13,12 +10,11 @@ from typing import Any
 
 import torch
 
-from boundcheck._files import source_digest
 from boundcheck._places import reserve_folder
 from boundcheck.claims import Claim
-from boundcheck.errors import FileError
 from boundcheck.runs import Run, load_run, save_run
 from boundcheck.spec import Variant
+from boundcheck.store import find, key_of, source_digest, source_of
 
 # What makes embeddings (their hash says which they are), trains, draws or talks decides no number of a verification;
 # whatever else there is may.
@@ -39,8 +35,8 @@ def cell_key(identity: str, variant: Variant, settings: Mapping[str, Any], claim
             a file (in a notebook) or a claim with values of its own (a closure) can change unseen, so its cells are
             always computed.
     """
-    own = [_source_of(claim) for claim in claims if not _is_ours(claim.evaluate)]
-    own += [_file_of(type(h)) for h in variant.tilts if not _is_ours(type(h))]
+    own = [source_of(claim.evaluate) for claim in claims if not _is_ours(claim.evaluate)]
+    own += [source_of(type(h)) for h in variant.tilts if not _is_ours(type(h))]
     if None in own:
         return None
     decides = {
@@ -52,7 +48,7 @@ def cell_key(identity: str, variant: Variant, settings: Mapping[str, Any], claim
         "code": source_digest(but=_NOT_MADE_BY),
         "torch": torch.__version__,
     }
-    return hashlib.sha256(json.dumps(decides, sort_keys=True, default=str).encode()).hexdigest()
+    return key_of(decides)
 
 
 def find_cell(folder: Path, key: str) -> tuple[Path, Run] | None:
@@ -60,11 +56,8 @@ def find_cell(folder: Path, key: str) -> tuple[Path, Run] | None:
     for place in sorted(folder.glob(f"*-{key[:12]}*")):
         if place.name.startswith("."):  # of a process that writes there, or was killed
             continue
-        try:
-            run = load_run(place)
-        except FileError:
-            continue
-        if run.manifest.get("cell") == key:
+        run = find(place, load_run)
+        if run is not None and run.manifest.get("cell") == key:
             return place, run
     return None
 
@@ -85,18 +78,3 @@ def keep_cell(folder: Path, label: str, key: str, run: Run) -> Path:
 def _is_ours(thing: Any) -> bool:
     """Whether this package defines it, whose source counts as a whole."""
     return str(thing.__module__).partition(".")[0] == __name__.partition(".")[0]
-
-
-def _source_of(claim: Claim) -> str | None:
-    """A hash of the file that defines a claim."""
-    function = claim.evaluate
-    return None if not inspect.isfunction(function) or function.__closure__ else _file_of(function)
-
-
-def _file_of(thing: Any) -> str | None:
-    """A hash of the file that defines a function or a class; None where there is none."""
-    try:
-        file = Path(inspect.getsourcefile(thing) or "")
-    except (TypeError, OSError):  # a class of a notebook
-        return None
-    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ from boundcheck.errors import FileError, InputError
 from boundcheck.extraction import default_views, extract
 from boundcheck.ingest import load_safetensors, load_tensors
 from boundcheck.spec import Execution
+from boundcheck.store import key_of
 
 Encoders: TypeAlias = Mapping[str, EmbeddingSet | str | Path] | Sequence[str | Path]
 
@@ -135,10 +134,9 @@ def _subject(
 
 def _of_embeddings(name: str, emb: EmbeddingSet, path: Path | None) -> Subject:
     decides = [emb.digest, emb.ids.tolist(), emb.normalize, dict(emb.meta)]
-    identity = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
     known = emb.meta.get("encoder")
     config = known if isinstance(known, dict) else {}
-    return Subject(name, identity, lambda: emb, _stored(config), path, config)
+    return Subject(name, key_of(decides), lambda: emb, _stored(config), path, config)
 
 
 def _of_checkpoint(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
+
+from boundcheck.store import key_of
 
 from .variants import TILTED, is_detached, loss_of
 
@@ -57,8 +57,7 @@ class Training:
     def key(self) -> str:
         """A folder's name that differs whenever a setting does that decides an encoder or what is measured of it."""
         settings = {name: value for name, value in asdict(self).items() if name != "objectives"}
-        digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
-        return f"{self.dataset}-{digest[:8]}"
+        return f"{self.dataset}-{key_of(settings)[:8]}"
 
     @property
     def measured_q(self) -> float:
