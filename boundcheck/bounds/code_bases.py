@@ -98,7 +98,7 @@ def translate(
     base = CODE_BASES[code_base]
     tau = base.temperature if temperature is None else temperature
     check("temperature", tau, POSITIVE, f"the default there is {base.temperature:g}")
-    check("batch", batch, at_least(2), "a batch of images has several")
+    check("batch", batch, at_least(2), "the usual is 256 images")
     if base.queue and (queue is None or queue < 1):
         raise InputError(f"queue: '{code_base}' needs the size of its memory, received {queue}; 4096 is usual")
     if base.supervised and (classes is None or not 2 <= classes <= batch):
