@@ -26,7 +26,7 @@ def measure(case: Case, repeats: int) -> dict[str, object]:
     z, y = case.data()
     method, _ = METHODS[case.method]
     arguments = (z, y, case.temperature, case.betas)
-    warm = min(case.n, 500)
+    warm = min(case.n, max(500, 2 * case.classes))  # class positives need two of a class
     method(z[:warm], y[:warm], *arguments[2:])
     before = _peak()
     floor, seconds, peak = [], [], 0.0

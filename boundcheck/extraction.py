@@ -18,7 +18,7 @@ from boundcheck.embeddings import EmbeddingSet
 from boundcheck.embeddings.set import UNLABELLED
 from boundcheck.encoders import Checkpoint, EncoderConfig, adapt, outputs_of
 from boundcheck.errors import InputError
-from boundcheck.options import at_least, check, one_of
+from boundcheck.options import check, one_of, whole
 
 OUTPUTS = ("embedding", "features")
 
@@ -75,7 +75,7 @@ def extract(
         >>> bc.extract(net, images, preprocess=lambda x: (x - 0.3) / 0.4).z.shape
         (20, 2, 16)
     """
-    check("batch_size", batch_size, at_least(1))
+    check("batch_size", batch_size, whole(1))
     if isinstance(encoder, Checkpoint):
         if preprocess is not None:
             raise InputError(
@@ -139,8 +139,8 @@ def provenance(
         InputError: the samples do not fit the encoder, or a parameter breaks its rule.
     """
     one_of("output", output, OUTPUTS)
-    check("views", views, at_least(1), "the usual is 2")
-    check("seed", seed, at_least(0), "the usual is 0")
+    check("views", views, whole(1), "the usual is 2")
+    check("seed", seed, whole(0), "the usual is 0")
     if len(samples) == 0:
         raise InputError(f"samples: must hold an image or a text, received none in '{samples.name}'")
     if isinstance(samples, TextSet):

@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from boundcheck.errors import InputError, unknown_name
-from boundcheck.options import NOT_NEGATIVE, check
+from boundcheck.options import NOT_NEGATIVE, Rule, check
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -188,8 +188,7 @@ class Threshold(Hardening):
     digits: ClassVar[int] = 50
 
     def __post_init__(self) -> None:
-        if not -1 <= self.cosine <= 1:
-            raise InputError(f"hardening: threshold:T needs a cosine similarity in [-1, 1], received {self.cosine:g}")
+        check("hardening: threshold:T", self.cosine, Rule("a cosine from -1 to 1", lambda x: -1 <= x <= 1))
 
     @property
     def family(self) -> str:
@@ -217,8 +216,7 @@ class Polynomial(Hardening):
     digits: ClassVar[int] = 50
 
     def __post_init__(self) -> None:
-        if not 0 < self.exponent <= 1e4:
-            raise InputError(f"hardening: poly:P needs a power > 0 and at most 1e4, received {self.exponent:g}")
+        check("hardening: poly:P", self.exponent, Rule("a power > 0, at most 1e4", lambda x: 0 < x <= 1e4))
 
     @property
     def family(self) -> str:

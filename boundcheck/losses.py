@@ -54,7 +54,7 @@ LOSSES: dict[str, Loss] = {
         Loss("hscl", "H-SCL", DIFF, hardened=True),
     )
 }
-UCL, HUCL, SCL, HSCL = LOSSES.values()
+UCL, HUCL, SCL, HSCL = (LOSSES[name] for name in ("ucl", "hucl", "scl", "hscl"))
 
 
 @dataclass(frozen=True)

@@ -216,7 +216,7 @@ def _copies(emb: EmbeddingSet) -> tuple[int, int]:
 
 
 def warnings_of(losses: LossTable) -> list[str]:
-    """What limits the numbers: few effective negatives, a variance that rests on one instance, anchors left out,
+    """What limits the numbers: few effective instances, a variance that rests on one instance, anchors left out,
     imbalance, duplicates, finite k."""
     emb, variant = losses.emb, losses.variant
     warnings = []

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from numbers import Real
+from typing import Any
 
 from boundcheck.errors import InputError, unknown_name
 
@@ -14,7 +16,7 @@ class Rule:
     """Which numbers an option takes.
 
     Attributes:
-        words: what a value must be.
+        words: what it takes, as "a finite number > 0".
         accepts: whether a number is one; False of NaN.
     """
 
@@ -22,19 +24,25 @@ class Rule:
     accepts: Callable[[float], bool]
 
 
-POSITIVE = Rule("finite and > 0", lambda x: 0 < x < math.inf)
-NOT_NEGATIVE = Rule("finite and >= 0", lambda x: 0 <= x < math.inf)
-BELOW_ONE = Rule("at least 0 and less than 1", lambda x: 0 <= x < 1)
-SHARE = Rule("from 0 to 1", lambda x: 0 <= x <= 1)
-CONFIDENCE = Rule("between 0 and 1", lambda x: 0 < x < 1)
+POSITIVE = Rule("a finite number > 0", lambda x: 0 < x < math.inf)
+NOT_NEGATIVE = Rule("a finite number >= 0", lambda x: 0 <= x < math.inf)
+BELOW_ONE = Rule("a number >= 0 and < 1", lambda x: 0 <= x < 1)
+SHARE = Rule("a number from 0 to 1", lambda x: 0 <= x <= 1)
+CONFIDENCE = Rule("a number between 0 and 1, as 0.95", lambda x: 0 < x < 1)
+POSITIVE_OR_INF = Rule("a number > 0, or inf", lambda x: x > 0)
+LARGEST = 2**63 - 1
 
 
-def at_least(least: int) -> Rule:
-    """Numbers from one on."""
-    return Rule(f"at least {least}", lambda x: least <= x < math.inf)
+def whole(least: int, most: int = LARGEST) -> Rule:
+    """Whole numbers from one on, as far as another."""
+    words = f"a whole number >= {least}" if most == LARGEST else f"a whole number from {least} to {most}"
+    return Rule(words, lambda x: least <= x <= most and x == math.floor(x))
 
 
-def check(name: str, value: float | None, rule: Rule, usual: str = "") -> None:
+SEED = Rule("a whole number from 0 to 2^63 - 1", whole(0).accepts)
+
+
+def check(name: str, value: Any, rule: Rule, usual: str = "") -> None:
     """Refuses a number that breaks its rule; None, which stands for a default, keeps every rule.
 
     Args:
@@ -44,11 +52,13 @@ def check(name: str, value: float | None, rule: Rule, usual: str = "") -> None:
         usual: the usual value or what to do, for the message.
 
     Raises:
-        InputError: the number breaks it.
+        InputError: the number breaks it, or is none.
     """
-    if value is not None and not rule.accepts(value):
-        received = f"{value:g}" if isinstance(value, float) else f"{value}"
-        raise InputError(f"{name}: must be {rule.words}, received {received}" + (f"; {usual}" if usual else ""))
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    if value is None or (is_number and rule.accepts(value)):
+        return
+    received = f"{value:g}" if isinstance(value, float) else f"{value}" if is_number else f"{value!r}"
+    raise InputError(f"{name}: must be {rule.words}, received {received}" + (f"; {usual}" if usual else ""))
 
 
 def check_confidence(confidence: float) -> None:
@@ -57,10 +67,10 @@ def check_confidence(confidence: float) -> None:
     Raises:
         InputError: it is not between 0 and 1.
     """
-    check("confidence", confidence, CONFIDENCE, "the usual is 0.95")
+    check("confidence", confidence, CONFIDENCE)
 
 
-def one_of(name: str, value: str, valid: Collection[str], listed_by: str = "") -> str:
+def one_of(name: str, value: Any, valid: Collection[str], listed_by: str = "") -> str:
     """The value, one of those that are valid.
 
     Args:
@@ -72,6 +82,6 @@ def one_of(name: str, value: str, valid: Collection[str], listed_by: str = "") -
     Raises:
         InputError: it is not among them; the nearest is suggested.
     """
-    if value not in valid:
+    if not isinstance(value, str) or value not in valid:
         raise unknown_name(name, str(value), valid, listed_by)
     return value

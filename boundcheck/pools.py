@@ -16,7 +16,7 @@ A pool of one's own is one line: `Pool("far", "classes of other super-classes", 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import TypeAlias
 
@@ -31,7 +31,7 @@ class Relation(IntEnum):
 
 @dataclass(frozen=True)
 class Pool:
-    """A set of candidates.
+    """A set of candidates; two that hold the same are equal, whatever they are called.
 
     Attributes:
         id: the name in tables.
@@ -40,8 +40,8 @@ class Pool:
         groups: (n,) super-class of every instance, where the pool brings its own; None for those of the embedding set.
     """
 
-    id: str
-    title: str
+    id: str = field(compare=False)
+    title: str = field(compare=False)
     relations: frozenset[Relation]
     groups: tuple[str, ...] | None = None
 

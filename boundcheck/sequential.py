@@ -11,7 +11,7 @@ from boundcheck.claims.evidence import gather
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.estimators.measured import Measured, measure
 from boundcheck.estimators.montecarlo import sampled_anchors
-from boundcheck.options import at_least, check
+from boundcheck.options import check, whole
 from boundcheck.pairwise.passes import run_one
 from boundcheck.pairwise.plan import PairPlan
 from boundcheck.spec import Execution, Variant
@@ -61,7 +61,7 @@ def until_decided(
     """
     total = emb.n * emb.v
     budget = total if max_anchors is None else min(max_anchors, total)
-    check("max_anchors", budget, at_least(2), "leave it out for all")
+    check("max_anchors", budget, whole(2), "leave it out for all")
     looks: list[tuple[int, int]] = []
     m = min(FIRST, budget)
     while True:
@@ -90,6 +90,6 @@ def _undecided(
 ) -> int:
     evidence = gather(measured, execution, plan)
     counted = [claim for claim in claims if claim.kind != "exact"]
-    # Without a p-value nothing was tested: too few effective negatives, which more anchors do not change.
+    # Without a p-value nothing was tested: too few effective instances, which more anchors do not change.
     judgements = judge_all(counted, evidence, confidence)
     return sum(j.verdict == "undecided" and not math.isnan(j.p_value) for j in judgements)

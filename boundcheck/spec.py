@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from boundcheck.errors import InputError, unknown_name
 from boundcheck.hardening import CONSTANT, Hardening, parse_hardening
 from boundcheck.losses import LOSSES, Loss, LossKey, choose_losses, keys_of
-from boundcheck.options import POSITIVE, check, one_of
+from boundcheck.options import POSITIVE, check, one_of, whole
 from boundcheck.pools import ALL, Partition, partition_for
 
 if TYPE_CHECKING:
@@ -131,6 +131,22 @@ class Variant:
         """The constant, then the tilts."""
         return (CONSTANT, *self.tilts)
 
+    @property
+    def betas(self) -> list[float]:
+        """Of the exponential tilts."""
+        return [h.beta for h in self.tilts if h.beta is not None]
+
+    def plain(self) -> dict[str, Any]:
+        """In plain values and names, as run.json holds it."""
+        return {
+            "temperature": self.temperature,
+            "betas": self.betas,
+            "hardening": list(dict.fromkeys(h.family for h in self.tilts)),
+            "q": list(self.q),
+            "losses": [loss.id for loss in self.losses],
+            **{name: getattr(self, name) for name in ("positives", "self_pairs", "class_prior", "design")},
+        }
+
     @cached_property
     def keys(self) -> tuple[LossKey, ...]:
         """Every loss of the variant, in reporting order."""
@@ -168,7 +184,7 @@ class Variant:
                 f"positives: data without labels need two or more views of each instance, received {views} and "
                 f"positives '{self.positives}'; encode several views, or add labels y"
             )
-        losses = tuple(loss for loss in self.losses if loss.pool.relations == ALL.relations)
+        losses = tuple(loss for loss in self.losses if loss.pool == ALL)
         if not losses:
             raise InputError(
                 f"losses: without labels only those over all other instances are defined, received "
@@ -226,10 +242,8 @@ class Execution:
     def __post_init__(self) -> None:
         for name, valid in (("device", DEVICES), ("precision", PRECISIONS), ("estimator", ESTIMATORS)):
             one_of(name, getattr(self, name), valid)
-        if not isinstance(self.seed, int) or self.seed < 0:
-            raise InputError(f"seed: must be a whole number >= 0, received {self.seed}; the usual is 0")
-        if self.anchors is not None and (not isinstance(self.anchors, int) or self.anchors < 2):
-            raise InputError(f"anchors: must be a whole number >= 2, received {self.anchors}; None means all")
+        check("seed", self.seed, whole(0), "the usual is 0")
+        check("anchors", self.anchors, whole(2), "None means all")
         if self.estimator == "exact" and self.anchors is not None:
             raise InputError(f"estimator: exact takes every anchor, received anchors={self.anchors}; use montecarlo")
 

@@ -1,9 +1,10 @@
 """Finished work, kept on disk under the hash of all that decides it: done once, and done again where it is damaged.
 
-What is kept: embeddings of an encoder (`cache`), pieces of them (`sharded_extraction`), cells of a sweep and runs of a
-comparison (`sweeps.cells`), sets and errors of the atlas, trials of a recipe (`lab.papers`). Each names its work by
-`key_of` what decides it, the code among that; reads it by `find`; and writes it whole or not at all (`_places`), one
-process at a time (`_locks`). A training lies where its user says: it is held against its settings, not found by a key.
+What is kept: embeddings of an encoder (`cache`), pieces of them (`sharded_extraction`), cells of a sweep and runs of
+several files (`sweeps.cells`), sets, encoders and errors of the atlas, trials of a recipe (`lab.papers`). Each names
+its work by `key_of` what decides it, the code among that (but for trials, which take hours: their settings alone, and
+run.json says by which version), and writes it whole or not at all (`_places`). Trials, which several processes may work
+on, are locked (`_locks`). A training lies where its user says, and is held against its settings.
 """
 
 from __future__ import annotations

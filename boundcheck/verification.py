@@ -21,8 +21,8 @@ from boundcheck.estimators import (
     choose_estimator,
     finite_anchors,
     finite_losses,
+    limits_alone,
     pair_plan,
-    refuse_negatives,
 )
 from boundcheck.estimators.closed import population_limits
 from boundcheck.estimators.convergence import with_duplicates, with_parts
@@ -35,7 +35,7 @@ from boundcheck.estimators.populations import checked
 from boundcheck.frames import anchors_frame, claims_frame, influences_frame, limits_frame
 from boundcheck.hardest import hardest_anchors
 from boundcheck.manifest import manifest_of
-from boundcheck.options import at_least, check, check_confidence, one_of
+from boundcheck.options import check, check_confidence, one_of, whole
 from boundcheck.pairwise.passes import run_one
 from boundcheck.pairwise.plan import PairPlan, Tally
 from boundcheck.pairwise.ring.shards import ShardedEmbeddings
@@ -186,9 +186,9 @@ def _check(
 ) -> None:
     """Refuse options that do not go together."""
     check_confidence(confidence)
-    check("negatives", min(ks, default=None), at_least(1))
-    if isinstance(emb, Population):
-        refuse_negatives(ks)
+    check("negatives", min(ks, default=None), whole(1))
+    if isinstance(emb, Population) and ks:
+        raise limits_alone(ks)
     sampled = execution.estimator not in ("auto", "montecarlo") or execution.anchors is not None
     if until_decided is not False and (isinstance(emb, Population) or sampled):
         raise InputError(
@@ -219,17 +219,8 @@ def _measured(emb: EmbeddingSet, variant: Variant, execution: Execution, plan: P
 
 def _config(losses: LossTable, execution: Execution) -> dict[str, Any]:
     """The variant and the execution as they were understood: what "auto" stood for, names for objects."""
-    variant = losses.variant
     return {
-        "temperature": variant.temperature,
-        "betas": [h.beta for h in variant.tilts if h.beta is not None],
-        "hardening": list(dict.fromkeys(h.family for h in variant.tilts)),
-        "q": list(variant.q),
-        "positives": variant.positives,
-        "self_pairs": variant.self_pairs,
-        "class_prior": variant.class_prior,
-        "design": variant.design,
-        "losses": [loss.id for loss in variant.losses],
+        **losses.variant.plain(),
         "estimator": losses.estimator,
         "anchors": execution.anchors,
         "seed": execution.seed,

@@ -380,7 +380,7 @@ def test_datasets(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ("verify --q 0", "--q: expected a number > 0, or inf, received '0'"),
         ("verify --confidence 95", "--confidence: expected a number between 0 and 1, as 0.95, received '95'"),
         ("verify --views 0", "--views: expected a whole number >= 1, received '0'"),
-        ("verify --anchors 1.5", "--anchors: expected a whole number >= 1, or all, received '1.5'"),
+        ("verify --anchors 1.5", "--anchors: expected a whole number >= 2, or all, received '1.5'"),
         ("verify --negatives 0", "--negatives"),
         ("verify --seed -1", "--seed"),
         ("verify --positives klass", "did you mean 'class'?"),

@@ -16,7 +16,7 @@ from PIL import Image
 
 import boundcheck as bc
 from boundcheck.cli import _boundcheck, main
-from boundcheck.cli.runs_of_files import key_of
+from boundcheck.cli.runs_of_files import run_key
 from boundcheck.comparison.methods import are_stated, methods_of, repeated_seeds
 from boundcheck.embeddings import save_embeddings
 from boundcheck.encoders import EncoderConfig, build_encoder, save_checkpoint
@@ -200,7 +200,7 @@ def test_files_of_a_code_base_are_read_by_its_conventions_which_are_told(capsys:
 
 def test_a_run_of_several_processes_does_not_stand_for_one_of_one() -> None:
     grid = SimpleNamespace(key=lambda subject, temperature: "k", variant=SimpleNamespace(temperature=0.5))
-    one, several = (key_of(None, grid, shared) for shared in (False, True))  # type: ignore[arg-type]
+    one, several = (run_key(None, grid, shared) for shared in (False, True))  # type: ignore[arg-type]
     assert one == "k" and several not in (None, "k")
 
 

@@ -212,7 +212,7 @@ def test_an_unknown_architecture_lists_the_known(saved):
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"channels": 2}, "in_channels: must be 1"), ({"size": 4}, "image_size: must be at least 8")],
+    [({"channels": 2}, "in_channels: must be 1"), ({"size": 4}, "image_size: must be a whole number >= 8")],
 )
 def test_unsuitable_images_are_refused(change, message):
     with pytest.raises(InputError, match=message):

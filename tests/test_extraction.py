@@ -86,9 +86,9 @@ def test_images_of_another_shape_are_refused(checkpoint, digits, shape):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        ({"views": 0}, "views: must be at least 1, received 0"),
-        ({"seed": -1}, "seed: must be at least 0, received -1"),
-        ({"batch_size": 0}, "batch_size: must be at least 1"),
+        ({"views": 0}, "views: must be a whole number >= 1, received 0"),
+        ({"seed": -1}, "seed: must be a whole number >= 0, received -1"),
+        ({"batch_size": 0}, "batch_size: must be a whole number >= 1"),
         ({"output": "feature"}, "did you mean 'features'"),
         ({"device": "gpu"}, "device: expected one of auto, cpu, cuda, mps, received 'gpu'"),
     ],

@@ -84,7 +84,7 @@ def test_parse_names(name, expected):
         ("exp", (-1.0,), "received -1"),
         ("exp", (np.inf,), "received inf"),
         ("exp", (np.nan,), "received nan"),
-        ("threshold:2", (), r"\[-1, 1\]"),
+        ("threshold:2", (), "a cosine from -1 to 1"),
         ("threshold", (), "needs a number"),
         ("threshold:nan", (), "received nan"),
         ("poly:0", (), "> 0"),

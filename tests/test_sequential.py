@@ -79,7 +79,7 @@ def test_it_samples_by_itself(sample, options):
 
 
 def test_a_budget_is_two_anchors_or_more(sample):
-    with pytest.raises(InputError, match="max_anchors: must be at least 2, received 1"):
+    with pytest.raises(InputError, match="max_anchors: must be a whole number >= 2, received 1"):
         bc.verify(sample, until_decided=1)
 
 

@@ -24,6 +24,7 @@ from boundcheck.encoders.any_module import adapt
 from boundcheck.errors import InputError
 from boundcheck.extraction import extract
 from boundcheck.lab.training import train
+from boundcheck.store import key_of, source_digest
 
 FASHION, MNIST, DIGITS = "Fashion-MNIST", "MNIST", "digits"
 COMPONENTS = 64
@@ -88,9 +89,13 @@ def efficientnet(views: int, making: Making) -> EmbeddingSet:
     return extract(encoder, some_fashion(making), views=views, seed=making.seed, device="cpu")
 
 
+_TRAINED_BY = ("atlas/images.py", "augment.py", "data", "encoders", "lab/objectives", "lab/training")
+
+
 def trained(objective: str, making: Making) -> EmbeddingSet:
     """A small convnet trained with one of the four losses, two views of each test image."""
-    folder = making.folder / "encoders" / f"{objective}-{TRAINED}-{EPOCHS}-{making.seed}"
+    decides = [objective, TRAINED, EPOCHS, making.seed, torch.__version__, source_digest(*_TRAINED_BY)]
+    folder = making.folder / "encoders" / f"{objective}-{key_of(decides)[:12]}"
     if not (folder / "encoder.pt").is_file():
         given = fashion("train", making)
         some = given.subset(np.random.default_rng(making.seed).permutation(len(given))[:TRAINED])

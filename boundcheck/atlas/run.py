@@ -20,7 +20,7 @@ from boundcheck.atlas_record import AtlasRecord
 from boundcheck.bounds import BOUNDS
 from boundcheck.embeddings import EmbeddingSet, load_embeddings, save_embeddings
 from boundcheck.errors import DataMissingError
-from boundcheck.options import at_least, check
+from boundcheck.options import check, whole
 from boundcheck.spec import Progress
 from boundcheck.store import key_of, once, source_digest, source_of
 from boundcheck.sweeps import sweep
@@ -67,7 +67,7 @@ def atlas(
         InputError: an option is out of range, or names nothing.
         DataMissingError: a package or a data set is not installed.
     """
-    check("instances", instances, at_least(LEAST), f"the usual is {INSTANCES}")
+    check("instances", instances, whole(LEAST), f"the usual is {INSTANCES}")
     chosen = choose_entries(only, entries)
     absent = {entry.name: missing for entry in chosen if (missing := missing_of(entry.needs))}
     if absent and (not installed or len(absent) == len(chosen)):
@@ -143,7 +143,9 @@ def _code_of(make: Callable[[Making], EmbeddingSet]) -> str | None:
     function = make.func if isinstance(make, partial) else make
     package, _, name = function.__module__.rpartition(".")
     if package == "boundcheck.atlas":
-        return source_digest(f"atlas/{name}.py", "atlas/entry.py", "augment.py", "extraction.py", "encoders", "data")
+        return source_digest(
+            f"atlas/{name}.py", "atlas/entry.py", "augment.py", "checkpoints", "data", "encoders", "extraction.py"
+        )
     given = (make.args, sorted(make.keywords.items())) if isinstance(make, partial) else ()
     source = source_of(function)
     return source and key_of([source, function.__qualname__, given])

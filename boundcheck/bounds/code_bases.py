@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 
 from boundcheck.errors import InputError
-from boundcheck.options import POSITIVE, at_least, check, one_of
+from boundcheck.options import POSITIVE, check, one_of, whole
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def translate(
     base = CODE_BASES[code_base]
     tau = base.temperature if temperature is None else temperature
     check("temperature", tau, POSITIVE, f"the default there is {base.temperature:g}")
-    check("batch", batch, at_least(2), "the usual is 256 images")
+    check("batch", batch, whole(2), "the usual is 256 images")
     if base.queue and (queue is None or queue < 1):
         raise InputError(f"queue: '{code_base}' needs the size of its memory, received {queue}; 4096 is usual")
     if base.supervised and (classes is None or not 2 <= classes <= batch):
@@ -118,7 +118,7 @@ def translate(
     collapse, full = (scale * math.log(positives + others * math.exp(x)) for x in (least, 0.0))
     # With several positives some may be near while others are far: all of them are counted as far from the one.
     log_apart = math.log(others + positives * (1.0 if base.supervised else math.exp(-2 / tau)))
-    reading = _reading(printed, collapse, full, base, negatives)
+    reading = _reading(printed, collapse, full, base, negatives) + (f" ({base.remark})" if base.remark else "")
     return Translation(printed, collapse, full, scale * (2 / tau + log_apart), printed / scale, reading)
 
 

@@ -24,7 +24,6 @@ class CheckpointFile:
         extra: what else the file holds: options, epoch, optimizer.
         sidecar: the JSON object beside it that some code bases write (`args.json`, `config.json`); empty without one.
         arch: the architecture that the user names; None to let the file say.
-        container: the entry that the weights are under; "" where they are the whole file.
     """
 
     path: Path
@@ -33,7 +32,6 @@ class CheckpointFile:
     extra: Mapping[str, Any]
     sidecar: Mapping[str, Any]
     arch: str | None = None
-    container: str = ""
 
     def has(self, *names: str) -> bool:
         """Whether there are weights under each of these names, or their beginnings up to a dot."""

@@ -45,7 +45,7 @@ def read_file(path: Path, arch: str | None = None) -> CheckpointFile:
     payload = read_payload(path)
     container, state = _weights(payload, path)
     extra = {key: value for key, value in payload.items() if key != container} if container else {}
-    return CheckpointFile(path, sha256_of(path), _plain_names(state), extra, _sidecar(path), arch, container)
+    return CheckpointFile(path, sha256_of(path), _plain_names(state), extra, _sidecar(path), arch)
 
 
 def read_payload(path: Path) -> dict[Any, Any]:

@@ -71,14 +71,18 @@ class Evidence:
         """The loss, by id or itself, at a hardening.
 
         A hardened loss at the constant is the untilted one of its pool, and an untilted loss knows no other hardening.
+
+        Raises:
+            InputError: no loss has the id.
         """
-        chosen = LOSSES[loss] if isinstance(loss, str) else loss
+        known = {one.id: one for one in (*LOSSES.values(), *self.losses.variant.losses)}
+        chosen = known[one_of("loss", loss, known)] if isinstance(loss, str) else loss
         if not chosen.hardened:
             return LossKey(chosen, CONSTANT, q)
         if not isinstance(hardening, Constant):
             return LossKey(chosen, hardening, q)
-        plain = next(other for other in LOSSES.values() if other.pool == chosen.pool and not other.hardened)
-        return LossKey(plain, CONSTANT, q)
+        plain = [other for other in known.values() if other.pool == chosen.pool and not other.hardened]
+        return LossKey(plain[0] if plain else replace(chosen, hardened=False), CONSTANT, q)
 
     def at_worst(self, key: LossKey) -> Tensor:
         """(a,) the worst-case loss of a key at the constant hardening, nats.

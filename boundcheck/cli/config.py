@@ -100,7 +100,8 @@ def _values(path: Path) -> Mapping[str, Any]:
             raise FileError(
                 f"{path}: expected a run's run.json, which has its options, received another; use a TOML file"
             )
-        return {key: value for key, value in found.items() if value != []}  # without tilts, without finite k
+        # empty lists: without tilts, without finite k; whether the design was assumed is no option
+        return {key: value for key, value in found.items() if value != [] and key != "design_assumed"}
     try:
         return tomllib.loads(read_regular(path, _LARGEST).decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -24,9 +24,10 @@ def limit_lines(emb: EmbeddingSet, variant: Variant) -> list[str]:
     if not isinstance(objective, str):
         return []
     positives = config.get("positives")
-    if not isinstance(positives, str) and objective in OBJECTIVES:
-        positives = hyperparameters(OBJECTIVES[objective])["positives"].default
     if not isinstance(positives, str):
-        return []
+        if objective not in OBJECTIVES:
+            return []
+        own = hyperparameters(OBJECTIVES[objective]).get("positives")
+        positives = None if own is None else own.default
     hardness = float(beta) if isinstance(beta, (int, float)) else None
     return [limit_sentence(objective, positives, hardness, variant, lambda name, value: f"--{name} {value}")]

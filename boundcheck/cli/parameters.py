@@ -20,8 +20,7 @@ class Number(click.ParamType):  # type: ignore[type-arg]
     """A number that meets a rule.
 
     Args:
-        rule: the rule in words, for the error.
-        accepts: the rule.
+        rule: which numbers.
         kind: int or float.
         words: words taken instead of a number, with what they stand for.
         several: what to do who gives a list.
@@ -31,13 +30,12 @@ class Number(click.ParamType):  # type: ignore[type-arg]
 
     def __init__(
         self,
-        rule: str,
-        accepts: Callable[[float], bool],
+        rule: options.Rule,
         kind: type[int] | type[float] = float,
         words: dict[str, Any] | None = None,
         several: str = "",
     ) -> None:
-        self.rule, self.accepts, self.kind, self.words = rule, accepts, kind, words or {}
+        self.rule, self.kind, self.words = rule, kind, words or {}
         self.several = several
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
@@ -51,9 +49,10 @@ class Number(click.ParamType):  # type: ignore[type-arg]
             number = self.kind(value) if value.isascii() and "_" not in value else math.nan
         except ValueError:
             number = math.nan
-        if math.isnan(number) or not self.accepts(number):
+        if math.isnan(number) or not self.rule.accepts(number):
             remedy = f"; {self.several}" if self.several and "," in value else ""
-            raise InputError(f"{_option(param)}: expected {self.rule}, received '{value}'{remedy}")
+            expected = ", or ".join([self.rule.words, *self.words])
+            raise InputError(f"{_option(param)}: expected {expected}, received '{value}'{remedy}")
         return number
 
 
@@ -162,13 +161,14 @@ def _option(param: click.Parameter | None) -> str:
 
 
 FILE = _Place(path_type=Path)
-POSITIVE = Number("a finite number > 0", options.POSITIVE.accepts)
-TAU = Number(POSITIVE.rule, POSITIVE.accepts, several="boundcheck sweep --temperatures takes several")
-NOT_NEGATIVE = Number("a finite number >= 0", options.NOT_NEGATIVE.accepts)
-COUNT = Number("a whole number >= 1", lambda x: 1 <= x < 2**63, int)
-SEED = Number("a whole number from 0 to 2^63 - 1", lambda x: 0 <= x < 2**63, int)
-CONFIDENCE = Number("a number between 0 and 1, as 0.95", options.CONFIDENCE.accepts)
-Q = Number("a number > 0, or inf", lambda x: x > 0)
-ANCHORS = Number("a whole number >= 1, or all", lambda x: 1 <= x < 2**63, int, {"all": None})
+POSITIVE = Number(options.POSITIVE)
+TAU = Number(options.POSITIVE, several="boundcheck sweep --temperatures takes several")
+NOT_NEGATIVE = Number(options.NOT_NEGATIVE)
+WHOLE = Number(options.whole(0), int)
+COUNT = Number(options.whole(1), int)
+SEED = Number(options.SEED, int)
+CONFIDENCE = Number(options.CONFIDENCE)
+Q = Number(options.POSITIVE_OR_INF)
+ANCHORS = Number(options.whole(2), int, {"all": None})
 DEVICE = OneOf(["auto", "cpu", "cuda", "mps"])
 FORMAT = OneOf(["table", "json"])

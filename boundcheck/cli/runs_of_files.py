@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from boundcheck._places import reserve_folder
 from boundcheck.cli.given import encoded, saved_in
-from boundcheck.errors import FileError
 
 if TYPE_CHECKING:
     from boundcheck.ranks import Ranks
     from boundcheck.runs import Run
     from boundcheck.sweeps.grid import Grid
     from boundcheck.sweeps.subjects import Subject
-
-_KEY = "key"  # in run.json: hash of all that decides a run's numbers
 
 
 @dataclass(frozen=True)
@@ -61,10 +57,12 @@ class Work:
 
 def runs_of(methods: Sequence[str], subjects: Sequence[Subject], work: Work) -> Iterator[Finished]:
     """Every run, read where it is there."""
+    from boundcheck.sweeps.cells import find_cell
+
     mine: set[Path] = set()
     for number, (method, subject) in enumerate(zip(methods, subjects, strict=True), 1):
-        key = key_of(subject, work.grid, work.group.size > 1)
-        kept = _kept(work.home, key) if key else None
+        key = run_key(subject, work.grid, work.group.size > 1)
+        kept = find_cell(work.home, key, names="[!.]*") if key else None
         if kept is None:
             where = f"{subject.name}, {number} of {len(subjects)}"
             run, place = _verified(subject, key, work, where, mine)
@@ -74,7 +72,7 @@ def runs_of(methods: Sequence[str], subjects: Sequence[Subject], work: Work) -> 
         yield Finished(method, subject, run, place, kept is not None)
 
 
-def key_of(subject: Subject, grid: Grid, shared: bool) -> str | None:
+def run_key(subject: Subject, grid: Grid, shared: bool) -> str | None:
     """Hash of all that decides a run; None where that cannot be known.
 
     Args:
@@ -85,17 +83,6 @@ def key_of(subject: Subject, grid: Grid, shared: bool) -> str | None:
     """
     key = grid.key(subject, grid.variant.temperature)
     return f"{key}-shared" if key and shared else key
-
-
-def _kept(home: Path, key: str) -> tuple[Path, Run] | None:
-    """The run of that key in a folder of runs; a damaged one is as good as none."""
-    from boundcheck.runs import load_run, read_manifest
-
-    for file in sorted(home.glob("[!.]*/run.json")):
-        with suppress(FileError):
-            if read_manifest(file.parent).get(_KEY) == key:
-                return file.parent, load_run(file.parent)
-    return None
 
 
 def _verified(subject: Subject, key: str | None, work: Work, where: str, mine: set[Path]) -> tuple[Run, Path]:
@@ -123,8 +110,8 @@ def _verified(subject: Subject, key: str | None, work: Work, where: str, mine: s
         result = verify(sharded, grid.variant, execution, claims=grid.claims, **grid.verifying)
         options = {**work.options, "embeddings" if is_saved else "checkpoint": str(subject.path)}
         options |= {"temperature": grid.variant.temperature}
-        options |= {"betas": [h.beta for h in grid.variant.tilts if h.beta is not None]}
-        manifest = {**result.run.manifest, "options": options, "config_file": None, _KEY: key}
+        options |= {"betas": grid.variant.betas}
+        manifest = {**result.run.manifest, "options": options, "config_file": None, "key": key}
         result = replace(result, run=replace(result.run, manifest=manifest))
         saved = result.save(place, command=_alone(options, work.plugins), images=given.images)
     return result.run, saved

@@ -19,8 +19,8 @@ from boundcheck.cli.parameters import (
     FILE,
     NOT_NEGATIVE,
     POSITIVE,
+    WHOLE,
     Listed,
-    Number,
     OneOf,
     objective_names,
 )
@@ -32,8 +32,6 @@ from boundcheck.options import one_of
 
 if TYPE_CHECKING:
     from boundcheck.lab.training import EpochEnd
-
-_WHOLE = Number("a whole number >= 0", lambda x: x >= 0, int)
 
 
 @click.command("train", cls=Grouped)
@@ -64,7 +62,7 @@ _WHOLE = Number("a whole number >= 0", lambda x: x >= 0, int)
 @click.option("--learning-rate", type=POSITIVE, default="1e-3", show_default=True)
 @click.option("--weight-decay", type=NOT_NEGATIVE, default="1e-6", show_default=True)
 @click.option("--schedule", type=OneOf(["constant", "cosine"]), default="constant", show_default=True)
-@click.option("--warmup-epochs", type=_WHOLE, default="0", show_default=True)
+@click.option("--warmup-epochs", type=WHOLE, default="0", show_default=True)
 @click.option("--precision", type=OneOf(["float32", "bf16"]), default="float32", show_default=True, help="On GPUs.")
 @click.option("--device", type=DEVICE, default="auto", show_default=True)
 @run_options

@@ -37,16 +37,7 @@ from boundcheck.cli.several import verify_several
 from boundcheck.cli.tables import rows_of
 from boundcheck.errors import InputError
 from boundcheck.losses import LOSSES
-from boundcheck.spec import (
-    BETAS,
-    CLASS_PRIORS,
-    DESIGNS,
-    ESTIMATORS,
-    POSITIVES,
-    PRECISIONS,
-    SELF_PAIRS,
-    TEMPERATURE,
-)
+from boundcheck.spec import BETAS, CLASS_PRIORS, DESIGNS, ESTIMATORS, POSITIVES, PRECISIONS, SELF_PAIRS, TEMPERATURE
 
 if TYPE_CHECKING:
     from boundcheck.embeddings import EmbeddingSet
@@ -81,7 +72,7 @@ if TYPE_CHECKING:
     type=OneOf(["own", "cheap", "all"]),
     default="cheap",
     show_default=True,
-    help="Run claims about another configuration there: own, not; cheap; all, where it takes as long as the run too.",
+    help="Claims about another configuration: own skips them, cheap runs them on a sample, all takes as long again.",
 )
 @click.option(
     "--losses", cls=Listed, names=lambda: LOSSES, default="ucl,hucl,scl,hscl", show_default=True, help="List of"

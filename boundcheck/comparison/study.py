@@ -77,7 +77,7 @@ def compare(
         if variant is not None or execution is not None or options:
             given = next(iter(options), "variant" if variant is not None else "execution")
             raise InputError(
-                f"{given}: saved runs are not computed again, received it; leave it out, or name embeddings"
+                f"{given}: has no effect on saved runs, which are not computed again; leave it out, or name embeddings"
             )
         members = [member_of(name, method, _run(source)) for method, name, source in _each(named)]
         notes = ["losses by class need embeddings or checkpoints: a saved run has none"] if by_class else []

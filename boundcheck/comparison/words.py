@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from boundcheck.report.format import interval, number, p_value
-from boundcheck.report.style import LOSS_NAME
+from boundcheck.report.style import loss_name
 from boundcheck.report.text import aligned
 from boundcheck.report.words import hardening_label, plural, q_label
 from boundcheck.runs import records
@@ -18,7 +18,7 @@ GAP = "hucl - hscl"
 
 def quantity_label(name: str) -> str:
     """`H-UCL`, `H-UCL − H-SCL`; a loss of one's own by its id."""
-    return " − ".join(LOSS_NAME.get(part, part) for part in name.split(" - "))
+    return " − ".join(loss_name(part) for part in name.split(" - "))
 
 
 def class_place(frame: pd.DataFrame) -> tuple[str, float, float] | None:

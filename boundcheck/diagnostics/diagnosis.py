@@ -23,7 +23,7 @@ from boundcheck.errors import FileError, InputError
 from boundcheck.inference.delete_group import GROUPS, deal_groups, delete_group, from_values
 from boundcheck.inference.intervals import Estimate, Share
 from boundcheck.inference.scales import Shown, of_kink, of_ratio
-from boundcheck.options import at_least, check, check_confidence
+from boundcheck.options import check, check_confidence, whole
 from boundcheck.spec import TEMPERATURE
 
 PAIR_INSTANCES = 10_000
@@ -234,7 +234,7 @@ def _check(
     emb: EmbeddingSet, against: EmbeddingSet | None, outside: EmbeddingSet | None, groups: int, confidence: float
 ) -> None:
     check_confidence(confidence)
-    check("groups", groups, at_least(2), f"the usual is {GROUPS}")
+    check("groups", groups, whole(2), f"the usual is {GROUPS}")
     if emb.c < 2 or emb.class_counts.min() < 2:
         raise InputError(
             "emb: needs two or more classes of two or more instances each, received counts "

@@ -17,7 +17,7 @@ from boundcheck.inference.delete_group import GROUPS, delete_group
 from boundcheck.inference.intervals import Estimate, Share
 from boundcheck.inference.scales import of_kink, of_ratio
 from boundcheck.lab.training.probes import probe
-from boundcheck.options import at_least, check, check_confidence
+from boundcheck.options import check, check_confidence, whole
 
 SHOTS = (1, 2, 5, 10, 20, 50, 100)
 EPISODES = 50
@@ -182,7 +182,7 @@ def _interval(estimate: Estimate, n: int, confidence: float) -> dict[str, float]
 
 def _check(emb: EmbeddingSet, shots: Sequence[int], episodes: int, confidence: float) -> None:
     check_confidence(confidence)
-    check("episodes", episodes, at_least(1), f"the usual is {EPISODES}")
+    check("episodes", episodes, whole(1), f"the usual is {EPISODES}")
     if not shots or min(shots) < 1:
         raise InputError(f"shots: expected whole numbers >= 1, received {list(shots)}")
     if emb.c < 2:

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from boundcheck.errors import InputError
-from boundcheck.options import at_least, check, one_of
+from boundcheck.options import check, one_of, whole
 
 from .convnet import ConvNet
 from .resnet import ResNet, resnet18, resnet50
@@ -121,7 +121,7 @@ def build_encoder(
     one_of("arch", arch, ENCODERS)
     if in_channels not in (1, 3):
         raise InputError(f"in_channels: must be 1 (grey) or 3 (colour), received {in_channels}; convert the images")
-    check("image_size", image_size, at_least(8), "enlarge the images")
+    check("image_size", image_size, whole(8), "enlarge the images")
     spec = ENCODERS[arch]
     backbone = spec.backbone(in_channels, image_size)
     hidden_dim = hidden_dim or spec.hidden_dim

@@ -76,7 +76,8 @@ def estimate(
     variant, execution = understood(variant, execution, options)
     execution, reason = choose_estimator(emb, variant, execution)
     if isinstance(emb, Population):
-        refuse_negatives([] if negatives is None else [negatives])
+        if negatives is not None:
+            raise limits_alone([negatives])
         return closed(emb, variant, anchors=execution.anchors, seed=execution.seed)
     variant = variant.on(emb)
     if execution.estimator == "montecarlo":
@@ -88,21 +89,16 @@ def estimate(
     return replace(losses, reason=reason)
 
 
-def refuse_negatives(ks: Sequence[int]) -> None:
-    """A population's closed forms are limits.
-
-    Raises:
-        InputError: numbers of negatives were asked for.
-    """
-    if ks:
-        raise InputError(
-            f"negatives: a population has closed forms in the limit alone, received {list(ks)}; "
-            "take embeddings instead, population.sample()"
-        )
+def limits_alone(ks: Sequence[int]) -> InputError:
+    """The error of who asks for numbers of negatives of a population, whose closed forms are limits."""
+    return InputError(
+        f"negatives: a population has closed forms in the limit alone, received {list(ks)}; "
+        "take embeddings instead, population.sample()"
+    )
 
 
 def finite_k(
-    emb: EmbeddingSet,
+    emb: EmbeddingSet | Population | str,
     variant: Variant | None = None,
     execution: Execution | None = None,
     *,
@@ -113,7 +109,7 @@ def finite_k(
     """The losses at several numbers of negatives k, beside their limit: how many negatives are infinite?
 
     Args:
-        emb: embeddings and labels.
+        emb: embeddings and labels; a known population is refused, as its closed forms are limits.
         variant: which variant of the losses.
         execution: how they are computed; without `anchors` at most 2,000 are sampled.
         negatives: the k's, each at least 1.
@@ -126,7 +122,9 @@ def finite_k(
     Raises:
         InputError: an option is unknown or out of range, or the embeddings lack what it needs.
     """
-    checked(emb)
+    emb = checked(emb)
+    if isinstance(emb, Population):
+        raise limits_alone(negatives)
     variant, execution = understood(variant, execution, options)
     some = finite_anchors(emb, execution)
     return finite_losses(emb, variant, negatives, execution, anchors=some, intervals=intervals)
@@ -150,7 +148,7 @@ __all__ = [
     "finite_anchors",
     "finite_k",
     "finite_losses",
+    "limits_alone",
     "pair_plan",
     "parse_population",
-    "refuse_negatives",
 ]

@@ -24,6 +24,7 @@ from boundcheck.hardening import Constant, Exponential, Hardening, terms_for
 from boundcheck.inference.influence import standard_error
 from boundcheck.inference.intervals import Share
 from boundcheck.losses import LossKey
+from boundcheck.options import check, whole
 from boundcheck.pairwise.cumulants import TOLERANCE, CumulantTable
 from boundcheck.pairwise.positives import augmentation_means
 from boundcheck.pools import BY_CLASS
@@ -55,11 +56,7 @@ def closed(population: Population, variant: Variant, *, anchors: int | None = No
     variant = variant.with_views(population.v)
     width = (1 + POSITIVES_PER_ANCHOR) * population.mixture.dim
     m = min(ANCHORS, max(NUMBERS // width, 500)) if anchors is None else anchors
-    if m < 2 * len(population.mixture.means):
-        least = 2 * len(population.mixture.means)
-        raise InputError(
-            f"anchors: must be at least {least}, two for each class, received {m}; leave it out for {ANCHORS}"
-        )
+    check("anchors", m, whole(2 * len(population.mixture.means)), f"each class needs two; the usual is {ANCHORS}")
     start = time.perf_counter()
     mixture = population.mixture if variant.class_prior == "empirical" else population.mixture.balanced()
     share, labels = np.asarray(mixture.share), np.asarray(mixture.labels)
@@ -131,20 +128,19 @@ def population_worst_case(losses: LossTable) -> dict[LossKey, Tensor]:
     return {key: values[:, i] for i, key in enumerate(keys)}
 
 
-def population_limits(population: Population, variant: Variant, *, tables: int = 4, seed: int = 0) -> pd.DataFrame:
+def population_limits(population: Population, variant: Variant, *, tables: int = 4) -> pd.DataFrame:
     """The exact large-negative limits of a population: the mean of closed-form tables with anchors of their own.
 
     Args:
         population: the distribution.
         variant: see `closed`.
         tables: how many, of 10,000 anchors each (fewer in more than 400 dimensions).
-        seed: of the anchors.
 
     Returns:
         quantity (ucl, hucl, scl, hscl, or assumption1: the share of anchors with margin >= 0 against the whole
         population), hardening, beta, q, limit (nats or share), limit_se (of the sampled anchors).
     """
-    frames = [_limits_of(closed(population, variant, seed=seed * 1000 + i)) for i in range(tables)]
+    frames = [_limits_of(closed(population, variant, seed=i)) for i in range(tables)]
     errors = np.stack([frame.limit_se for frame in frames])
     mean = np.stack([frame.limit for frame in frames]).mean(0)
     return frames[0].assign(limit=mean, limit_se=np.sqrt((errors**2).sum(0)) / tables)

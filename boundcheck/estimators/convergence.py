@@ -52,15 +52,18 @@ def with_parts(losses: LossTable, execution: Execution, tally: Tally) -> LossTab
     plugin = losses.losses.mean
     means = torch.stack([part.mean for part in found])
     extrapolated = plugin + (plugin - means.mean(0)) / (pieces - 1) + losses.shift
-    shares = {h: float(np.mean([part.shares[h] for part in found])) for h in losses.margins}
-    margins = {h: _not_settled(summary, shares[h], pieces) for h, summary in losses.margins.items()}
-    return replace(losses, by_parts=extrapolated, pieces=pieces, shares_in_parts=shares, margins=margins)
+    margins = {
+        h: _not_settled(summary, float(np.mean([part.shares[h] for part in found])), pieces)
+        for h, summary in losses.margins.items()
+    }
+    return replace(losses, by_parts=extrapolated, pieces=pieces, margins=margins)
 
 
 def _not_settled(summary: MarginSummary, in_parts: float, pieces: int) -> MarginSummary:
     """The margins with what their share may yet change by as pools grow, docs/theory.md, eq. (103)."""
     rest = (summary.share.value - in_parts) / (math.sqrt(pieces) - 1)
-    return replace(summary, share=replace(summary.share, rest=0.0 if math.isnan(rest) else rest))
+    share = replace(summary.share, rest=0.0 if math.isnan(rest) else rest)
+    return replace(summary, share=share, in_parts=in_parts)
 
 
 def with_duplicates(losses: LossTable, execution: Execution, tally: Tally, group: bool) -> LossTable:
@@ -84,7 +87,8 @@ def with_duplicates(losses: LossTable, execution: Execution, tally: Tally, group
     if found is None:
         return losses
     fewer = _of_part(losses, found.first, replace(execution, progress=None), tally)
-    losses = replace(losses, duplicates=found, dropped=fewer.mean, shares_dropped=fewer.shares)
+    margins = {h: replace(summary, dropped=fewer.shares[h]) for h, summary in losses.margins.items()}
+    losses = replace(losses, duplicates=found, dropped=fewer.mean, margins=margins)
     return _grouped(losses, torch.from_numpy(found.cluster)) if group else losses
 
 

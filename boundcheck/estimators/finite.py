@@ -32,7 +32,7 @@ from boundcheck.hardening import denominator, numerator, tilted_term
 from boundcheck.inference.influence import instance_influence, standard_error, top_share
 from boundcheck.inference.intervals import Estimate
 from boundcheck.losses import LossKey, Tilt
-from boundcheck.options import POSITIVE, check
+from boundcheck.options import POSITIVE, check, whole
 from boundcheck.pairwise.cumulants import CumulantTable, LogSumsOf
 from boundcheck.pairwise.laplace.pools import STEP, PoolInfluenceOf, PoolTransforms, PoolTransformsOf
 from boundcheck.pairwise.passes import Task, in_parallel, run_one
@@ -181,8 +181,10 @@ def finite_losses(
         InputError: a k is below 1, or none is given; logits too large for a grid.
     """
     ks = tuple(dict.fromkeys(ks))
-    if not ks or min(ks) < 1 or max(ks) > MOST_K:
-        raise InputError(f"negatives: expected whole numbers from 1 to {MOST_K:,}, received {list(ks)}")
+    if not ks:
+        raise InputError("negatives: expected at least one number, received none; the usual are 10, 100, 1000")
+    for k in ks:
+        check("negatives", k, whole(1, MOST_K))
     execution, variant = execution or Execution(), variant.on(emb)
     plan = plan or pair_plan(emb, variant, execution)
     if anchors is not None:

@@ -73,7 +73,7 @@ def _row(losses: LossTable, summary: MarginSummary, confidence: float) -> dict[s
         share_high=high,
         median_margin=float(finite.median()) if len(finite) else np.nan,
         min_margin=float(finite.min()) if len(finite) else np.nan,
-        share_in_parts=losses.shares_in_parts.get(summary.hardening, np.nan),
+        share_in_parts=summary.in_parts,
         reliable=losses.exhaustive or _settled(losses, summary, low, high),
         median_ess=summary.median_ess,
         n_anchors=len(finite),
@@ -84,7 +84,7 @@ def _row(losses: LossTable, summary: MarginSummary, confidence: float) -> dict[s
 def _settled(losses: LossTable, summary: MarginSummary, low: float, high: float) -> bool:
     """Whether an interval can be taken to hold the population's share: nothing stands against the sample as a whole,
     near-duplicates do not make it, and it rests on enough effective instances."""
-    dropped = losses.shares_dropped.get(summary.hardening, summary.share.value)
+    dropped = summary.share.value if summary.dropped is None else summary.dropped
     return losses.doubt(()) is None and low <= dropped <= high and not summary.median_ess < SHARE_ESS
 
 
@@ -97,7 +97,7 @@ def _nearest_neighbour_row(losses: LossTable, confidence: float) -> dict[str, ob
     anchors, v, clusters = losses.table.anchors, losses.emb.v, losses.clusters
     share = share_of(margin, losses.weight, anchors, v, losses.exhaustive, tolerance, clusters)
     row = _row(losses, MarginSummary(constant, margin, share, None), confidence)
-    return row | dict(hardening="exp", beta=np.inf, median_ess=1.0, share_in_parts=np.nan, reliable=False)
+    return row | dict(hardening="exp", beta=np.inf, median_ess=1.0, reliable=False)
 
 
 def _number(value: float | None) -> float:

@@ -26,7 +26,7 @@ from boundcheck.estimators.exact import assemble, exact_losses, leave_one_out, p
 from boundcheck.estimators.records import Cost, LossTable
 from boundcheck.hardening import denominator, terms_for
 from boundcheck.losses import Tilt
-from boundcheck.options import at_least, check
+from boundcheck.options import check, whole
 from boundcheck.pairwise.cumulants import LogSumsOf
 from boundcheck.pairwise.passes import Task, in_parallel, run_one
 from boundcheck.pairwise.plan import PairPlan
@@ -44,7 +44,6 @@ def montecarlo(
     *,
     negatives: int | None = None,
     intervals: bool = True,
-    plan: PairPlan | None = None,
 ) -> LossTable:
     """The losses from sampled anchors; the record is that of the exact estimator.
 
@@ -55,7 +54,6 @@ def montecarlo(
             anchors and negatives.
         negatives: k, the number of negatives of each anchor; None means the limit.
         intervals: False leaves standard errors out.
-        plan: the pairs, where there is a plan already.
 
     Returns:
         The table; standard errors cover the sampled anchors, the draws, and the sample of candidates: the target is the
@@ -66,10 +64,10 @@ def montecarlo(
         InputError: more anchors than there are, fewer than two, or k < 1.
     """
     execution, variant = execution or Execution(), variant.on(emb)
-    check("negatives", negatives, at_least(1))
+    check("negatives", negatives, whole(1))
     asked = execution.anchors
     some = sampled_anchors(emb, DEFAULT_ANCHORS if asked is None else asked, execution.seed, at_most=asked is None)
-    plan = (plan or pair_plan(emb, variant, execution)).of(some)
+    plan = pair_plan(emb, variant, execution).of(some)
     if negatives is None:
         task = exact_losses(emb, variant, plan, intervals)
     else:

@@ -53,7 +53,7 @@ class LossTable:
     Attributes:
         emb: the embeddings.
         variant: of the losses.
-        estimator: "exact", "montecarlo" or "closed".
+        estimator: "exact", "montecarlo" or "closed"; "dense" and "literal" in a search for counterexamples.
         k: number of negatives, None for the limit.
         table: the log-sums, one row per anchor.
         losses: per-anchor plug-in losses.
@@ -71,14 +71,11 @@ class LossTable:
         by_parts: (f,) means corrected by disjoint parts of the instances, see `convergence`; None where they were not
             looked at.
         pieces: how many parts.
-        shares_in_parts: the shares of Assumption 1 in those parts, averaged: at a number of instances so many times
-            smaller.
         reached: tilt -> (n,) influences on the share of anchors at which rho_diff(eta) >= rho_all(1); empty without.
         null: the gap between the losses over all and over other classes when labels are permuted, at a hardening and Q,
             see `permutation`.
         duplicates: clusters of near-duplicates; None where there are none, or none were looked for.
         dropped: (f,) plug-in means without all but one of each cluster.
-        shares_dropped: the shares of Assumption 1 without them; NaN where too few instances are left.
         clusters: (n,) what standard errors take for one draw; None where that is the instance.
         anchor_weight: (a,) mean one, where anchors are stratified; None weighs them by the class prior.
         population: the data are taken as all there is, whatever the variant, as a search for counterexamples does.
@@ -100,12 +97,10 @@ class LossTable:
     effective: Mapping[Tilt, Tensor] = field(default_factory=dict)
     shift: Tensor | float = 0.0
     by_parts: Tensor | None = None
-    shares_in_parts: Mapping[Hardening, float] = field(default_factory=dict)
     reached: Mapping[Hardening, Tensor] = field(default_factory=dict)
     null: Mapping[tuple[Hardening, float], Null] = field(default_factory=dict)
     duplicates: Duplicates | None = None
     dropped: Tensor | None = None
-    shares_dropped: Mapping[Hardening, float] = field(default_factory=dict)
     clusters: Tensor | None = None
     pieces: int = 1
     anchor_weight: Tensor | None = None

@@ -23,6 +23,9 @@ class MarginSummary:
         share: share of defined anchors with m >= 0 up to rounding.
         ess: (a,) effective number of instances under eta e^t in the pool `diff`, eq. (58); None without intervals.
         influence: (n,) centred influences on the share; None without intervals.
+        in_parts: the share in halves or quarters of the instances, averaged: at so many times fewer candidates; NaN
+            where parts were not looked at, or one has no share.
+        dropped: the share without near-duplicates; NaN where too few instances are left, None where there are none.
     """
 
     hardening: Hardening
@@ -30,6 +33,8 @@ class MarginSummary:
     share: Share
     ess: Tensor | None
     influence: Tensor | None = None
+    in_parts: float = math.nan
+    dropped: float | None = None
 
     @property
     def median_ess(self) -> float:

@@ -22,7 +22,7 @@ from boundcheck.falsification.evidence import dense_evidence
 from boundcheck.falsification.problem import PREMISES, Point, Problem
 from boundcheck.falsification.shrink import shrink
 from boundcheck.falsification.starts import start
-from boundcheck.options import POSITIVE, at_least, check, one_of
+from boundcheck.options import POSITIVE, check, one_of, whole
 from boundcheck.spec import Options, Progress, Variant, understood
 
 POINTS_PER_CLASS = 8
@@ -128,13 +128,7 @@ def search(
     problem = Problem(chosen, variant, premise)
     config = asdict(shape) | {
         "points": shape.n,
-        "beta": [h.beta for h in variant.tilts if h.beta is not None],
-        "hardening": list(dict.fromkeys(h.family for h in variant.tilts)),
-        "temperature": variant.temperature,
-        "q": list(variant.q),
-        "positives": variant.positives,
-        "self_pairs": variant.self_pairs,
-        "class_prior": variant.class_prior,
+        **variant.plain(),
         "premise": premise,
         "seconds": seconds,
         "seed": execution.seed,
@@ -217,13 +211,13 @@ def _refuse_inapplicable(problem: Problem, emb: EmbeddingSet) -> None:
 
 def _check(shape: Shape, premise: str, seconds: float) -> None:
     one_of("premise", premise, PREMISES)
-    check("classes", shape.classes, at_least(2), "the claims compare classes")
+    check("classes", shape.classes, whole(2), "the claims compare classes")
     if shape.n <= shape.classes:
         raise InputError(
             f"points: must exceed the {shape.classes} classes, received {shape.n}; the usual is 8 for each"
         )
-    check("dim", shape.dim, at_least(2), "there is nothing to follow on the 0-sphere")
-    check("views", shape.views, at_least(1), "the usual is 1")
+    check("dim", shape.dim, whole(2), "there is nothing to follow on the 0-sphere")
+    check("views", shape.views, whole(1), "the usual is 1")
     if shape.n * shape.views > MAX_VIEWS:
         received = shape.n * shape.views
         raise InputError(f"points: points x views must be at most {MAX_VIEWS}, received {received}; take fewer")

@@ -20,15 +20,14 @@ from scipy.special import ndtri
 NARROWEST = 2000  # anchors
 
 
-def boundary(t: int, alpha: float, narrowest: int = NARROWEST) -> float:
-    """Half-width of the confidence sequence at t observations, in standard deviations of one.
+def boundary(t: int, alpha: float) -> float:
+    """Half-width of the confidence sequence at t observations, in standard deviations of one; tightest at `NARROWEST`.
 
     Args:
         t: observations so far, >= 1.
         alpha: probability that the sequence ever misses.
-        narrowest: the t at which the boundary is to be tightest.
     """
-    r2 = (-2 * math.log(alpha) + math.log(-2 * math.log(alpha) + 1)) / narrowest
+    r2 = (-2 * math.log(alpha) + math.log(-2 * math.log(alpha) + 1)) / NARROWEST
     return math.sqrt(2 * (t * r2 + 1) / (t * t * r2) * math.log(math.sqrt(t * r2 + 1) / alpha))
 
 

@@ -49,18 +49,17 @@ def read_csv(path: Path, columns: Sequence[str], sha256: str | None = None) -> p
         return pd.DataFrame(rows[1:], columns=pd.Index(header), dtype=object)
 
 
-def read_json(path: Path, what: str, limit: int = LARGEST_TABLE) -> dict[str, Any]:
+def read_json(path: Path, what: str) -> dict[str, Any]:
     """A JSON object.
 
     Args:
         path: the file, UTF-8.
         what: what it should be, for the message.
-        limit: bytes that it may have.
 
     Raises:
         FileError: missing, damaged, or something else than an object.
     """
-    content = read_regular(path, limit)
+    content = read_regular(path, LARGEST_TABLE)
     with reading(path, what, "make it again"):
         return parse_json(content)
 

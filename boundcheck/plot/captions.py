@@ -67,4 +67,4 @@ def hollow_sentence(run: Run, figure: str) -> str:
     table = getattr(run, _TABLE[figure]) if figure in _TABLE else None
     if table is None or is_reliable(table).all():
         return ""
-    return "Hollow marks are not to be relied on: they rest on too few effective negatives or have not settled."
+    return "Hollow marks are not to be relied on: they rest on too few effective instances or have not settled."

@@ -33,6 +33,7 @@ from boundcheck.report.figures.losses import losses_on
 from boundcheck.report.figures.margin import margin_edges, margin_on, margins_of
 from boundcheck.report.format import percent
 from boundcheck.report.sources import run_of, table_of, titles_of
+from boundcheck.report.style import loss_style
 from boundcheck.report.words import hardening_label, q_label
 from boundcheck.runs import hardening_key, of_own
 
@@ -226,7 +227,7 @@ def finite_k(v: Any, ax: Axes | None = None, pool: str = "other", q: float | Non
     table = _some(table_of(v, "finite_k", _FINITE), "a loss at finite k: verify with negatives=[10, 100, 1000]")
     rows, title = _of_q(table[table["loss"].isin(_POOLS[pool])], q)
     ax = _axes(ax)
-    finite_k_on(ax, rows, _POOLS[pool][1])
+    finite_k_on(ax, rows, loss_style(_POOLS[pool][1])["color"])
     return _finished(ax, title)
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from boundcheck.report.words import q_label
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from boundcheck.report.words import hardening_label, q_label
 from boundcheck.runs import Run
 
 POSITIVES = {
@@ -17,6 +21,7 @@ def setting_sentence(run: Run) -> str:
     parts += [f"temperature τ = {config['temperature']:g}"] if "temperature" in config else []
     parts += [f"Q = {numbers(config['q'])}"] if config.get("q") else []
     parts += [f"β ∈ {{{numbers(config['betas'])}}}"] if config.get("betas") else []
+    parts += [f"hardening: {', '.join(others)}"] if (others := other_hardenings(config)) else []
     positives = config.get("positives")
     parts += [f"positives: {POSITIVES.get(positives, positives)}"] if positives else []
     said = "; ".join(part for part in parts if part)
@@ -30,6 +35,11 @@ def size(run: Run) -> str:
         return ""
     views = f" in {data['v']} views" if data.get("v", 1) > 1 else ""
     return f"n = {data['n']:,} instances{views}, {data['c']} classes"
+
+
+def other_hardenings(config: Mapping[str, Any]) -> list[str]:
+    """Those that are no power of e^t, as tables write them."""
+    return [hardening_label(name, math.nan) for name in config.get("hardening", ()) if name not in ("exp", "constant")]
 
 
 def numbers(values: list[float]) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import matplotlib as mpl
+
+from boundcheck.losses import LOSSES
 
 COLUMN, PAGE = 3.4, 6.8  # inches: one column and the full width of a two-column paper
 
@@ -15,7 +17,8 @@ COLUMN, PAGE = 3.4, 6.8  # inches: one column and the full width of a two-column
 LOSS_COLOUR = {"ucl": "#efb118", "hucl": "#a84f00", "scl": "#4a98d6", "hscl": "#003f73"}
 LOSS_DASH = {"ucl": "--", "hucl": "-", "scl": ":", "hscl": "-"}
 LOSS_MARKER = {"ucl": "o", "hucl": "s", "scl": "^", "hscl": "D"}
-LOSS_NAME = {"ucl": "UCL", "hucl": "H-UCL", "scl": "SCL", "hscl": "H-SCL"}
+# losses of one's own, in the order of the table
+_OTHER_COLOUR, _OTHER_MARKER = ("#7b3294", "#1b7837", "#c2185b", "#5d4037"), "PXv*"
 
 HOLDS, FAILS, NEUTRAL = "#0064a4", "#d55e00", "#4d4d4d"
 
@@ -60,6 +63,27 @@ _PAPER: dict[Any, Any] = {
     "svg.fonttype": "path",
     "svg.hashsalt": "boundcheck",
 }
+
+
+def loss_name(loss: str) -> str:
+    """The title of a loss by its id; the id itself of one that is not registered here."""
+    return LOSSES[loss].title if loss in LOSSES else loss
+
+
+def losses_in(losses: Iterable[str]) -> list[str]:
+    """Distinct ids: the four in the order of the papers, then others as they come."""
+    given = dict.fromkeys(losses)
+    return [*(loss for loss in LOSS_COLOUR if loss in given), *(loss for loss in given if loss not in LOSS_COLOUR)]
+
+
+def loss_style(loss: str, among: Sequence[str] = ()) -> dict[str, str]:
+    """Colour, marker, linestyle and label of a loss; those of one's own differ by their place among the ids drawn."""
+    if loss in LOSS_COLOUR:
+        look = {"color": LOSS_COLOUR[loss], "marker": LOSS_MARKER[loss], "linestyle": LOSS_DASH[loss]}
+    else:
+        place = [other for other in among if other not in LOSS_COLOUR].index(loss) if loss in among else 0
+        look = {"color": _OTHER_COLOUR[place % 4], "marker": _OTHER_MARKER[place % 4], "linestyle": "-."}
+    return look | {"label": loss_name(loss)}
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import pandas as pd
 
 from boundcheck.report.format import MISSING, interval, number, p_value, percent, plain
 from boundcheck.report.latex import escaped
-from boundcheck.report.style import LOSS_NAME
+from boundcheck.report.style import loss_name
 from boundcheck.report.words import hardening_label, q_label, reading_of, unit
 from boundcheck.runs import Run, is_reliable, of_own, records
 
@@ -21,7 +21,7 @@ def losses_table(run: Run) -> pd.DataFrame:
     rows = run.losses
     table = pd.DataFrame(
         {
-            "Loss": [LOSS_NAME.get(loss, loss) for loss in rows["loss"]],
+            "Loss": [loss_name(loss) for loss in rows["loss"]],
             "Hardening": _labels(rows),
             "Q": rows["q"].map(q_label),
             "Negatives": ["all" if pd.isna(k) else plain(k) for k in rows["k"]],
@@ -75,7 +75,7 @@ def k_epsilon_table(run: Run) -> pd.DataFrame:
     rows = run.k_epsilon
     table = pd.DataFrame(
         {
-            "Loss": [LOSS_NAME.get(loss, loss) for loss in rows["loss"]],
+            "Loss": [loss_name(loss) for loss in rows["loss"]],
             "Hardening": _labels(rows),
             "Q": rows["q"].map(q_label),
         },
@@ -91,7 +91,7 @@ def k_epsilon_table(run: Run) -> pd.DataFrame:
 def population_table(run: Run) -> pd.DataFrame:
     """The exact limits of the population beside the estimates, as text; no rows where the population is unknown."""
     rows = run.population
-    names = LOSS_NAME | {"assumption1": "Assumption 1 (share)"}
+    names = {"assumption1": "Assumption 1 (share)"}
     return pd.DataFrame(
         {
             "Quantity": [names.get(name, name) for name in rows["quantity"]],

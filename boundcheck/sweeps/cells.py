@@ -12,7 +12,7 @@ import torch
 
 from boundcheck._places import reserve_folder
 from boundcheck.claims import Claim
-from boundcheck.runs import Run, load_run, save_run
+from boundcheck.runs import Run, load_run, read_manifest, save_run
 from boundcheck.spec import Variant
 from boundcheck.store import find, key_of, source_digest, source_of
 
@@ -51,13 +51,17 @@ def cell_key(identity: str, variant: Variant, settings: Mapping[str, Any], claim
     return key_of(decides)
 
 
-def find_cell(folder: Path, key: str) -> tuple[Path, Run] | None:
-    """The cell of that key in a folder of cells; a damaged one is as good as none."""
-    for place in sorted(folder.glob(f"*-{key[:12]}*")):
-        if place.name.startswith("."):  # of a process that writes there, or was killed
-            continue
-        run = find(place, load_run)
-        if run is not None and run.manifest.get("cell") == key:
+def find_cell(folder: Path, key: str, names: str = "") -> tuple[Path, Run] | None:
+    """The run of that key in a folder; a damaged one is as good as none.
+
+    Args:
+        folder: of runs.
+        key: as its run.json has it.
+        names: pattern of the runs' names; those of cells end in their key.
+    """
+    for place in sorted(folder.glob(names or f"[!.]*-{key[:12]}*")):  # hidden ones are of a process that writes there
+        manifest = find(place / "run.json", lambda file: read_manifest(file.parent))
+        if manifest is not None and manifest.get("key") == key and (run := find(place, load_run)) is not None:
             return place, run
     return None
 
@@ -71,7 +75,7 @@ def keep_cell(folder: Path, label: str, key: str, run: Run) -> Path:
     place = reserve_folder(folder / f"{label.replace('/', '-')}-{key[:12]}", numbered=True)
     from boundcheck.report.page import write_page  # draws: half a second to import
 
-    own = replace(run, manifest={**run.manifest, "cell": key})
+    own = replace(run, manifest={**run.manifest, "key": key, "cell": True})
     return save_run(own, place, also=[partial(write_page, figures=[])])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import groupby
@@ -19,6 +18,7 @@ from boundcheck.embeddings import EmbeddingSet
 from boundcheck.errors import InputError, unknown_name
 from boundcheck.inference.multiplicity import holm, two_sided
 from boundcheck.manifest import catalogue, environment, peak_memory_gb
+from boundcheck.options import POSITIVE, check
 from boundcheck.ranks import Ranks
 from boundcheck.runs import Run
 from boundcheck.spec import BETAS, TEMPERATURE, Execution, Progress, Variant, understood
@@ -88,8 +88,10 @@ def sweep(
     encoding = Encoding(**of_encoding)
     subjects = subjects_of(encoders, encoding, execution)
     taus, notes = _values("temperature", temperatures, subjects)
-    if not taus or not all(0 < tau < math.inf for tau in taus):
-        raise InputError(f"temperatures: expected finite numbers > 0, received {list(taus)}; the usual is 0.5")
+    if not taus:
+        raise InputError("temperatures: expected at least one, received none; the usual is 0.5")
+    for tau in taus:
+        check("temperatures", tau, POSITIVE, "the usual is 0.5")
     if variant is None and "betas" not in options:
         tilts, more = _values("beta", None, subjects)
         hardening = options.get("hardening", "exp")
@@ -129,13 +131,11 @@ class Grid:
 
     def settings(self) -> dict[str, Any]:
         """In plain values and names, but for the temperature and the claims."""
-        variant, execution = self.variant, self.execution
+        of_variant = self.variant.plain()
+        del of_variant["temperature"]
         return {
-            "betas": [h.beta for h in variant.tilts if h.beta is not None],
-            "hardening": list(dict.fromkeys(h.family for h in variant.tilts)),
-            "losses": [loss.id for loss in variant.losses],
-            **{name: getattr(variant, name) for name in ("q", "positives", "self_pairs", "class_prior", "design")},
-            **{name: getattr(execution, name) for name in ("estimator", "anchors", "seed", "device", "precision")},
+            **of_variant,
+            **{name: getattr(self.execution, name) for name in ("estimator", "anchors", "seed", "device", "precision")},
             **self.verifying,
         }
 

@@ -11,7 +11,7 @@ from boundcheck import __version__
 from boundcheck.bibliography import bibtex, cited
 from boundcheck.options import one_of
 from boundcheck.report.latex import escaped
-from boundcheck.report.setting import POSITIVES, numbers, size
+from boundcheck.report.setting import POSITIVES, numbers, other_hardenings, size
 from boundcheck.report.sources import run_of
 from boundcheck.report.words import title
 from boundcheck.runs import Run, of_own
@@ -82,8 +82,9 @@ def _losses(run: Run) -> str:
     parts += [f"positives that are {POSITIVES.get(positives, positives)}"]
     parts += ["pools that leave out the anchor's own instance"] if config.get("self_pairs") == "exclude" else []
     parts += ["classes of equal weight"] if config.get("class_prior") == "balanced" else []
-    betas = config.get("betas")
-    tilt = f"; negatives are tilted by exp(βt), t their logit, with β ∈ {{{numbers(betas)}}}" if betas else ""
+    tilts = [f"exp(βt), t their logit, with β ∈ {{{numbers(betas)}}}"] if (betas := config.get("betas")) else []
+    tilts += [f"the hardening {name}" for name in other_hardenings(config)]
+    tilt = f"; negatives are tilted by {' and by '.join(tilts)}" if tilts else ""
     return f"{', '.join(parts[:-1])} and {parts[-1]}{tilt}."
 
 
@@ -101,7 +102,7 @@ def _estimation(run: Run) -> str:
     how = "taking the data as the population" if config.get("self_pairs") == "include" else sample
     return (
         f"{said}, {how}. P-values are two-sided and adjusted by Holm's method for all rows tested. Numbers that rest "
-        "on too few effective negatives, or that have not settled at this sample size, are marked and decide nothing."
+        "on too few effective instances, or that have not settled at this sample size, are marked and decide nothing."
     )
 
 

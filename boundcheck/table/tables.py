@@ -18,14 +18,14 @@ from boundcheck.report.format import MISSING, interval, p_value, percent, plain
 from boundcheck.report.latex import escaped
 from boundcheck.report.setting import setting_sentence
 from boundcheck.report.sources import run_of, titles_of
-from boundcheck.report.style import LOSS_NAME
+from boundcheck.report.style import loss_name
 from boundcheck.report.tables import to_markdown
 from boundcheck.report.words import hardening_label, q_label, reading_of
 from boundcheck.runs import Run, about_population, is_reliable, of_own, records
 
 FORMS = ("latex", "markdown", "csv")
 TILDE, SIMILAR = r"\textasciitilde{}", r"$\sim$"
-UNRELIABLE = "~: not to be relied on, because it rests on too few effective negatives or has not settled."
+UNRELIABLE = "~: not to be relied on, because it rests on too few effective instances or has not settled."
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def claims(
 
 
 def losses(v: Any, form: str = "latex", style: str = "neurips", betas: Sequence[float] | None = None) -> str:
-    """Losses in the limit of infinitely many negatives, with intervals and effective numbers of negatives.
+    """Losses in the limit of infinitely many negatives, with intervals and effective numbers of instances.
 
     Args:
         v: A `Verification`, a `Run` or the folder of a saved run.
@@ -151,7 +151,7 @@ def _claims_table(run: Run, rows: pd.DataFrame, style: Style) -> pd.DataFrame:
 
 def _losses_table(rows: pd.DataFrame) -> pd.DataFrame:
     columns = {
-        "Loss": [LOSS_NAME.get(loss, loss) for loss in rows["loss"]],
+        "Loss": [loss_name(loss) for loss in rows["loss"]],
         "Hardness": _hardness(rows),
         "Estimate": _estimates(rows, "estimate"),
         "ESS": [plain(round(ess)) if ess >= 20 else f"{ess:.1f}" if ess > 0 else MISSING for ess in rows["ess"]],

@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from boundcheck.report.figures._hollow import draw_marks
-from boundcheck.report.style import LOSS_COLOUR, LOSS_MARKER, LOSS_NAME, NEUTRAL, paper
+from boundcheck.report.style import LOSS_COLOUR, LOSS_MARKER, NEUTRAL, loss_name, paper
 
 ROOT = Path(__file__).parents[2]
 ASSETS = ROOT / "docs" / "assets"
@@ -41,7 +41,7 @@ def front() -> Figure:
         sure = rows.reliable.astype(bool).to_numpy()
         draw_marks(gap, place, rows.gap.tolist(), sure, markersize=4.5, **style)
         draw_marks(share, place, (100 * rows.premise_share).tolist(), np.ones(len(rows), bool), markersize=4, **style)
-        gap.plot([], [], linestyle="", markersize=4.5, label=f"trained with {LOSS_NAME[str(loss)]}", **style)
+        gap.plot([], [], linestyle="", markersize=4.5, label=f"trained with {loss_name(str(loss))}", **style)
     gap.axhline(0, color="0.3", linewidth=0.9)
     gap.set_ylabel("H-UCL − H-SCL (nats)")
     gap.legend(loc="lower left", ncols=2)

@@ -17,8 +17,8 @@ import generated
 _MATH = re.compile(r'<(span|div) class="arithmatex">(?:\\\(|\\\[)(.*?)(?:\\\)|\\\])</\1>', re.DOTALL)
 _TAG = re.compile(r"\\tag\{(\d+)\}")
 _FUNCTION = re.compile(r"\\(log|exp|cosh)(?![a-z])")
-_NUMBER = re.compile(r"\((\d{1,2})\)")
-_CITED = re.compile(r"\beqs?\.\s+\((\d{1,2})\)")
+_NUMBER = re.compile(r"\((\d{1,3})\)")
+_CITED = re.compile(r"\beqs?\.\s+\((\d{1,3})\)")
 # Parts of a page in which a number in parentheses is no equation's: formulas, code, and the numbers themselves.
 _UNTOUCHED = re.compile(
     r'(<math.*?</math>|<code.*?</code>|<pre.*?</pre>|<span class="number">.*?</span>|<[^>]*>)', re.DOTALL

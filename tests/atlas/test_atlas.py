@@ -317,7 +317,7 @@ def test_files_of_packages_are_found_or_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--instances", "10"], "instances: must be at least 50"),
+        (["--instances", "10"], "instances: must be a whole number >= 50"),
         (["--instances", "0"], "--instances: expected a whole number"),
         (["--temperatures", "0"], "--temperatures: expected a finite number > 0"),
         (["--temperatures", ""], "--temperatures: expected a finite number > 0, received ''"),

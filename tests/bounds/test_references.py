@@ -122,7 +122,7 @@ def test_readings() -> None:
     [
         (dict(code_base="lightl"), "did you mean 'lightly'"),
         (dict(code_base="lightly", temperature=0.0), "temperature"),
-        (dict(code_base="lightly", batch=1), "batch: must be at least 2"),
+        (dict(code_base="lightly", batch=1), "batch: must be a whole number >= 2"),
         (dict(code_base="lightly-memory"), "queue"),
         (dict(code_base="supcontrast", classes=1), "classes"),
     ],

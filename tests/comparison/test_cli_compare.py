@@ -42,7 +42,7 @@ def test_named_seeds_and_a_method_and_saved_runs(capsys: pytest.CaptureFixture[s
     assert main(["compare", "--seeds", "a0", "b0", "--quiet", "--out", "seeds"]) == 0
     assert "seeds (2 encoders); 60 instances" in capsys.readouterr().out
     assert main(["compare", "a0", "b0", "--betas", "1"]) == 2
-    assert "--betas: saved runs are not computed again" in capsys.readouterr().err
+    assert "--betas: has no effect on saved runs" in capsys.readouterr().err
     assert main(["compare", "a0", "b0.npz"]) == 2
     assert "received the run 'a0' and the encoder 'b0'" in capsys.readouterr().err
 

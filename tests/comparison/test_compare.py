@@ -302,7 +302,11 @@ def test_a_population_has_no_error_over_instances() -> None:
         ({"a": [encoder(0.6, 1), encoder(0.6, 1)]}, {}, "have the same embeddings"),
         ({"a": encoder(0.6, 1), "b": []}, {}, "at least two"),
         ({"a": [encoder(0.6, 1), encoder(0.6, 2)], "b": []}, {}, "received none of 'b'"),
-        ({"a": encoder(0.6, 1), "b": encoder(0.6, 2)}, {"confidence": 95}, "confidence: must be between 0 and 1"),
+        (
+            {"a": encoder(0.6, 1), "b": encoder(0.6, 2)},
+            {"confidence": 95},
+            "confidence: must be a number between 0 and 1",
+        ),
         ({"a": encoder(0.6, 1), "b": encoder(0.6, 2)}, {"temprature": 1.0}, "did you mean 'temperature'"),
     ],
 )
@@ -318,7 +322,7 @@ def test_runs_of_two_quantities_are_refused(verified: tuple[bc.Verification, bc.
     )
     with pytest.raises(InputError, match=r"must be the same for all, received 0\.5 of 'one' and 0\.2 of 'two'"):
         bc.compare({"one": one, "two": other})
-    with pytest.raises(InputError, match="betas: saved runs are not computed again"):
+    with pytest.raises(InputError, match="betas: has no effect on saved runs"):
         bc.compare({"one": one, "two": two}, betas=[1.0])
     with pytest.raises(InputError, match="received the run 'one' and the encoder 'two'"):
         bc.compare({"one": one, "two": encoder(0.9, 4)})

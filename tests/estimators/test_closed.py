@@ -185,7 +185,7 @@ def test_a_sample_of_a_known_population_is_reported_beside_its_limits(tmp_path):
         (dict(negatives=3), r"negatives: .*received \[3\]; take embeddings instead"),
         (dict(hardening="threshold:0.5"), "exp alone, received threshold:0.5"),
         (dict(self_pairs="include"), "has no mass, received include"),
-        (dict(anchors=5), "must be at least 20, two for each class, received 5"),
+        (dict(anchors=5), "must be a whole number >= 20, received 5; each class needs two"),
         (dict(q=[]), "q: needs at least one value"),
     ],
 )
@@ -196,7 +196,7 @@ def test_what_has_no_closed_form(options, message):
 
 def test_two_anchors_of_each_class_are_enough():
     assert bc.estimate("vmf", anchors=20, betas=[1.0]).losses.mean.isfinite().all()
-    with pytest.raises(InputError, match="must be at least 20"):
+    with pytest.raises(InputError, match="must be a whole number >= 20"):
         bc.estimate("vmf", anchors=19)
 
 

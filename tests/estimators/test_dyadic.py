@@ -41,7 +41,7 @@ def test_it_does_not_depend_on_which_k_were_asked_for():
     for key in spec.keys:
         for epsilon in EPSILONS:
             assert few.k_epsilon(key, epsilon) == pytest.approx(many.k_epsilon(key, epsilon), rel=1e-3)
-    with pytest.raises(InputError, match="epsilon: must be finite and > 0"):
+    with pytest.raises(InputError, match="epsilon: must be a finite number > 0"):
         few.k_epsilon(spec.keys[0], 0.0)
 
 

@@ -200,7 +200,7 @@ def test_how_many_anchors(crowd, anchors):
 
 
 def test_how_many_negatives(crowd):
-    with pytest.raises(InputError, match="negatives: must be at least 1, received 0"):
+    with pytest.raises(InputError, match="negatives: must be a whole number >= 1, received 0"):
         montecarlo(crowd, SPEC, Execution(anchors=10), negatives=0)
 
 

@@ -28,7 +28,7 @@ def test_a_find_is_saved_and_the_exit_code_says_so(capsys: pytest.CaptureFixture
     emb = load_embeddings(place / "counterexample.npz")
     run = json.loads((place / "run.json").read_text())
     assert emb.digest == run["data"]["sha256"] and emb.c == 2
-    assert run["command"][:3] == ["boundcheck", "falsify", "hscl_ge_ucl"] and run["config"]["beta"] == [0.1]
+    assert run["command"][:3] == ["boundcheck", "falsify", "hscl_ge_ucl"] and run["config"]["betas"] == [0.1]
 
 
 def test_none_found_is_no_failure(capsys: pytest.CaptureFixture[str]) -> None:

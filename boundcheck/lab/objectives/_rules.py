@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from boundcheck.errors import InputError
-from boundcheck.options import BELOW_ONE, NOT_NEGATIVE, POSITIVE, SHARE, Rule, at_least, check, one_of
+from boundcheck.options import BELOW_ONE, NOT_NEGATIVE, POSITIVE, SHARE, Rule, check, one_of, whole
 
 POSITIVES = ("augmentation", "class")
 AVERAGES = ("anchors", "pairs")
@@ -13,9 +13,9 @@ _RULES: dict[str, tuple[Rule, str]] = {
     "beta": (NOT_NEGATIVE, "0 means no tilt"),
     "q": (POSITIVE, "None stands for the number of negatives"),
     "tau_plus": (BELOW_ONE, "with C balanced classes it is 1 / C"),
-    "hardest": (at_least(1), "the usual is 64"),
-    "drawn": (NOT_NEGATIVE, "0 weighs every negative instead"),
-    "synthetic": (NOT_NEGATIVE, "0 means no synthetic negatives"),
+    "hardest": (whole(1), "the usual is 64"),
+    "drawn": (whole(0), "0 weighs every negative instead"),
+    "synthetic": (whole(0), "0 means no synthetic negatives"),
     "contrast_weight": (SHARE, "1 leaves the cross-entropy out"),
 }
 

@@ -49,13 +49,13 @@ _PLAIN = {"hucl": "ucl", "hscl": "scl"}
 
 
 def limit_sentence(
-    objective: str, positives: str, beta: float | None, variant: Variant, ask: Callable[[str, str], str]
+    objective: str, positives: str | None, beta: float | None, variant: Variant, ask: Callable[[str, str], str]
 ) -> str:
     """Which of the losses that were estimated is the limit of the one an encoder was trained with.
 
     Args:
         objective: a name in `OBJECTIVES`, or one of the user's own.
-        positives: those of the training, `augmentation` or `class`.
+        positives: those of the training, `augmentation` or `class`; None where the objective has no such choice.
         beta: hardness of the training; None where the objective has none.
         variant: what was estimated.
         ask: how a user asks for a value of a parameter (q, positives, betas), such as `--q inf`.
@@ -63,9 +63,9 @@ def limit_sentence(
     Returns:
         One sentence; it says how to ask for the limit where it is not among the losses estimated.
     """
-    trained = f"trained with {objective}, {positives} positives"
+    trained = f"trained with {objective}" + (f", {positives} positives" if positives else "")
     limit = LIMITS.get(objective)
-    if limit is None:
+    if limit is None or positives is None:
         return f"{trained}: its limit for many negatives is not known to be one of the four losses"
     if limit.positives not in (None, positives):
         return (

@@ -18,6 +18,7 @@ from boundcheck._locks import lock
 from boundcheck._places import atomic_path, writing
 from boundcheck.data import Progress
 from boundcheck.errors import InputError
+from boundcheck.ingest import read_json
 from boundcheck.manifest import hardware
 
 from .departures import departures
@@ -94,7 +95,7 @@ def _manifest(
     """What was run, on what, for how long, and where it departs from the paper."""
     preset = recipe.presets[preset_name]
     finished = [folder / trial.key for trial in trials if is_finished(folder / trial.key)]
-    runs = [json.loads((place / "train" / "run.json").read_text(encoding="utf-8")) for place in finished]
+    runs = [read_json(place / "train" / "run.json", "the record of a training") for place in finished]
     return {
         "kind": "reproduction",
         "recipe": recipe.id,

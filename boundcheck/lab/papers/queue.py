@@ -11,6 +11,7 @@ from boundcheck._locks import lock
 from boundcheck._places import atomic_path
 from boundcheck.data import Progress
 from boundcheck.errors import DivergedError
+from boundcheck.ingest import read_json
 
 from .presets import Trial
 from .trial import is_finished, run_trial
@@ -66,7 +67,7 @@ def work_through(
 def failure(folder: Path) -> str | None:
     """Why the trial in a folder cannot be finished; None where it did not fail."""
     path = folder / _FAILED
-    return str(json.loads(path.read_text(encoding="utf-8"))["reason"]) if path.exists() else None
+    return str(read_json(path, "why a trial failed").get("reason")) if path.exists() else None
 
 
 def _record_failure(folder: Path, reason: str) -> None:

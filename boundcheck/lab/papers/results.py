@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -13,6 +12,7 @@ import pandas as pd
 
 from boundcheck._places import atomic_path
 from boundcheck.errors import FileError
+from boundcheck.ingest import read_json
 from boundcheck.lab.training.epoch_table import read_rows
 
 from .presets import Trial
@@ -132,7 +132,7 @@ def _quantile_rows(anchors: pd.DataFrame) -> Iterator[dict[str, float]]:
 
 
 def _crossing(trial: Trial, folder: Path) -> pd.DataFrame:
-    manifest: dict[str, Any] = json.loads((folder / "verification" / "run.json").read_text())
+    manifest: dict[str, Any] = read_json(folder / "verification" / "run.json", "the record of a run")
     found = manifest["crossing"][0]["beta"]
     return _behind(trial, pd.DataFrame({"crossing_beta": [np.nan if found is None else found]}))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from boundcheck.report.style import LOSS_NAME
+from boundcheck.report.style import loss_name
 
 from .variants import is_detached, loss_of
 
@@ -26,7 +26,7 @@ def encoder_name(objective: str, beta: float | None) -> str:
 
 def objective_name(objective: str) -> str:
     """What an encoder was trained with, but for its hardness: `H-SCL`, `H-SCL detached`."""
-    return LOSS_NAME[loss_of(objective)] + (" detached" if is_detached(objective) else "")
+    return loss_name(loss_of(objective)) + (" detached" if is_detached(objective) else "")
 
 
 def points(difference: float, low: float, high: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from boundcheck.errors import InputError
-from boundcheck.options import NOT_NEGATIVE, POSITIVE, at_least, check, one_of
+from boundcheck.options import NOT_NEGATIVE, POSITIVE, check, one_of, whole
 
 from .schedule import SCHEDULES, rate_at
 from .step import PRECISIONS
@@ -46,9 +46,10 @@ class Plan:
 
     def __post_init__(self) -> None:
         for name, least in (("epochs", 1), ("batch_size", 2), ("accumulate", 1), ("save_every", 1)):
-            check(name, getattr(self, name), at_least(least))
-        for name in ("warmup_epochs", "seed", "weight_decay"):
-            check(name, getattr(self, name), NOT_NEGATIVE)
+            check(name, getattr(self, name), whole(least))
+        for name in ("warmup_epochs", "seed"):
+            check(name, getattr(self, name), whole(0))
+        check("weight_decay", self.weight_decay, NOT_NEGATIVE)
         check("learning_rate", self.learning_rate, POSITIVE, "the usual is 0.001")
         one_of("schedule", self.schedule, SCHEDULES)
         one_of("precision", self.precision, PRECISIONS)

@@ -22,7 +22,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
 from boundcheck.errors import InputError
-from boundcheck.options import POSITIVE, at_least, check, one_of
+from boundcheck.options import POSITIVE, check, one_of, whole
 
 Features: TypeAlias = Float[np.ndarray, "n d"]
 Labels: TypeAlias = Int[np.ndarray, " n"]
@@ -151,7 +151,7 @@ def knn_probe(x: Features, y: Labels, x_test: TestFeatures, *, k: int = 200, tem
     Returns:
         (m, c) sums of weights.
     """
-    check("k", k, at_least(1), "the usual is 200")
+    check("k", k, whole(1), "the usual is 200")
     check("temperature", temperature, POSITIVE, "the usual is 0.5")
     bank, queries = _unit(x), _unit(x_test)
     labels = torch.from_numpy(y)

@@ -19,7 +19,7 @@ from boundcheck.augment import IDENTITY, recipe_for
 from boundcheck.data import ImageSet, Progress
 from boundcheck.errors import InputError
 from boundcheck.lab.objectives import OBJECTIVES, batch_inputs, check_positives
-from boundcheck.options import at_least, check
+from boundcheck.options import check, whole
 from boundcheck.ranks import join_ranks
 
 from .apart import ViewByView
@@ -213,8 +213,8 @@ def train(
 
 def _check_views(n_views: int, positives: object, embedding_dim: int | None) -> None:
     """Views enough for the positives."""
-    check("n_views", n_views, at_least(1), "the usual is 2")
-    check("embedding_dim", embedding_dim, at_least(1))
+    check("n_views", n_views, whole(1), "the usual is 2")
+    check("embedding_dim", embedding_dim, whole(1))
     if isinstance(positives, str):
         check_positives(positives, n_views)
 

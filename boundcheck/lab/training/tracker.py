@@ -31,7 +31,7 @@ from boundcheck.estimators import LossTable, estimate
 from boundcheck.hardening import CONSTANT, Hardening
 from boundcheck.lab.objectives import OBJECTIVES, hyperparameters, limit_sentence
 from boundcheck.losses import HSCL, HUCL, SCL, UCL, LossKey
-from boundcheck.options import at_least, check, one_of
+from boundcheck.options import check, one_of, whole
 from boundcheck.spec import Variant
 
 from .encode import Embed, encode
@@ -121,7 +121,7 @@ class Tracker:
         beta: float | None = None,
         seed: int | None = None,
     ) -> None:
-        check("every", every, at_least(1), "1 measures after every epoch")
+        check("every", every, whole(1), "1 measures after every epoch")
         self.inputs, self.labels = _held_out(inputs), labels
         rows = EmbeddingSet(np.ones((*self.inputs.shape[:2], 1), np.float32), labels)  # checks the labels, now
         self.variant = Variant(temperature, betas, q=(q,), positives=positives).with_views(rows.v)
@@ -192,7 +192,7 @@ class Tracker:
         own = hyperparameters(OBJECTIVES[name])
         return limit_sentence(
             name,
-            positives or own["positives"].default,
+            positives or (own["positives"].default if "positives" in own else None),
             self.facts["beta"] if "beta" in own else None,
             self.variant,
             lambda parameter, value: f"{parameter}={value}",

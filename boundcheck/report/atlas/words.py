@@ -226,7 +226,7 @@ def _ground(frame: pd.DataFrame) -> Iterator[str]:
     for tau, rows in tilted.groupby("temperature"):
         share = percent(*share_over_data(rows, rows["reliable"] == 0))
         yield (
-            f"At τ = {tau:g} the tests of Theorem 1 rest on {_short(float(rows['ess'].median()))} effective negatives "
+            f"At τ = {tau:g} the tests of Theorem 1 rest on {_short(float(rows['ess'].median()))} effective instances "
             f"in the median (the harmonic mean over anchors of the thinner pool); {share} are not to be relied on."
         )
     sets = frame.drop_duplicates(SETS)

@@ -13,7 +13,7 @@ from boundcheck.report.figures._axis import HardnessAxis
 from boundcheck.report.figures._hollow import legend_entries
 from boundcheck.report.figures._panels import limit_rows, loss_at, q_panels
 from boundcheck.report.figures.losses import draw_hard, draw_plain
-from boundcheck.report.style import NEUTRAL, paper
+from boundcheck.report.style import NEUTRAL, loss_style, paper
 from boundcheck.runs import Run
 
 
@@ -51,8 +51,8 @@ def crossing_on(
         q: The Q.
     """
     axis.draw(ax)
-    draw_plain(ax, axis, rows, "ucl")
-    draw_hard(ax, axis, rows, "hscl", mark_start=True)
+    draw_plain(ax, axis, rows, "ucl", loss_style("ucl"))
+    draw_hard(ax, axis, rows, "hscl", loss_style("hscl"), mark_start=True)
     ax.margins(y=0.12)
     ax.set_ylabel("loss (nats)")
     _mark_crossing(ax, axis, crossing, q)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from boundcheck.report.figures._pointing import in_words, say_at
 from boundcheck.report.format import number
-from boundcheck.report.style import LOSS_COLOUR, LOSS_NAME, PAGE, paper
+from boundcheck.report.style import PAGE, loss_name, loss_style, losses_in, paper
 from boundcheck.report.words import hardening_label, q_label
 from boundcheck.runs import Run, records
 
@@ -21,7 +21,8 @@ _LEAST = 5e-6  # nats: below, a gap is the quadrature's error
 
 @paper()
 def draw_finite_k(run: Run) -> tuple[Figure, pd.DataFrame] | None:
-    """Limit less loss over k, log-log: one panel for the pool of all negatives and one for other classes, per Q.
+    """Limit less loss over k, log-log: a row per Q; panels for the pool of all negatives, for other classes, and for
+    each loss of one's own.
 
     Args:
         run: The run.
@@ -29,34 +30,36 @@ def draw_finite_k(run: Run) -> tuple[Figure, pd.DataFrame] | None:
     rows = run.finite_k
     if rows.empty:
         return None
-    qs = list(dict.fromkeys(rows["q"]))
+    qs, ids = list(dict.fromkeys(rows["q"])), losses_in(rows["loss"])
+    panels_of = [*_POOLS, *((loss, loss) for loss in ids if not any(loss in pool for pool in _POOLS))]
     figure = Figure(figsize=(PAGE, 0.3 + 2.4 * len(qs)), layout="constrained")
-    panels = figure.subplots(len(qs), 2, sharex=True, sharey=True, squeeze=False)
+    panels = figure.subplots(len(qs), len(panels_of), sharex=True, sharey=True, squeeze=False)
     for line, q in zip(panels, qs, strict=True):
-        for ax, losses in zip(line, _POOLS, strict=True):
-            finite_k_on(ax, rows[(rows["q"] == q) & rows["loss"].isin(losses)], losses[1])
+        for ax, losses in zip(line, panels_of, strict=True):
+            finite_k_on(ax, rows[(rows["q"] == q) & rows["loss"].isin(losses)], loss_style(losses[1], ids)["color"])
             ax.legend(loc="upper left", bbox_to_anchor=(0.0, -0.28), ncols=2)  # below: it would hide points
             if len(qs) > 1:
                 ax.set_title(f"Q = {q_label(q)}")
-        line[1].set_ylabel("")
+        for ax in line[1:]:
+            ax.set_ylabel("")
     for ax in panels[:-1].flat:
         ax.set_xlabel("")
     return figure, rows
 
 
-def finite_k_on(ax: Axes, rows: pd.DataFrame, hard: str) -> None:
+def finite_k_on(ax: Axes, rows: pd.DataFrame, darkest: str) -> None:
     """A curve for every hardening of one pool and one Q, from light to dark, each with a mark of its own; no legend.
 
     Args:
         ax: Where.
         rows: Of finite_k.csv: the plain and the hard loss of the pool.
-        hard: The hard loss, whose colour they take.
+        darkest: Colour of the steepest hardening; the others take tints of it.
     """
     curves = list(rows.groupby(["hardening", "beta"], sort=False, dropna=False))
     for i, ((hardening, _), curve) in enumerate(curves):
         depth = (i + 1) / len(curves)
-        colour, marker = _lighter(LOSS_COLOUR[hard], depth), _MARKERS[i % len(_MARKERS)]
-        name = LOSS_NAME[curve["loss"].iloc[0]]
+        colour, marker = _lighter(darkest, depth), _MARKERS[i % len(_MARKERS)]
+        name = loss_name(curve["loss"].iloc[0])
         limit = (curve["plugin"] + curve["gap_plugin"]).iloc[0]
         label = name if hardening == "constant" else f"{name}, {hardening_label(str(hardening), curve['beta'].iloc[0])}"
         seen = curve[curve["gap_plugin"] > _LEAST]

@@ -1,6 +1,9 @@
-"""The four losses against hardness."""
+"""The losses against hardness."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -10,7 +13,7 @@ from boundcheck.report.figures._axis import HardnessAxis
 from boundcheck.report.figures._hollow import draw_marks, legend_entries
 from boundcheck.report.figures._panels import draw_curve, limit_rows, loss_at, q_panels, say_marks
 from boundcheck.report.figures._pointing import in_words
-from boundcheck.report.style import LOSS_COLOUR, LOSS_DASH, LOSS_MARKER, LOSS_NAME, paper
+from boundcheck.report.style import loss_style, losses_in, paper
 from boundcheck.runs import Run, is_reliable, records
 
 _HARD = {"hucl": "ucl", "hscl": "scl"}  # eta = 1 turns a hard loss into its plain one: the curve starts there
@@ -36,7 +39,7 @@ def draw_losses(run: Run) -> tuple[Figure, pd.DataFrame] | None:
 
 
 def losses_on(ax: Axes, axis: HardnessAxis, rows: pd.DataFrame) -> None:
-    """The four losses of one Q, without a legend.
+    """The losses of one Q, without a legend.
 
     Args:
         ax: Where.
@@ -44,37 +47,36 @@ def losses_on(ax: Axes, axis: HardnessAxis, rows: pd.DataFrame) -> None:
         rows: Of losses.csv, of one Q.
     """
     axis.draw(ax)
-    for loss in LOSS_COLOUR:
-        if loss in _HARD:
-            draw_hard(ax, axis, rows, loss)
-        else:
-            draw_plain(ax, axis, rows, loss)
+    ids = losses_in(rows["loss"])
+    for loss in ids:
+        own = rows[rows["loss"] == loss]
+        draw = draw_plain if (own["hardening"] == "constant").all() else draw_hard
+        draw(ax, axis, rows, loss, style=loss_style(loss, ids))
     ax.set_ylabel("loss (nats)")
 
 
-def draw_plain(ax: Axes, axis: HardnessAxis, rows: pd.DataFrame, loss: str) -> None:
+def draw_plain(ax: Axes, axis: HardnessAxis, rows: pd.DataFrame, loss: str, style: Mapping[str, Any]) -> None:
     """A loss without hardening: a horizontal line from eta = 1 on, and its band."""
     row = loss_at(rows, loss).head(1)
     if row.empty:
         return
-    colour, ends = LOSS_COLOUR[loss], [axis.position("constant", 0.0), ax.get_xlim()[1]]
+    colour, ends = style["color"], [axis.position("constant", 0.0), ax.get_xlim()[1]]
     value, low, high = (float(row[name].iloc[0]) for name in ("estimate", "ci_low", "ci_high"))
-    ax.plot(
-        ends, [value, value], color=colour, linestyle=LOSS_DASH[loss], marker=LOSS_MARKER[loss], markevery=[0],
-        label=LOSS_NAME[loss],
-    )  # fmt: skip
+    ax.plot(ends, [value, value], markevery=[0], **style)
     ax.fill_between(ends, low, high, color=colour, alpha=0.2, linewidth=0)
-    draw_marks(ax, ends[:1], [value], is_reliable(row), color=colour, marker=LOSS_MARKER[loss])
+    draw_marks(ax, ends[:1], [value], is_reliable(row), color=colour, marker=style["marker"])
     said = in_words(records(row), ("estimate", "ci_low", "ci_high"))
-    say_marks(ax, ends[:1], row, "estimate", LOSS_NAME[loss], said)
+    say_marks(ax, ends[:1], row, "estimate", style["label"], said)
 
 
-def draw_hard(ax: Axes, axis: HardnessAxis, rows: pd.DataFrame, loss: str, mark_start: bool = False) -> None:
+def draw_hard(
+    ax: Axes, axis: HardnessAxis, rows: pd.DataFrame, loss: str, style: Mapping[str, Any], mark_start: bool = False
+) -> None:
     """A hard loss: a curve from its plain loss upwards, whose own mark stands at the start unless `mark_start`."""
     hard = loss_at(rows, loss)
     if hard.empty:
         return
-    curve = pd.concat([loss_at(rows, _HARD[loss]).head(1), hard]).drop_duplicates(["hardening", "beta"])
-    style = {"color": LOSS_COLOUR[loss], "marker": LOSS_MARKER[loss], "linestyle": LOSS_DASH[loss]}
+    plain = loss_at(rows, _HARD.get(loss, "")).head(1)
+    curve = pd.concat([plain, hard] if len(plain) else [hard]).drop_duplicates(["hardening", "beta"])
     skip = 0 if mark_start else len(curve) - len(hard)
-    draw_curve(ax, axis, curve, "estimate", ("ci_low", "ci_high"), skip, None, label=LOSS_NAME[loss], **style)
+    draw_curve(ax, axis, curve, "estimate", ("ci_low", "ci_high"), skip, None, **style)

@@ -17,6 +17,7 @@ from boundcheck.report.mathsvg import math_svg
 from boundcheck.report.page import template
 from boundcheck.report.search.drawing import margins_svg, points_svg
 from boundcheck.report.search.record import SearchRecord
+from boundcheck.report.setting import other_hardenings
 from boundcheck.report.words import KIND, hardening_label, plural, q_label
 
 FEW = 8  # views whose inner products are worth a table
@@ -155,11 +156,12 @@ def _effort(effort: Mapping[str, Any]) -> str:
 def _searched(manifest: Mapping[str, Any]) -> Facts:
     config = manifest["config"]
     views = f" in {config['views']} views" if config["views"] > 1 else ""
-    tilts = ", ".join(f"{beta:g}" for beta in config["beta"])
+    tilts = ", ".join(f"{beta:g}" for beta in config["betas"])
     return [
         ("Start", f"{config['points']} points{views} of {config['classes']} classes in {config['dim']} dimensions"),
         ("Temperature τ", f"{config['temperature']:g}"),
         *([("β", tilts)] if tilts else []),
+        *([("Hardening", ", ".join(others))] if (others := other_hardenings(config)) else []),
         ("Q", ", ".join(q_label(float(q)) for q in config["q"])),
         ("Premise", {"free": "free", "hold": "must hold", "fail": "must fail"}[config["premise"]]),
         ("Statement about", str(manifest["variant"])),

@@ -85,10 +85,10 @@ def test_a_batch_of_one_class_gives_zero_with_a_gradient():
 @pytest.mark.parametrize(
     ("broken", "message"),
     [
-        ({"temperature": 0.0}, "temperature: must be finite and > 0, received 0"),
-        ({"temperature": float("nan")}, "temperature: must be finite and > 0"),
-        ({"beta": -1.0}, "beta: must be finite and >= 0, received -1"),
-        ({"q": 0.0}, "q: must be finite and > 0"),
+        ({"temperature": 0.0}, "temperature: must be a finite number > 0, received 0"),
+        ({"temperature": float("nan")}, "temperature: must be a finite number > 0"),
+        ({"beta": -1.0}, "beta: must be a finite number >= 0, received -1"),
+        ({"q": 0.0}, "q: must be a finite number > 0"),
         ({"positives": "clas"}, "did you mean 'class'"),
     ],
 )

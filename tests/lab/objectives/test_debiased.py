@@ -157,11 +157,11 @@ def test_the_generator_decides_the_draws():
 @pytest.mark.parametrize(
     ("broken", "message"),
     [
-        ({"tau_plus": 1.0}, "tau_plus: must be at least 0 and less than 1, received 1"),
-        ({"tau_plus": -0.1}, "tau_plus: must be at least 0"),
-        ({"hardest": 0}, "hardest: must be at least 1, received 0"),
-        ({"synthetic": -1}, "synthetic: must be finite and >= 0, received -1"),
-        ({"beta": -1.0}, "beta: must be finite and >= 0"),
+        ({"tau_plus": 1.0}, "tau_plus: must be a number >= 0 and < 1, received 1"),
+        ({"tau_plus": -0.1}, "tau_plus: must be a number >= 0"),
+        ({"hardest": 0}, "hardest: must be a whole number >= 1, received 0"),
+        ({"synthetic": -1}, "synthetic: must be a whole number >= 0, received -1"),
+        ({"beta": -1.0}, "beta: must be a finite number >= 0"),
     ],
 )
 def test_broken_parameters_are_named(broken, message):

@@ -69,7 +69,7 @@ def test_order_of_the_batch_does_not_matter(name):
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_broken_parameters_are_named(name):
-    with pytest.raises(InputError, match="temperature: must be finite and > 0, received 0"):
+    with pytest.raises(InputError, match="temperature: must be a finite number > 0, received 0"):
         OBJECTIVES[name](batch(), LABELS, temperature=0.0)
     with pytest.raises(InputError, match="did you mean 'class'"):
         OBJECTIVES[name](batch(), LABELS, temperature=0.5, positives="clas")

@@ -70,7 +70,7 @@ def test_draws_differ_between_positives_and_follow_the_generator():
     ("broken", "message"),
     [
         ({"average": "pair"}, "did you mean 'pairs'"),
-        ({"drawn": -1}, "drawn: must be finite and >= 0, received -1"),
+        ({"drawn": -1}, "drawn: must be a whole number >= 0, received -1"),
         ({"drawn": 4}, "weight_gradient: must be false with negatives that are drawn"),
     ],
 )

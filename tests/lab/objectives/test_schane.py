@@ -50,5 +50,5 @@ def test_in_a_batch_of_one_class_it_is_supcon_with_nothing_to_classify():
 
 
 def test_the_weight_of_the_contrastive_part_is_a_share():
-    with pytest.raises(InputError, match=r"contrast_weight: must be from 0 to 1, received 1\.5"):
+    with pytest.raises(InputError, match=r"contrast_weight: must be a number from 0 to 1, received 1\.5"):
         schane(batch(), LABELS, temperature=0.5, contrast_weight=1.5)

@@ -66,9 +66,9 @@ def families(frame: pd.DataFrame) -> list[str]:
     return [family for family, shown in found.items() if not any(shown < others for others in found.values())]
 
 
-def few(values: Sequence[float], most: int = 3) -> list[float]:
-    """The least, the greatest and some between, evenly spaced in rank."""
-    places = np.unique(np.linspace(0, len(values) - 1, min(most, len(values))).round().astype(int))
+def few(values: Sequence[float]) -> list[float]:
+    """The least, the middle and the greatest."""
+    places = np.unique(np.linspace(0, len(values) - 1, min(3, len(values))).round().astype(int))
     return [values[place] for place in places]
 
 

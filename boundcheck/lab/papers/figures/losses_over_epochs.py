@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from boundcheck.report.style import LOSS_COLOUR, LOSS_DASH, LOSS_MARKER, LOSS_NAME, paper
+from boundcheck.report.style import LOSS_COLOUR, LOSS_DASH, LOSS_MARKER, loss_name, paper
 
 from ..results import Results
 from ..summary import over_seeds, rows_of
@@ -58,7 +58,7 @@ def draw_four(ax: Axes, rows: pd.DataFrame, beta: float) -> None:
         tilt = rows["loss_beta"].isna() if loss not in PLAIN else rows["loss_beta"] == beta
         curve = rows[(rows["loss"] == loss) & tilt].sort_values("epoch")
         style = {"color": LOSS_COLOUR[loss], "marker": LOSS_MARKER[loss], "linestyle": LOSS_DASH[loss]}
-        band(ax, curve["epoch"], curve, label=LOSS_NAME[loss], markersize=2.5, **style)
+        band(ax, curve["epoch"], curve, label=loss_name(loss), markersize=2.5, **style)
 
 
 def _shared(data: pd.DataFrame) -> list[float]:
