@@ -1,5 +1,5 @@
 """Diagnostics of collapse, each with an interval over samples of instances."""
 
-from boundcheck.diagnostics.diagnosis import Diagnosis, diagnose
+from boundcheck.diagnostics.diagnosis import DIAGNOSTICS, Diagnosis, diagnose
 
-__all__ = ["Diagnosis", "diagnose"]
+__all__ = ["DIAGNOSTICS", "Diagnosis", "diagnose"]

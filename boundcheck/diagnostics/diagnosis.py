@@ -26,6 +26,9 @@ from boundcheck.inference.scales import Shown, of_kink, of_ratio
 from boundcheck.options import check, check_confidence, whole
 from boundcheck.spec import TEMPERATURE
 
+DIAGNOSTICS = (*COLLAPSE, NC5, *SPECTRUM, CLASS_ALIGNMENT, VIEW_ALIGNMENT, LIDAR, *PAIRS, *BETWEEN)
+"""All of them; NC5 and those between encoders need another set, alignment and LiDAR two views."""
+
 PAIR_INSTANCES = 10_000
 
 

@@ -13,6 +13,7 @@ from boundcheck.checkpoints import FORMATS as CHECKPOINTS
 from boundcheck.claims import CLAIMS, Claim
 from boundcheck.cli import _boundcheck
 from boundcheck.data import DATASETS
+from boundcheck.diagnostics import DIAGNOSTICS
 from boundcheck.embeddings.files import FORMATS
 from boundcheck.estimators.populations import POPULATIONS
 from boundcheck.glossary import SOURCE
@@ -30,7 +31,7 @@ _KINDS = {
 
 
 def catalogue() -> str:
-    """Claims, losses, pools, hardenings, objectives, populations, data sets and file formats, from their registries."""
+    """Claims, losses, hardenings, diagnostics, objectives, populations, data, file formats, from their registries."""
     return "\n\n".join(
         [
             "# Catalogue",
@@ -38,6 +39,7 @@ def catalogue() -> str:
             _claims(),
             _losses(),
             _hardenings(),
+            _diagnostics(),
             _objectives(),
             _populations(),
             _data(),
@@ -90,6 +92,12 @@ def _hardenings() -> str:
             _table(("option", "function"), rows),
         ]
     )
+
+
+def _diagnostics() -> str:
+    rows = [(f"`{what.id}`", what.title, what.reading, what.source) for what in DIAGNOSTICS]
+    said = "What `boundcheck diagnose` measures; [how to use it](how-to/diagnose.md)."
+    return "\n\n".join(["## Diagnostics", said, _table(("id", "what", "its ends", "source"), rows)])
 
 
 def _objectives() -> str:

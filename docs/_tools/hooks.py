@@ -32,6 +32,11 @@ def on_files(files: Files, config: Any) -> Files:
     return files
 
 
+def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
+    """Links to the glossary lead to its source where the pages are read in the repository, and here to its page."""
+    return markdown.replace("](../boundcheck/glossary.md", "](glossary.md")
+
+
 def on_page_content(html: str, page: Any, config: Any, files: Files) -> str:
     """Draws the formulas and links the equations that are cited."""
     html = _MATH.sub(_mathml, html)
