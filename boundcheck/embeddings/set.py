@@ -178,6 +178,8 @@ class EmbeddingSet:
         fields |= dict(group_names=group_names, meta=self.meta, normalize=self.normalize, labelled=self.labelled)
         for name, value in fields.items():  # all were checked when this set was made
             object.__setattr__(out, name, value)
+        if "norms" in self.__dict__:
+            out.__dict__["norms"] = self.norms[chosen]
         return out
 
     def first_views(self, views: int) -> EmbeddingSet:

@@ -276,11 +276,12 @@ def home_of(device: torch.device, size: int) -> torch.device:
 def by_instance(plan: PairPlan, columns: Sequence[Tensor]) -> Tensor:
     """(n, f) the threads' sums (f, candidates), added up, in the order of the data; zeros for who is no candidate.
 
-    The first thread's are overwritten: of a million instances each copy takes much memory.
+    They are consumed: of a million instances each copy takes much memory.
     """
     summed, *others = columns
     for other in others:
         summed += other
+        other.data = other.new_empty(0)  # whoever still holds it
     total = torch.zeros(plan.n, summed.shape[0], dtype=torch.float64)
     total[plan.order] = summed.cpu().T
     return total
