@@ -37,6 +37,21 @@ if TYPE_CHECKING:
     Number = Any  # mpmath's mpf
 
 
+def hardening_label(hardening: str, beta: float) -> str:
+    """How a hardening is written in text, tables and figures: `β = 5`, `η = 1`, `threshold 0.5`, `power 2`.
+
+    Args:
+        hardening: its family, as in losses.csv; empty where a row is about none.
+        beta: NaN where it has none.
+    """
+    if hardening == "exp":
+        return "β = ∞" if math.isinf(beta) else f"β = {beta:g}" if not math.isnan(beta) else "every β"
+    if hardening in ("constant", ""):
+        return "η = 1" if hardening else "–"
+    name, _, parameter = hardening.partition(":")
+    return f"{'power' if name == 'poly' else name} {parameter}".strip()
+
+
 @dataclass(frozen=True)
 class Hardening(ABC):
     """A non-decreasing function of the logit, eta(t) >= 0.
@@ -67,7 +82,7 @@ class Hardening(ABC):
     @property
     def label(self) -> str:
         """The name in text and figures."""
-        return self.family
+        return hardening_label(self.family, math.nan if self.beta is None else self.beta)
 
     @abstractmethod
     def log_eta(self, t: Tensor, temperature: float) -> Tensor:
@@ -114,11 +129,6 @@ class Constant(Hardening):
         """0."""
         return 0.0
 
-    @property
-    def label(self) -> str:
-        """η = 1."""
-        return "η = 1"
-
     def log_eta(self, t: Tensor, temperature: float) -> Tensor:
         """log 1."""
         return t.new_zeros(t.shape)
@@ -153,11 +163,6 @@ class Exponential(Hardening):
     def power(self) -> float:
         """Beta."""
         return self.hardness
-
-    @property
-    def label(self) -> str:
-        """β = 5."""
-        return f"β = {self.hardness:g}"
 
     def log_eta(self, t: Tensor, temperature: float) -> Tensor:
         """Beta t."""

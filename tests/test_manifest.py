@@ -178,7 +178,7 @@ def test_norms_finite_k_and_self_pairs() -> None:
 def test_a_tilt_out_of_reach_is_said() -> None:
     text = warned(confusable_few(), hardening=["threshold:0.4"], temperature=0.1)
     assert (
-        "threshold:0.4: no other-class candidate passes at 80 of 104 anchors; H-SCL is averaged over the rest" in text
+        "threshold 0.4: no other-class candidate passes at 80 of 104 anchors; H-SCL is averaged over the rest" in text
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from boundcheck.embeddings import EmbeddingSet
+from boundcheck.options import one_of
 
 MODALITIES = ("text", "images", "series", "graphs")
 
@@ -52,6 +53,9 @@ class Entry:
     encoder: str
     needs: tuple[str, ...]
     make: Callable[[Making], EmbeddingSet]
+
+    def __post_init__(self) -> None:
+        one_of("modality", self.modality, MODALITIES)
 
     @property
     def name(self) -> str:

@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from boundcheck.comparison.words import GAP, at_place, class_place, label, quantity_label
+from boundcheck.hardening import hardening_label
 from boundcheck.report.figures._axis import HardnessAxis
 from boundcheck.report.style import COLUMN, LOSS_COLOUR, LOSS_MARKER, NEUTRAL, PAGE, paper
-from boundcheck.report.words import hardening_label
 from boundcheck.runs import records
 
 _COLOURS = ("#4d4d4d", "#0064a4", "#d55e00", "#009e73", "#cc79a7", "#e69f00")

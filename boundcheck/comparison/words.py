@@ -7,10 +7,11 @@ from typing import Any
 
 import pandas as pd
 
+from boundcheck.hardening import hardening_label
 from boundcheck.report.format import interval, number, p_value
 from boundcheck.report.style import loss_name
 from boundcheck.report.text import aligned
-from boundcheck.report.words import hardening_label, plural, q_label
+from boundcheck.report.words import plural, q_label
 from boundcheck.runs import records
 
 GAP = "hucl - hscl"

@@ -20,22 +20,22 @@ class Certificate:
     """Two evaluations of one configuration that share no arithmetic.
 
     Attributes:
-        margin: nats, what the verdict is reached by, from log-sums and losses evaluated at `digits` digits by their
+        gap: nats, what the verdict is reached by, from log-sums and losses evaluated at `digits` digits by their
             literal definitions and rounded once.
-        error_bound: nats, of `margin`. Beyond the rounding of the losses themselves it covers averaging and comparing
+        error_bound: nats, of `gap`. Beyond the rounding of the losses themselves it covers averaging and comparing
             them in float64, sums of a terms: (4 a + 20) 2^-53 max |loss|. A claim that does more arithmetic of its own,
             on top of averages, adds the rounding of that.
             What a claim takes from losses at finite k is float64 in both evaluations.
-        float64_margin: nats, by the exact estimator.
+        float64_gap: nats, by the exact estimator.
         table_error: nats, the largest difference between the two over all log-sums and per-anchor losses.
         anchors: how many anchors every loss is averaged over, at least.
         digits: decimal digits; fewer for a hardening without a formula at any precision.
         confirmed: both evaluations judge it a counterexample, by the claim's own machinery.
     """
 
-    margin: float
+    gap: float
     error_bound: float
-    float64_margin: float
+    float64_gap: float
     table_error: float
     anchors: int
     digits: int
@@ -49,9 +49,9 @@ def certify(problem: Problem, emb: EmbeddingSet, aim: int) -> tuple[Point | None
     values = literal.losses.losses.value
     largest = float(values[~torch.isnan(values)].abs().max())
     return first, Certificate(
-        margin=second.margin if second is not None else float("nan"),
+        gap=second.gap if second is not None else float("nan"),
         error_bound=(4 * len(values) + 20) * UNIT * largest,
-        float64_margin=first.margin if first is not None else float("nan"),
+        float64_gap=first.gap if first is not None else float("nan"),
         table_error=max(_difference(a, b) for a, b in zip(_numbers(exact), _numbers(literal), strict=True)),
         anchors=min(literal.losses.anchors_used(key) for key in literal.losses.keys),
         digits=min(h.digits for h in problem.variant.hardenings),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -14,6 +15,7 @@ from boundcheck.claims import Claim, Finding, Judgement
 from boundcheck.embeddings import EmbeddingSet, save_embeddings
 from boundcheck.falsification.certificate import Certificate
 from boundcheck.falsification.problem import Problem
+from boundcheck.hardening import hardening_label
 from boundcheck.manifest import catalogue, environment
 from boundcheck.runs import save_directory, write_manifest
 from boundcheck.spec import Variant
@@ -30,16 +32,16 @@ class Effort:
         restarts: descents from fresh starts.
         steps: gradient steps in all, those of shrinking included.
         seconds: wall time.
-        least_margin: the least margin that the restarts reached (with premise="hold", where the premise holds), nats;
+        least_gap: the least gap that the restarts reached (with premise="hold", where the premise holds), nats;
             NaN where the claim applied nowhere.
-        least_margins: of each restart, likewise.
+        least_gaps: of each restart, likewise.
     """
 
     restarts: int
     steps: int
     seconds: float
-    least_margin: float
-    least_margins: tuple[float, ...] = ()
+    least_gap: float
+    least_gaps: tuple[float, ...] = ()
 
     def __str__(self) -> str:
         restarts = "1 restart" if self.restarts == 1 else f"{self.restarts:,} restarts"
@@ -92,7 +94,7 @@ class Counterexample:
     @property
     def gap(self) -> float:
         """Rhs - lhs in nats, at 50 digits: the average, or for an exact claim the least over anchors."""
-        return self.certificate.margin
+        return self.certificate.gap
 
     @property
     def cosines(self) -> np.ndarray:
@@ -192,8 +194,8 @@ class Counterexample:
         what = "slack" if self.problem.premise == "fail" else "gap"
         yield (
             what,
-            f"{proof.margin:.6f} nats at {proof.digits} digits, error at most {proof.error_bound:.0e} "
-            f"(float64: {proof.float64_margin:.6f}; log-sums and losses off by at most {proof.table_error:.0e})",
+            f"{proof.gap:.6f} nats at {proof.digits} digits, error at most {proof.error_bound:.0e} "
+            f"(float64: {proof.float64_gap:.6f}; log-sums and losses off by at most {proof.table_error:.0e})",
         )
         if finding.premise_share is not None:
             yield "premise", f"{self.claim.premise or 'premise'}: at {100 * finding.premise_share:.3g} % of anchors"
@@ -245,8 +247,8 @@ class Search:
         if self.counterexample is not None:
             return repr(self.counterexample)
         what = {"free": "", "hold": " where its premise holds", "fail": ": its premise never failed"}
-        least = f"the least gap reached is {self.effort.least_margin:.2g} nats"
-        if np.isnan(self.effort.least_margin):
+        least = f"the least gap reached is {self.effort.least_gap:.2g} nats"
+        if np.isnan(self.effort.least_gap):
             least = "the claim applied to none of the configurations tried"
         return (
             f"No counterexample to {headline(self.problem)} found{what[self.problem.premise]}.\n"
@@ -270,7 +272,7 @@ def headline(problem: Problem, finding: Finding | None = None) -> str:
     if finding is not None and finding.q is not None:
         where.insert(0, f"Q = {finding.q:g}")
     if finding is not None and finding.hardening is not None:
-        where.insert(0, finding.hardening if finding.beta is None else f"β = {finding.beta:g}")
+        where.insert(0, hardening_label(finding.hardening, math.nan if finding.beta is None else finding.beta))
     of = "the premise of " if problem.premise == "fail" else ""
     return f"{of}{problem.claim.id} ({problem.claim.title}) at {', '.join(where)}"
 

@@ -1,4 +1,4 @@
-"""One descent: from a configuration down the gradient of a margin, over embeddings that the claim is about."""
+"""One descent: from a configuration down the gradient of a gap, over embeddings that the claim is about."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from boundcheck.falsification.starts import about
 
 STEPS = 200
 RATE = 0.1  # of Adam at the start, in units of the sphere's radius; a twentieth of it at the end
-# A descent ends after so many steps without progress, in nats; a find, sooner and at a hundredth of its margin.
+# A descent ends after so many steps without progress, in nats; a find, sooner and at a hundredth of its gap.
 PATIENCE, PROGRESS = 40, 1e-6
 FOUND_PATIENCE, FOUND_PROGRESS = 10, 0.01
 DIRECTIONS, WIDTH = 8, 0.02  # of finite differences, where a claim carries no gradient
@@ -25,7 +25,7 @@ def descend(
 ) -> tuple[Point | None, int]:
     """Lower the score of one finding by Adam, every row put back on the sphere, or its orthant, after each step.
 
-    A claim whose margin depends on neither per-anchor slack nor averaged losses (see `Problem`) carries no gradient; it
+    A claim whose gap depends on neither per-anchor slack nor averaged losses (see `Problem`) carries no gradient; it
     is then estimated from central differences along random directions: slower, rougher, and it finds less.
 
     Args:

@@ -17,12 +17,12 @@ from boundcheck.verdicts import is_unmet
 
 PREMISES = ("free", "hold", "fail")
 
-# Weight of an unmet premise against the margin. By Theorem 1's convexity a margin of Assumption 1 moves the loss gap
+# Weight of an unmet premise against the gap. By Theorem 1's convexity a margin of Assumption 1 moves the loss gap
 # by less than itself, so at 10 breaking a premise never pays.
 PENALTY = 10.0
-# How closely the weighted mean of a finding's slack must reproduce its margin to stand in for it, relative.
-SAME_MARGIN = 1e-9
-SHIFT = 1e-6  # nats, of an averaged loss: what tells how a margin depends on it
+# How closely the weighted mean of a finding's slack must reproduce its gap to stand in for it, relative.
+SAME_GAP = 1e-9
+SHIFT = 1e-6  # nats, of an averaged loss: what tells how a gap depends on it
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Point:
         aim: index of the finding that is attacked: a hardening, a Q.
         judgement: its judgement.
         score: what the search lowers, nats; carries the gradient where there is one.
-        margin: the score without penalties: what must be negative.
+        gap: the score without penalties: what must be negative.
         found: a counterexample of the kind that is looked for.
     """
 
@@ -42,7 +42,7 @@ class Point:
     aim: int
     judgement: Judgement
     score: Tensor
-    margin: float
+    gap: float
     found: bool
 
     @property
@@ -55,9 +55,9 @@ class Point:
 class Problem:
     """A claim to be attacked.
 
-    Averages reach a claim as floats. Its margin carries a gradient nonetheless: by the anchors' slack where the mean of
-    that is the margin (as `evidence.compare` has it); else through the averaged losses, each shifted a little to see
-    how the margin follows. What a margin takes from anywhere else, such as `losses.emb` in place of `evidence.z`, the
+    Averages reach a claim as floats. Its gap carries a gradient nonetheless: by the anchors' slack where the mean of
+    that is the gap (as `evidence.compare` has it); else through the averaged losses, each shifted a little to see
+    how the gap follows. What a gap takes from anywhere else, such as `losses.emb` in place of `evidence.z`, the
     gradient does not know.
 
     Attributes:
@@ -122,19 +122,19 @@ class Problem:
         if self.premise == "fail":
             score = _premise(finding, weight)
             return Point(emb, aim, judgement, score, float(score.detach()), share is not None and share < 1)
-        margin = _margin(self.claim, finding, weight)
-        if margin is None:
-            margin = self._through_losses(finding.gap.value, aim, evidence)
+        gap = _gap(self.claim, finding, weight)
+        if gap is None:
+            gap = self._through_losses(finding.gap.value, aim, evidence)
         violated = is_unmet(judgement.verdict)
         if self.premise == "free":
-            return Point(emb, aim, judgement, margin, float(margin.detach()), violated)
-        score = margin + PENALTY * _shortfall(finding, weight)
-        return Point(emb, aim, judgement, score, float(margin.detach()), violated and share == 1)
+            return Point(emb, aim, judgement, gap, float(gap.detach()), violated)
+        score = gap + PENALTY * _shortfall(finding, weight)
+        return Point(emb, aim, judgement, score, float(gap.detach()), violated and share == 1)
 
-    def _through_losses(self, margin: float, aim: int, evidence: Evidence) -> Tensor:
-        """A margin that is a function of averaged losses, with its gradient; without one where it follows none."""
+    def _through_losses(self, gap: float, aim: int, evidence: Evidence) -> Tensor:
+        """A gap that is a function of averaged losses, with its gradient; without one where it follows none."""
         losses = evidence.losses
-        value, means = torch.tensor(margin, dtype=torch.float64), losses.losses.mean.nan_to_num(0.0)
+        value, means = torch.tensor(gap, dtype=torch.float64), losses.losses.mean.nan_to_num(0.0)
         if not means.requires_grad:
             return value
         follows = torch.zeros_like(value).repeat(len(means))
@@ -142,23 +142,23 @@ class Problem:
             shift = torch.zeros_like(losses.correction)
             shift[f] = SHIFT
             shifted = replace(evidence, losses=replace(losses, correction=losses.correction + shift))
-            follows[f] = (list(self.claim.evaluate(shifted))[aim].gap.value - margin) / SHIFT
+            follows[f] = (list(self.claim.evaluate(shifted))[aim].gap.value - gap) / SHIFT
         if not follows.any():
             return value
         return value + follows @ (means - means.detach())
 
 
-def _margin(claim: Claim, finding: Finding, weight: Tensor) -> Tensor | None:
-    """What the verdict is reached by: the least slack of an exact claim, else the averaged margin.
+def _gap(claim: Claim, finding: Finding, weight: Tensor) -> Tensor | None:
+    """What the verdict is reached by: the least slack of an exact claim, else the averaged gap.
 
-    None where no slack averages to that margin.
+    None where no slack averages to that gap.
     """
     if finding.slack is None:
         return None
     if claim.kind == "exact":
         return finding.slack[~torch.isnan(finding.slack)].min()
-    mean, margin = _mean(finding.slack, weight), finding.gap.value
-    return mean if abs(float(mean.detach()) - margin) <= SAME_MARGIN * (1 + abs(margin)) else None
+    mean, gap = _mean(finding.slack, weight), finding.gap.value
+    return mean if abs(float(mean.detach()) - gap) <= SAME_GAP * (1 + abs(gap)) else None
 
 
 def _premise(finding: Finding, weight: Tensor) -> Tensor:

@@ -74,7 +74,7 @@ def falsify(
     seconds: float = 30.0,
     **options: Unpack[Points],
 ) -> Counterexample | None:
-    """Search for points on the sphere that violate a claim, by gradient descent on its margin.
+    """Search for points on the sphere that violate a claim, by gradient descent on its gap.
 
     What is searched is the inequality between the *plug-in* losses of finitely many points taken as the whole
     population (without negative entries, where the claim is about what a ReLU leaves), in the variant that the options
@@ -82,8 +82,8 @@ def falsify(
     anchor's own instance. A violation is one of that functional. With self_pairs="include" and class positives the
     points are a discrete population in every respect. A violation counts beyond the claims' own rounding tolerance.
 
-    The gradient is that of per-anchor slack where the slack averages to the claim's margin (as `evidence.compare` has
-    it), else that of the averaged losses the margin depends on; a claim that uses neither is searched along random
+    The gradient is that of per-anchor slack where the slack averages to the claim's gap (as `evidence.compare` has
+    it), else that of the averaged losses the gap depends on; a claim that uses neither is searched along random
     finite differences, which finds less. Class weights are searched through the sizes of the classes.
 
     Args:
@@ -114,7 +114,7 @@ def search(
     seconds: float = 30.0,
     **options: Unpack[Points],
 ) -> Search:
-    """`falsify`, with the effort spent: restarts, steps, the least margin reached. Same arguments."""
+    """`falsify`, with the effort spent: restarts, steps, the least gap reached. Same arguments."""
     (chosen,) = choose_claims([claim])
     given: dict[str, Any] = dict(options)
     shape = Shape(**{f.name: given.pop(f.name) for f in fields(Shape) if f.name in given})
@@ -162,7 +162,7 @@ def _search(
 ) -> Search:
     began = time.perf_counter()
     restarts, steps = 0, 0
-    margins: list[float] = []
+    gaps: list[float] = []
     found: Point | None = None
     while found is None and time.perf_counter() < began + seconds:
         rng = np.random.default_rng([seed, restarts])
@@ -174,29 +174,27 @@ def _search(
             emb = shape.start(problem.claim, restarts, rng, equal=True)  # the claim is about balanced classes
         point, taken = descend(problem, emb, restarts // 3, rng, began + seconds)
         restarts, steps = restarts + 1, steps + taken
-        margins.append(point.margin if point is not None and _feasible(problem, point) else math.nan)
+        gaps.append(point.gap if point is not None and _feasible(problem, point) else math.nan)
         if point is not None and point.found:
             found = point
         if progress is not None:
             done = time.perf_counter() - began
             progress(min(int(done), math.ceil(seconds)), math.ceil(seconds), "s of search")
-    least = min((margin for margin in margins if math.isfinite(margin)), default=math.nan)
+    least = min((gap for gap in gaps if math.isfinite(gap)), default=math.nan)
     if found is None:
-        return Search(
-            problem, Effort(restarts, steps, time.perf_counter() - began, least, tuple(margins)), None, config
-        )
+        return Search(problem, Effort(restarts, steps, time.perf_counter() - began, least, tuple(gaps)), None, config)
     now = time.perf_counter()
     deadline = max(began + seconds, now + SHRINKING * seconds)
     small, taken = shrink(problem, found, np.random.default_rng([seed, restarts]), deadline)
     judged, certificate = certify(problem, small.emb, small.aim)
-    effort = Effort(restarts, steps + taken, time.perf_counter() - began, least, tuple(margins))
+    effort = Effort(restarts, steps + taken, time.perf_counter() - began, least, tuple(gaps))
     judgement = (judged or small).judgement
     counterexample = Counterexample(small.emb, problem, judgement, certificate, effort, found.emb.n, config)
     return Search(problem, effort, counterexample, config)
 
 
 def _feasible(problem: Problem, point: Point) -> bool:
-    """Whether the point's margin says something about what is looked for."""
+    """Whether the point's gap says something about what is looked for."""
     finding = point.judgement.finding
     return problem.premise != "hold" or (finding is not None and finding.premise_share == 1)
 

@@ -16,6 +16,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from boundcheck.errors import InputError, unknown_name
+from boundcheck.hardening import hardening_label
 from boundcheck.options import one_of
 from boundcheck.report.downstream_figure import draw_downstream
 from boundcheck.report.figures._axis import HardnessAxis
@@ -34,7 +35,7 @@ from boundcheck.report.figures.margin import margin_edges, margin_on, margins_of
 from boundcheck.report.format import percent
 from boundcheck.report.sources import run_of, table_of, titles_of
 from boundcheck.report.style import loss_style
-from boundcheck.report.words import hardening_label, q_label
+from boundcheck.report.words import q_label
 from boundcheck.runs import hardening_key, of_own
 
 _LOSSES = ("loss", "hardening", "beta", "q", "k", "estimate", "ci_low", "ci_high")

@@ -7,11 +7,12 @@ from typing import Any
 
 import pandas as pd
 
+from boundcheck.hardening import hardening_label
 from boundcheck.report.format import interval, number, p_value, percent
 from boundcheck.report.gap_drawing import Gap, gap_svg
 from boundcheck.report.mathsvg import math_svg
 from boundcheck.report.overview import mark
-from boundcheck.report.words import KIND, catalogue_entry, hardening_label, q_label, reading_of, title, unit
+from boundcheck.report.words import KIND, catalogue_entry, q_label, reading_of, title, unit
 from boundcheck.runs import Run, is_reliable, records
 
 

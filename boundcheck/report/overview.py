@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from boundcheck.report.words import SYMBOL, hardening_label, reading_of, title
+from boundcheck.hardening import hardening_label
+from boundcheck.report.words import SYMBOL, reading_of, title
 from boundcheck.runs import Run, about_population, of_own, records
 from boundcheck.verdicts import GRAVEST_FIRST, contradicts, is_met, is_unmet
 

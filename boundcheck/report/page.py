@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from PIL import Image
 
 from boundcheck.glossary import glossary
+from boundcheck.hardening import hardening_label
 from boundcheck.report.captions import CAPTIONS
 from boundcheck.report.cautions import cautions, warnings_in_short
 from boundcheck.report.claim_sections import claim_sections, section_id
@@ -29,7 +30,6 @@ from boundcheck.report.words import (
     SYMBOL,
     VERDICTS,
     elsewhere,
-    hardening_label,
     headline,
     not_tested,
     q_label,

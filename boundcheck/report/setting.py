@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from boundcheck.report.words import hardening_label, q_label
+from boundcheck.hardening import hardening_label
+from boundcheck.report.words import q_label
 from boundcheck.runs import Run
 
 POSITIVES = {

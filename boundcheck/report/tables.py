@@ -9,10 +9,11 @@ from typing import Any
 
 import pandas as pd
 
+from boundcheck.hardening import hardening_label
 from boundcheck.report.format import MISSING, interval, number, p_value, percent, plain
 from boundcheck.report.latex import escaped
 from boundcheck.report.style import loss_name
-from boundcheck.report.words import hardening_label, q_label, reading_of, unit
+from boundcheck.report.words import q_label, reading_of, unit
 from boundcheck.runs import Run, is_reliable, of_own, records
 
 

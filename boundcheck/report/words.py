@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from boundcheck.hardening import hardening_label
 from boundcheck.report.format import percent
 from boundcheck.runs import Run, about_population, of_own, records
 from boundcheck.verdicts import contradicts, gravest
@@ -33,16 +34,6 @@ SYMBOL = {
     "holds": "✓", "violated": "✗", "occurs": "●", "does not occur": "○", "passes": "✓", "fails": "✗", "undecided": "?",
     "inapplicable": "–",
 }  # fmt: skip
-
-
-def hardening_label(hardening: str, beta: float) -> str:
-    """How a hardening is written in tables: `β = 5`, `η = 1`, `threshold 0.5`, `power 2`."""
-    if hardening == "exp":
-        return "β = ∞" if math.isinf(beta) else f"β = {beta:g}" if not math.isnan(beta) else "every β"
-    if hardening in ("constant", ""):
-        return "η = 1" if hardening else "–"
-    name, _, parameter = hardening.partition(":")
-    return f"{'power' if name == 'poly' else name} {parameter}".strip()
 
 
 def q_label(q: float) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from boundcheck.errors import InputError, unknown_name
+from boundcheck.hardening import hardening_label
 from boundcheck.options import one_of
 from boundcheck.report.format import MISSING, interval, p_value, percent, plain
 from boundcheck.report.latex import escaped
@@ -20,7 +21,7 @@ from boundcheck.report.setting import setting_sentence
 from boundcheck.report.sources import run_of, titles_of
 from boundcheck.report.style import loss_name
 from boundcheck.report.tables import to_markdown
-from boundcheck.report.words import hardening_label, q_label, reading_of
+from boundcheck.report.words import q_label, reading_of
 from boundcheck.runs import Run, about_population, is_reliable, of_own, records
 
 FORMS = ("latex", "markdown", "csv")

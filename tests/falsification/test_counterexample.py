@@ -17,7 +17,7 @@ from boundcheck.errors import FileError
 from boundcheck.falsification import Counterexample, Effort, Search
 from boundcheck.falsification.picture import draw
 from boundcheck.report import render
-from boundcheck.report.search.drawing import margins_svg
+from boundcheck.report.search.drawing import gaps_svg
 from tests.chromium import ask_chromium, load_in_chromium
 
 
@@ -91,7 +91,7 @@ def test_the_effort_is_saved_without_a_find(nothing: Search, tmp_path: Path) -> 
     assert sorted(path.name for path in place.iterdir()) == ["report.html", "run.json"]
     run = json.loads((place / "run.json").read_text())
     assert run["found"] is False
-    assert run["effort"] == {"restarts": 3, "steps": 1200, "seconds": 4.0, "least_margin": 0.25, "least_margins": []}
+    assert run["effort"] == {"restarts": 3, "steps": 1200, "seconds": 4.0, "least_gap": 0.25, "least_gaps": []}
 
 
 @pytest.mark.parametrize("d", [2, 5])
@@ -147,9 +147,9 @@ def test_axe_finds_nothing_on_the_page_and_its_marks_can_be_pointed_at(
 
 
 def test_every_restart_is_drawn_with_its_gap() -> None:
-    drawn = margins_svg([0.5, math.nan, -0.25], found=True)
+    drawn = gaps_svg([0.5, math.nan, -0.25], found=True)
     assert drawn.count("<circle") == 2 and 'class="violated"' in drawn
     assert "restart 1: 0.5000 nats" in drawn and "restart 3: -0.2500 nats" in drawn
     high, low = (float(at) for at in re.findall(r'cy="([\d.]+)"', drawn))
     (zero,) = re.findall(r'class="zero"[^>]* y1="([\d.]+)"', drawn)
-    assert high < float(zero) < low and margins_svg([math.nan], found=False) == ""
+    assert high < float(zero) < low and gaps_svg([math.nan], found=False) == ""

@@ -65,28 +65,28 @@ def far_from_centred(evidence: Evidence) -> Iterator[Finding]:
 def test_the_score_is_the_margin_that_is_judged() -> None:
     point, _ = looked_at(problem("hscl_le_hucl"))
     assert point.judgement.finding is not None
-    assert point.margin == pytest.approx(point.judgement.finding.gap.value, abs=1e-12)
+    assert point.gap == pytest.approx(point.judgement.finding.gap.value, abs=1e-12)
     assert point.found == (point.judgement.verdict == "violated")
 
 
 @pytest.mark.parametrize("self_pairs", ["exclude", "include"])
 def test_a_handful_of_points_is_all_there_is_and_no_sample_to_doubt(self_pairs: str) -> None:
     point, _ = looked_at(problem("hscl_le_hucl", self_pairs=self_pairs), points().subset([0, 1, 2, 3, 4, 5]))
-    assert point.judgement.verdict == ("violated" if point.margin < -TOLERANCE else "holds")
-    assert point.judgement.reliable and abs(point.margin) > 10 * TOLERANCE
+    assert point.judgement.verdict == ("violated" if point.gap < -TOLERANCE else "holds")
+    assert point.judgement.reliable and abs(point.gap) > 10 * TOLERANCE
 
 
 def test_an_exact_claim_is_attacked_at_its_worst_anchor() -> None:
     point, gradient = looked_at(problem("hucl_ge_ucl"))
     assert point.judgement.finding is not None and point.judgement.finding.slack is not None
-    assert point.margin == float(point.judgement.finding.slack.min())
+    assert point.gap == float(point.judgement.finding.slack.min())
     assert gradient.any() and not point.found
 
 
 def test_averages_alone_carry_the_gradient_of_the_slack() -> None:
     with_slack, expected = looked_at(problem("hscl_le_hucl"))
     without, gradient = looked_at(problem(by_floats()))
-    assert without.margin == pytest.approx(with_slack.margin, abs=1e-12)
+    assert without.gap == pytest.approx(with_slack.gap, abs=1e-12)
     torch.testing.assert_close(gradient, expected, atol=1e-6, rtol=1e-6)
 
 
@@ -107,7 +107,7 @@ def test_a_margin_of_the_embeddings_is_lowered_by_differences() -> None:
     point, gradient = looked_at(problem(far_from_centred))
     assert not gradient.any() and not point.found
     best, steps = descend(problem(far_from_centred), points(), 0, np.random.default_rng(0), np.inf, steps=20)
-    assert best is not None and best.found and best.margin < 0 < steps
+    assert best is not None and best.found and best.gap < 0 < steps
 
 
 @pytest.mark.parametrize("claim", ["arora_mean_classifier", "bao_upper", "bao_lower", "arora_upper", "ash_upper"])
@@ -120,7 +120,7 @@ def test_sums_over_k_negatives_and_the_mean_classifier_carry_a_gradient(claim: s
     direction = torch.from_numpy(np.random.default_rng(1).standard_normal(emb.z.shape))
     z = torch.from_numpy(emb.z)
     ends = [made.point(emb, 0, z + sign * 1e-5 * direction) for sign in (1, -1)]
-    slope = (ends[0].margin - ends[1].margin) / 2e-5 if ends[0] and ends[1] else np.nan
+    slope = (ends[0].gap - ends[1].gap) / 2e-5 if ends[0] and ends[1] else np.nan
     assert float((gradient * direction).sum()) == pytest.approx(slope, rel=2e-3, abs=1e-5)
 
 
@@ -129,14 +129,14 @@ def test_an_unmet_premise_is_penalised_when_it_must_hold() -> None:
     held, _ = looked_at(problem("hscl_le_hucl", "hold"))
     assert free.judgement.finding is not None and free.judgement.finding.premise_slack is not None
     short = free.judgement.finding.premise_slack.clamp(max=0).neg().mean()
-    assert held.margin == pytest.approx(free.margin)
-    assert float(held.score) == pytest.approx(free.margin + PENALTY * float(short)) != free.margin
+    assert held.gap == pytest.approx(free.gap)
+    assert float(held.score) == pytest.approx(free.gap + PENALTY * float(short)) != free.gap
 
 
 def test_the_premise_itself() -> None:
     point, gradient = looked_at(problem("hscl_le_hucl", "fail"))
     assert point.judgement.finding is not None and point.judgement.finding.premise_slack is not None
-    assert point.margin == pytest.approx(float(point.judgement.finding.premise_slack.mean()))
+    assert point.gap == pytest.approx(float(point.judgement.finding.premise_slack.mean()))
     assert point.found == (point.judgement.finding.premise_share != 1) and gradient.any()
 
 

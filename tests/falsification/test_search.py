@@ -57,8 +57,8 @@ def test_shrunk_to_the_fewest(without_assumption: Counterexample) -> None:
 def test_the_certificate(without_assumption: Counterexample) -> None:
     proof = without_assumption.certificate
     assert proof.digits == 50 and proof.anchors == 2
-    assert proof.margin + proof.error_bound < -TOLERANCE
-    assert abs(proof.margin - proof.float64_margin) <= 2 * proof.table_error + proof.error_bound < 1e-12
+    assert proof.gap + proof.error_bound < -TOLERANCE
+    assert abs(proof.gap - proof.float64_gap) <= 2 * proof.table_error + proof.error_bound < 1e-12
 
 
 def test_same_seed_same_counterexample(without_assumption: Counterexample) -> None:
@@ -102,7 +102,7 @@ def test_exact_claims_resist(claim: str) -> None:
     result = search(claim, points=9, seconds=2, q=(1.0, math.inf), self_pairs=pools)
     assert result.counterexample is None
     assert result.effort.restarts >= 1
-    assert not result.effort.least_margin < -TOLERANCE
+    assert not result.effort.least_gap < -TOLERANCE
     assert "not a proof" in repr(result) and f"{result.effort.steps:,} steps" in repr(result)
 
 
@@ -115,7 +115,7 @@ POPULATION = {"self_pairs": "include", "positives": "class"}
 def test_bounds_of_the_mean_classifier_resist(claim: str) -> None:
     result = search(claim, classes=2, points=6, dim=3, seconds=2, **POPULATION)
     assert result.counterexample is None
-    assert result.effort.steps > 0 and not result.effort.least_margin < -TOLERANCE
+    assert result.effort.steps > 0 and not result.effort.least_gap < -TOLERANCE
 
 
 def test_a_bound_with_too_small_a_constant_falls() -> None:
@@ -156,7 +156,7 @@ def test_a_wrong_claim_about_finite_k_falls() -> None:
 def test_theorems_resist_where_their_premise_holds(claim: str) -> None:
     result = search(claim, points=12, seconds=2, premise="hold")
     assert result.counterexample is None
-    assert not result.effort.least_margin < -TOLERANCE
+    assert not result.effort.least_gap < -TOLERANCE
     assert "where its premise holds" in repr(result)
 
 
@@ -165,7 +165,7 @@ def test_a_proved_bound_is_reached_but_not_crossed() -> None:
     """Neural collapse is where scl_ge_collapse is an equality; two classes of three points get there quickly."""
     result = search("scl_ge_collapse", classes=2, points=6, dim=2, seconds=6)
     assert result.counterexample is None
-    assert -TOLERANCE < result.effort.least_margin < 0.02
+    assert -TOLERANCE < result.effort.least_gap < 0.02
 
 
 @bc.claim(id="labels_soften", source="a guess")

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from boundcheck.hardening import hardening_label
 from boundcheck.report.cautions import cautions
 from boundcheck.report.claim_sections import claim_sections
 from boundcheck.report.overview import overview
@@ -18,7 +19,6 @@ from boundcheck.report.words import (
     claim_standing,
     counted,
     elsewhere,
-    hardening_label,
     headline,
     not_tested,
     q_label,

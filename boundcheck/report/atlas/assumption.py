@@ -7,10 +7,10 @@ from matplotlib.figure import Figure
 
 from boundcheck.atlas_record import SETS, AtlasRecord
 from boundcheck.atlas_summary import assumption_rows
+from boundcheck.hardening import hardening_label
 from boundcheck.report.atlas.axis import height, name_lines, name_modalities, places
 from boundcheck.report.figures._hollow import draw_marks, legend_entries
 from boundcheck.report.style import PAGE, paper
-from boundcheck.report.words import hardening_label
 from boundcheck.runs import records
 
 _COLOURS = ("#9cc3e0", "#5b9fd0", "#0064a4", "#003f73", "#001a33")

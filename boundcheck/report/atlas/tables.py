@@ -16,10 +16,10 @@ from boundcheck.atlas_summary import (
     bounds_summary,
     claims_summary,
 )
+from boundcheck.hardening import hardening_label
 from boundcheck.report.atlas.words import title_of
 from boundcheck.report.format import MISSING, interval, number, percent, plain
 from boundcheck.report.overview import mark
-from boundcheck.report.words import hardening_label
 from boundcheck.runs import records
 
 

@@ -13,11 +13,11 @@ from matplotlib.lines import Line2D
 
 from boundcheck.atlas_record import SETS, AtlasRecord
 from boundcheck.atlas_summary import SCENARIO, THEOREM_1
+from boundcheck.hardening import hardening_label
 from boundcheck.report.atlas.axis import Set, height, name_lines, name_modalities, places
 from boundcheck.report.figures._hollow import draw_marks
 from boundcheck.report.overview import gravest, mark
 from boundcheck.report.style import FAILS, HOLDS, paper
-from boundcheck.report.words import hardening_label
 from boundcheck.runs import about_population, records
 
 _COLOUR = {

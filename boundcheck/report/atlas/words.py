@@ -19,8 +19,9 @@ from boundcheck.atlas_summary import (
     error_correlation,
     share_over_data,
 )
+from boundcheck.hardening import hardening_label
 from boundcheck.report.format import interval, percent
-from boundcheck.report.words import hardening_label, plural
+from boundcheck.report.words import plural
 from boundcheck.runs import about_population, records
 
 MANY = 4  # examples that a sentence names

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.axes import Axes
 
-from boundcheck.report.words import hardening_label
+from boundcheck.hardening import hardening_label
 from boundcheck.runs import records
 
 _SLOT = 0.19  # width of a hardening's place beside the scale, in lengths of the scale

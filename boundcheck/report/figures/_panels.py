@@ -11,11 +11,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from boundcheck.hardening import hardening_label
 from boundcheck.report.figures._axis import HardnessAxis
 from boundcheck.report.figures._hollow import draw_marks
 from boundcheck.report.figures._pointing import in_words, say_at
 from boundcheck.report.style import COLUMN, PAGE
-from boundcheck.report.words import hardening_label, q_label
+from boundcheck.report.words import q_label
 from boundcheck.runs import is_reliable, records
 
 

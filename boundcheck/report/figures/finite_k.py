@@ -8,10 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
+from boundcheck.hardening import hardening_label
 from boundcheck.report.figures._pointing import in_words, say_at
 from boundcheck.report.format import number
 from boundcheck.report.style import PAGE, loss_name, loss_style, losses_in, paper
-from boundcheck.report.words import hardening_label, q_label
+from boundcheck.report.words import q_label
 from boundcheck.runs import Run, records
 
 _POOLS = (("ucl", "hucl"), ("scl", "hscl"))

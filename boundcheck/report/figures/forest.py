@@ -8,9 +8,10 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.axes import Axes
 
+from boundcheck.hardening import hardening_label
 from boundcheck.report.figures.gap import draw_gaps
 from boundcheck.report.style import NEUTRAL
-from boundcheck.report.words import hardening_label, q_label
+from boundcheck.report.words import q_label
 from boundcheck.runs import about_population, records
 
 _BETWEEN = 0.6  # lines between two claims

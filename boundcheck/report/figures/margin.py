@@ -10,10 +10,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from boundcheck.hardening import hardening_label
 from boundcheck.report.figures._pointing import say_over
 from boundcheck.report.format import number, percent
 from boundcheck.report.style import COLUMN, FAILS, HOLDS, paper
-from boundcheck.report.words import hardening_label, plural
+from boundcheck.report.words import plural
 from boundcheck.runs import Run, hardening_key, records
 
 _BINS = 60

@@ -49,19 +49,19 @@ def points_svg(z: np.ndarray, labels: Sequence[str]) -> tuple[Markup, float]:
     return Markup(f'<svg class="gaps points" role="img" aria-label="{said}" {box}>{"".join(parts)}</svg>'), share
 
 
-def margins_svg(margins: Sequence[float], found: bool) -> Markup:
+def gaps_svg(gaps: Sequence[float], found: bool) -> Markup:
     """The least gap that each restart reached, nats, over the restarts; below zero is a find. Empty without one."""
-    known = [(i + 1, margin) for i, margin in enumerate(margins) if math.isfinite(margin)]
+    known = [(i + 1, gap) for i, gap in enumerate(gaps) if math.isfinite(gap)]
     if not known:
         return Markup()
-    values = [margin for _, margin in known]
+    values = [gap for _, gap in known]
     low, high = min(0.0, *values), max(0.0, *values)
     scale = (_TALL - 24) / (high - low) if high > low else 0.0
 
     def y(value: float) -> float:
         return 12 + (high - value) * scale
 
-    step = (_WIDE - _LEFT - 20) / max(len(margins), 2)
+    step = (_WIDE - _LEFT - 20) / max(len(gaps), 2)
     zero = y(0.0)
     parts = [f'<line class="zero" x1="{_LEFT - 6}" x2="{_WIDE - 8}" y1="{zero:.1f}" y2="{zero:.1f}"/>']
     ticks = [0.0, *(value for value in (low, high) if value and abs(y(value) - zero) > 14)]
@@ -69,13 +69,13 @@ def margins_svg(margins: Sequence[float], found: bool) -> Markup:
         _text(_LEFT - 12, y(value) + 4, "0" if value == 0 else f"{value:.2g}".replace("-", "−"), "end")
         for value in ticks
     ]
-    for i, margin in known:
-        style = "violated" if margin < 0 and found else "holds"
-        x, words = _LEFT + (i - 0.5) * step, f"restart {i}: {number(margin)} nats"
-        circle = f'<circle cx="{x:.1f}" cy="{y(margin):.1f}" r="4" fill="currentColor"/>'
+    for i, gap in known:
+        style = "violated" if gap < 0 and found else "holds"
+        x, words = _LEFT + (i - 0.5) * step, f"restart {i}: {number(gap)} nats"
+        circle = f'<circle cx="{x:.1f}" cy="{y(gap):.1f}" r="4" fill="currentColor"/>'
         parts.append(f'<g class="{style}"><title>{escape(words)}</title>{circle}</g>')
-    parts.append(_text((_LEFT + _WIDE) / 2, _TALL + 24, f"restart, 1 to {len(margins):,}", "middle"))
-    said = f"Least gap of each of {len(margins):,} restarts: {number(min(values))} to {number(max(values))} nats"
+    parts.append(_text((_LEFT + _WIDE) / 2, _TALL + 24, f"restart, 1 to {len(gaps):,}", "middle"))
+    said = f"Least gap of each of {len(gaps):,} restarts: {number(min(values))} to {number(max(values))} nats"
     box = f'viewBox="0 0 {_WIDE} {_TALL + _FOOT}" width="{_WIDE}" height="{_TALL + _FOOT}"'
     label = escape(said, quote=True)
     return Markup(f'<svg class="gaps" role="img" aria-label="{label}" {box}>{"".join(parts)}</svg>')

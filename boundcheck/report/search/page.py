@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from boundcheck.hardening import hardening_label
 from boundcheck.report.facts import Facts, computation_facts
 from boundcheck.report.format import number, percent, plain
 from boundcheck.report.mathsvg import math_svg
 from boundcheck.report.page import template
-from boundcheck.report.search.drawing import margins_svg, points_svg
+from boundcheck.report.search.drawing import gaps_svg, points_svg
 from boundcheck.report.search.record import SearchRecord
 from boundcheck.report.setting import other_hardenings
-from boundcheck.report.words import KIND, hardening_label, plural, q_label
+from boundcheck.report.words import KIND, plural, q_label
 
 FEW = 8  # views whose inner products are worth a table
 
@@ -49,7 +50,7 @@ def write_search_page(record: SearchRecord, directory: Path) -> Path:
             points=drawing,
             plane=_plane(record.z, share) if record.z is not None else "",
             cosines=_cosines(record),
-            restarts=margins_svg(effort.get("least_margins") or [], found),
+            restarts=gaps_svg(effort.get("least_gaps") or [], found),
             effort=_effort(effort),
             searched=_searched(manifest),
             download=_download(record) if found else "",
@@ -105,8 +106,8 @@ def _numbers(manifest: Mapping[str, Any]) -> Facts:
     return [
         ("Left side", _nats(result["lhs"])),
         ("Right side", _nats(result["rhs"])),
-        (name, f"{_nats(proof['margin'])} at {proof['digits']} digits, error at most {proof['error_bound']:.0e}"),
-        ("The same in float64", _nats(proof["float64_margin"])),
+        (name, f"{_nats(proof['gap'])} at {proof['digits']} digits, error at most {proof['error_bound']:.0e}"),
+        ("The same in float64", _nats(proof["float64_gap"])),
         ("Confirmed", "by both evaluations" if proof["confirmed"] else "no: please report it"),
         *([("Premise met", f"{percent(premise)} of anchors")] if premise is not None else []),
         *(
@@ -145,7 +146,7 @@ def _cosines(record: SearchRecord) -> pd.DataFrame | None:
 
 
 def _effort(effort: Mapping[str, Any]) -> str:
-    least = effort["least_margin"]
+    least = effort["least_gap"]
     reached = "the claim applied to none of the configurations tried"
     if least is not None:
         reached = f"the least gap reached is {number(float(least))} nats"
