@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -99,6 +99,9 @@ def test_figures_and_tables_show_it(verification: Verification) -> None:
     figure, rows = draw_finite_k(verification.run)
     assert len(figure.axes) == 4 and {"sib", "near"} <= set(rows.loss)
     assert all(ax.lines for ax in figure.axes)
+    three = replace(verification.run, finite_k=rows[rows.loss != "near"])
+    figure, _ = draw_finite_k(three)
+    assert [ax.get_xlabel() for ax in figure.axes] == ["", "negatives k", "negatives k"]
     assert {"sib", "near"} <= set(losses_table(verification.run)["Loss"])
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from boundcheck.hardening import hardening_label
 from boundcheck.report.figures._pointing import in_words, say_at
@@ -32,19 +35,26 @@ def draw_finite_k(run: Run) -> tuple[Figure, pd.DataFrame] | None:
     if rows.empty:
         return None
     qs, ids = list(dict.fromkeys(rows["q"])), losses_in(rows["loss"])
-    panels_of = [*_POOLS, *((loss, loss) for loss in ids if not any(loss in pool for pool in _POOLS))]
-    figure = Figure(figsize=(PAGE, 0.3 + 2.4 * len(qs)), layout="constrained")
-    panels = figure.subplots(len(qs), len(panels_of), sharex=True, sharey=True, squeeze=False)
-    for line, q in zip(panels, qs, strict=True):
-        for ax, losses in zip(line, panels_of, strict=True):
+    pools = [*_POOLS, *((loss, loss) for loss in ids if not any(loss in pool for pool in _POOLS))]
+    lines = math.ceil(len(pools) / 2)
+    figure = Figure(figsize=(PAGE, 0.3 + 2.4 * lines * len(qs)), layout="constrained")
+    panels = figure.subplots(lines * len(qs), 2, sharex=True, sharey=True, squeeze=False)
+    for i, q in enumerate(qs):
+        of_q = list(panels[i * lines : (i + 1) * lines].flat)
+        for ax in of_q[len(pools) :]:
+            ax.remove()
+        for ax, losses in zip(of_q, pools, strict=False):
             finite_k_on(ax, rows[(rows["q"] == q) & rows["loss"].isin(losses)], loss_style(losses[1], ids)["color"])
             ax.legend(loc="upper left", bbox_to_anchor=(0.0, -0.28), ncols=2)  # below: it would hide points
             if len(qs) > 1:
                 ax.set_title(f"Q = {q_label(q)}")
-        for ax in line[1:]:
-            ax.set_ylabel("")
-    for ax in panels[:-1].flat:
-        ax.set_xlabel("")
+    for ax in panels[:, 1]:
+        ax.set_ylabel("")
+    for column in panels.T:
+        *upper, lowest = [ax for ax in column if ax.figure is not None]  # where the last was removed, the one above it
+        lowest.tick_params(axis="x", labelbottom=True)
+        for ax in upper:
+            ax.set_xlabel("")
     return figure, rows
 
 
@@ -80,6 +90,7 @@ def finite_k_on(ax: Axes, rows: pd.DataFrame, darkest: str) -> None:
         k = np.geomspace(curve["k"].min(), curve["k"].max(), 50)
         predicted = float(next(records(curve)).gap_predicted) * float(curve["k"].iloc[0]) / k
         ax.loglog(k[predicted > _LEAST], predicted[predicted > _LEAST], "--", color=colour, linewidth=0.8)
+    ax.xaxis.set_minor_formatter(NullFormatter())  # within a decade its labels overlap
     ax.set_xlabel("negatives k")
     ax.set_ylabel("limit − loss (nats)")
 
