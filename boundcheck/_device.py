@@ -5,9 +5,7 @@ from __future__ import annotations
 import torch
 
 from boundcheck.errors import InputError
-from boundcheck.options import one_of
-
-DEVICES = ("auto", "cpu", "cuda", "mps")
+from boundcheck.options import DEVICES, one_of
 
 
 def resolve_device(name: str = "auto") -> torch.device:

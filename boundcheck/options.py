@@ -61,6 +61,9 @@ def check(name: str, value: Any, rule: Rule, usual: str = "") -> None:
     raise InputError(f"{name}: must be {rule.words}, received {received}" + (f"; {usual}" if usual else ""))
 
 
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
 def check_confidence(confidence: float) -> None:
     """That of every interval.
 

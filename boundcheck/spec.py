@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from boundcheck.errors import InputError, unknown_name
 from boundcheck.hardening import CONSTANT, Hardening, parse_hardening
 from boundcheck.losses import LOSSES, Loss, LossKey, choose_losses, keys_of
-from boundcheck.options import POSITIVE, check, one_of, whole
+from boundcheck.options import DEVICES, POSITIVE, check, one_of, whole
 from boundcheck.pools import ALL, Partition, partition_for
 
 if TYPE_CHECKING:
@@ -29,7 +29,9 @@ CLASS_PRIORS = ("empirical", "balanced")
 DESIGNS = ("auto", "iid", "fixed")
 ESTIMATORS = ("auto", "exact", "montecarlo", "closed")
 PRECISIONS = ("auto", "float32", "float64")
-DEVICES = ("auto", "cpu", "cuda", "mps")
+DUPLICATES = ("keep", "group", "drop")
+CONFIGURATIONS = ("own", "cheap", "all")
+FAIL_ON = ("violated", "undecided", "never")
 
 
 @dataclass(frozen=True, init=False)

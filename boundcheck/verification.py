@@ -9,7 +9,7 @@ from typing import Any, Unpack
 import pandas as pd
 
 from boundcheck.claims import Claim, choose_claims, judge_all
-from boundcheck.claims.configurations import CONFIGURATIONS, elsewhere, waiting
+from boundcheck.claims.configurations import elsewhere, waiting
 from boundcheck.claims.evidence import gather
 from boundcheck.embeddings import EmbeddingSet
 from boundcheck.embeddings.duplicates import near_duplicates
@@ -41,10 +41,8 @@ from boundcheck.pairwise.plan import PairPlan, Tally
 from boundcheck.pairwise.ring.shards import ShardedEmbeddings
 from boundcheck.runs import HARDEST_COLUMNS, Run
 from boundcheck.sequential import until_decided as sample_until_decided
-from boundcheck.spec import Execution, Options, Variant, understood
+from boundcheck.spec import CONFIGURATIONS, DUPLICATES, Execution, Options, Variant, understood
 from boundcheck.verified import Verification
-
-DUPLICATES = ("keep", "group", "drop")
 
 
 def verify(

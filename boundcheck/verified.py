@@ -14,12 +14,11 @@ from boundcheck.estimators import LossTable
 from boundcheck.hardest import pictures_of
 from boundcheck.options import one_of
 from boundcheck.runs import Run, save_run
+from boundcheck.spec import FAIL_ON
 from boundcheck.verdicts import gravest, is_unmet
 
 if TYPE_CHECKING:
     from boundcheck.data import ImageSet
-
-FAIL_ON = ("violated", "undecided", "never")
 
 
 @dataclass(frozen=True)

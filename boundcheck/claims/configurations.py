@@ -25,7 +25,6 @@ from boundcheck.pairwise.plan import Tally
 from boundcheck.pairwise.ring.shards import ShardedEmbeddings
 from boundcheck.spec import Execution, Variant
 
-CONFIGURATIONS = ("own", "cheap", "all")
 DATA = ("views", "instances")
 FEWEST = 32  # instances of a sample, however many views they have
 

@@ -37,7 +37,19 @@ from boundcheck.cli.several import verify_several
 from boundcheck.cli.tables import rows_of
 from boundcheck.errors import InputError
 from boundcheck.losses import LOSSES
-from boundcheck.spec import BETAS, CLASS_PRIORS, DESIGNS, ESTIMATORS, POSITIVES, PRECISIONS, SELF_PAIRS, TEMPERATURE
+from boundcheck.spec import (
+    BETAS,
+    CLASS_PRIORS,
+    CONFIGURATIONS,
+    DESIGNS,
+    DUPLICATES,
+    ESTIMATORS,
+    FAIL_ON,
+    POSITIVES,
+    PRECISIONS,
+    SELF_PAIRS,
+    TEMPERATURE,
+)
 
 if TYPE_CHECKING:
     from boundcheck.embeddings import EmbeddingSet
@@ -63,13 +75,11 @@ if TYPE_CHECKING:
 @click.option("--self-pairs", type=OneOf(SELF_PAIRS), default="exclude", show_default=True)
 @click.option("--class-prior", type=OneOf(CLASS_PRIORS), default="empirical", show_default=True)
 @click.option("--design", type=OneOf(DESIGNS), default="auto", show_default=True, help="How instances were drawn.")
-@click.option(
-    "--duplicates", type=OneOf(["keep", "group", "drop"]), default="keep", show_default=True, help="Near-duplicates."
-)
+@click.option("--duplicates", type=OneOf(DUPLICATES), default="keep", show_default=True, help="Near-duplicates.")
 @click.option("--null/--no-null", default=True, show_default=True, help="Look at gaps with labels permuted.")
 @click.option(
     "--configurations",
-    type=OneOf(["own", "cheap", "all"]),
+    type=OneOf(CONFIGURATIONS),
     default="cheap",
     show_default=True,
     help="Claims about another configuration: own skips them, cheap runs them on a sample, all takes as long again.",
@@ -91,7 +101,7 @@ if TYPE_CHECKING:
 @click.option("--out", type=FILE, help="Folder of the run; of several files, of their runs.  [default: results/NAME]")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier run in --out.")
 @click.option("--format", "form", type=FORMAT, default="table", show_default=True)
-@click.option("--fail-on", type=OneOf(["violated", "undecided", "never"]), default="violated", show_default=True)
+@click.option("--fail-on", type=OneOf(FAIL_ON), default="violated", show_default=True)
 @run_options
 @config_option
 @click.pass_context
