@@ -24,5 +24,6 @@ def import_optional(module: str, package: str, extra: str, asker: str) -> Any:
         return import_module(module)
     except ImportError as error:
         raise InputError(
-            f"{asker}: needs the package {package}, which cannot be imported ({error}); pip install boundcheck[{extra}]"
+            f"{asker}: needs the package {package}, which cannot be imported ({error}); in the folder of boundcheck: "
+            f'pip install -c constraints.txt ".[{extra}]"'
         ) from error

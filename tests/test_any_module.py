@@ -246,6 +246,6 @@ def test_minilm_on_texts():
 def test_a_package_that_is_absent_is_named_with_its_extra(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "sentence_transformers", None)
     with pytest.raises(
-        InputError, match=r"sentence-transformers, which cannot be imported .*pip install boundcheck\[text\]"
+        InputError, match=r"sentence-transformers, which cannot be imported .*install -c constraints.txt .\.\[text\]"
     ):
         named_encoder("sentence-transformers:all-MiniLM-L6-v2")

@@ -1,6 +1,6 @@
 """timm (pytorch-image-models): training files with `arch` and `state_dict`, or weights with `config.json` beside them.
 
-timm itself builds the network where it is installed (`pip install boundcheck[timm]`), without its classifier; its
+timm itself builds the network where it is installed (the extra `timm`), without its classifier; its
 ResNets with one convolution in the stem are torchvision's and need no timm. Statistics are those that `config.json` or
 the training options state, else timm's for the network, else ImageNet's.
 """
