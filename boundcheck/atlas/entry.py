@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from boundcheck.embeddings import EmbeddingSet
-from boundcheck.options import one_of
 
 MODALITIES = ("text", "images", "series", "graphs")
 
@@ -42,7 +41,7 @@ class Entry:
 
     Attributes:
         data: the data set.
-        modality: one of `MODALITIES`.
+        modality: one of `MODALITIES`, or another of the user's own.
         encoder: what turns an instance into a vector.
         needs: distributions of the registry that hold the data or the encoder, beyond those boundcheck depends on.
         make: the embeddings.
@@ -53,9 +52,6 @@ class Entry:
     encoder: str
     needs: tuple[str, ...]
     make: Callable[[Making], EmbeddingSet]
-
-    def __post_init__(self) -> None:
-        one_of("modality", self.modality, MODALITIES)
 
     @property
     def name(self) -> str:

@@ -127,7 +127,10 @@ def _refuse_options(ctx: click.Context) -> None:
         if option.name in _OF_RUNS or option.name is None:
             continue
         if was_given(ctx, option.name):
-            raise InputError(f"{option.opts[0]}: saved runs are not computed again; leave it out, or name embeddings")
+            raise InputError(
+                f"{option.opts[0]}: has no effect on saved runs, which are not computed again; "
+                "leave it out, or name embeddings"
+            )
 
 
 def _document(result: Comparison, place: Path) -> dict[str, Any]:

@@ -262,8 +262,8 @@ def test_what_is_saved_is_what_is_read(encoders, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"temperatures": [0.5, 0.0]}, "temperatures: expected finite numbers > 0, received"),
-        ({"temperatures": []}, "temperatures: expected finite numbers > 0"),
+        ({"temperatures": [0.5, 0.0]}, "temperatures: must be a finite number > 0, received 0"),
+        ({"temperatures": []}, "temperatures: expected at least one"),
         ({"temperature": 0.5}, "did you mean 'temperatures'"),
         ({"estimater": "exact"}, "did you mean 'estimator'"),
         ({"claims": "scl_le_ucI"}, "did you mean 'scl_le_ucl'"),
