@@ -164,7 +164,7 @@ def test_without_lightning_the_package_is_named(monkeypatch):
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "lightning", None)
     monkeypatch.setattr("boundcheck.lab.training.lightning.find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"needs the package lightning, .*pip install boundcheck\[lightning\]"):
+    with pytest.raises(InputError, match=r"needs the package lightning, .*install -c constraints.txt .\.\[lightning\]"):
         bc.lightning_callback(bc.Tracker(*held_out()))
 
 
