@@ -75,7 +75,7 @@ def extract(
         >>> bc.extract(net, images, preprocess=lambda x: (x - 0.3) / 0.4).z.shape
         (20, 2, 16)
     """
-    check("batch_size", batch_size, whole(1))
+    check("batch_size", batch_size, whole(1), optional=True)
     if isinstance(encoder, Checkpoint):
         if preprocess is not None:
             raise InputError(

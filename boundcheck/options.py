@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from numbers import Real
+from numbers import Integral
 from typing import Any
 
 from boundcheck.errors import InputError, unknown_name
@@ -34,30 +34,32 @@ LARGEST = 2**63 - 1
 
 
 def whole(least: int, most: int = LARGEST) -> Rule:
-    """Whole numbers from one on, as far as another."""
+    """Whole numbers from one on, as far as another; a float is none, whatever its value, as it counts nothing."""
     words = f"a whole number >= {least}" if most == LARGEST else f"a whole number from {least} to {most}"
-    return Rule(words, lambda x: least <= x <= most and x == math.floor(x))
+    return Rule(words, lambda x: isinstance(x, Integral) and least <= x <= most)
 
 
 SEED = Rule("a whole number from 0 to 2^63 - 1", whole(0).accepts)
 
 
-def check(name: str, value: Any, rule: Rule, usual: str = "") -> None:
-    """Refuses a number that breaks its rule; None, which stands for a default, keeps every rule.
+def check(name: str, value: Any, rule: Rule, usual: str = "", *, optional: bool = False) -> None:
+    """Refuses a number that breaks its rule.
 
     Args:
         name: of the option.
         value: what was given.
         rule: of the option.
         usual: the usual value or what to do, for the message.
+        optional: whether None, which then stands for a default, is taken too.
 
     Raises:
         InputError: the number breaks it, or is none.
     """
-    is_number = isinstance(value, Real) and not isinstance(value, bool)
-    if value is None or (is_number and rule.accepts(value)):
+    # Tensors of one number too: a temperature may be learned.
+    is_number = hasattr(value, "__float__") and not isinstance(value, bool) and not getattr(value, "ndim", 0)
+    if (optional and value is None) or (is_number and rule.accepts(value)):
         return
-    received = f"{value:g}" if isinstance(value, float) else f"{value}" if is_number else f"{value!r}"
+    received = f"{value}" if is_number else f"{value!r}"
     raise InputError(f"{name}: must be {rule.words}, received {received}" + (f"; {usual}" if usual else ""))
 
 

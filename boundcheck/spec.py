@@ -245,7 +245,7 @@ class Execution:
         for name, valid in (("device", DEVICES), ("precision", PRECISIONS), ("estimator", ESTIMATORS)):
             one_of(name, getattr(self, name), valid)
         check("seed", self.seed, whole(0), "the usual is 0")
-        check("anchors", self.anchors, whole(2), "None means all")
+        check("anchors", self.anchors, whole(2), "None means all", optional=True)
         if self.estimator == "exact" and self.anchors is not None:
             raise InputError(f"estimator: exact takes every anchor, received anchors={self.anchors}; use montecarlo")
 

@@ -13,11 +13,10 @@ import hashlib
 import inspect
 import json
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from boundcheck.errors import BoundcheckError, FileError
+from boundcheck.errors import BoundcheckError
 
 T = TypeVar("T")
 
@@ -71,10 +70,15 @@ def find(path: Path, read: Callable[[Path], T]) -> T | None:
 
 
 def once(path: Path, make: Callable[[], T], read: Callable[[Path], T], write: Callable[[T, Path], object]) -> T:
-    """What is kept at a path; else it is made, and kept there if that can be written."""
+    """What is kept at a path; where nothing is, or it is damaged, it is made and kept first.
+
+    It is always read: what a file leaves out, or brings to another form, it does the first time too.
+
+    Raises:
+        FileError: it cannot be written, or not be read again.
+    """
     found = find(path, read)
     if found is None:
-        found = make()
-        with suppress(FileError):
-            write(found, path)
+        write(make(), path)
+        found = read(path)
     return found

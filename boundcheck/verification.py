@@ -184,7 +184,7 @@ def _check(
 ) -> None:
     """Refuse options that do not go together."""
     check_confidence(confidence)
-    check("negatives", min(ks, default=None), whole(1))
+    check("negatives", min(ks, default=1), whole(1))
     if isinstance(emb, Population) and ks:
         raise limits_alone(ks)
     sampled = execution.estimator not in ("auto", "montecarlo") or execution.anchors is not None

@@ -46,8 +46,15 @@ def test_what_is_damaged_is_made_anew(tmp_path: Path) -> None:
     assert [get(), get(), find(path, read)] == ["second"] * 3
 
 
-def test_work_that_cannot_be_kept_is_done_all_the_same(tmp_path: Path) -> None:
-    assert once(tmp_path / "nowhere" / "work", lambda: "made", read, write) == "made"
+def test_work_that_cannot_be_kept_is_said(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="nowhere"):
+        once(tmp_path / "nowhere" / "work", lambda: "made", read, write)
+
+
+def test_the_first_time_is_as_every_other(tmp_path: Path) -> None:
+    """A file may bring what is kept to another form, as embeddings to norm 1."""
+    got = [once(tmp_path / "work", lambda: " made ", lambda path: read(path).strip(), write) for _ in range(2)]
+    assert got == ["made", "made"]
 
 
 def test_a_mistake_in_making_is_not_taken_for_damage(tmp_path: Path) -> None:

@@ -143,9 +143,8 @@ def _code_of(make: Callable[[Making], EmbeddingSet]) -> str | None:
     function = make.func if isinstance(make, partial) else make
     package, _, name = function.__module__.rpartition(".")
     if package == "boundcheck.atlas":
-        return source_digest(
-            f"atlas/{name}.py", "atlas/entry.py", "augment.py", "checkpoints", "data", "encoders", "extraction.py"
-        )
+        parts = ("atlas/entry.py", "augment.py", "checkpoints", "data", "encoders", "extraction.py", "lab")
+        return source_digest(f"atlas/{name}.py", *parts)
     given = (make.args, sorted(make.keywords.items())) if isinstance(make, partial) else ()
     source = source_of(function)
     return source and key_of([source, function.__qualname__, given])

@@ -82,7 +82,8 @@ if TYPE_CHECKING:
     type=OneOf(CONFIGURATIONS),
     default="cheap",
     show_default=True,
-    help="Claims about another configuration: own skips them, cheap runs them on a sample, all takes as long again.",
+    help="Claims about another configuration: own skips them; cheap runs, on a sample, those that need no second "
+    "estimate with intervals; all runs every one.",
 )
 @click.option(
     "--losses", cls=Listed, names=lambda: LOSSES, default="ucl,hucl,scl,hscl", show_default=True, help="List of"

@@ -64,7 +64,7 @@ def montecarlo(
         InputError: more anchors than there are, fewer than two, or k < 1.
     """
     execution, variant = execution or Execution(), variant.on(emb)
-    check("negatives", negatives, whole(1))
+    check("negatives", negatives, whole(1), optional=True)
     asked = execution.anchors
     some = sampled_anchors(emb, DEFAULT_ANCHORS if asked is None else asked, execution.seed, at_most=asked is None)
     plan = pair_plan(emb, variant, execution).of(some)

@@ -23,7 +23,7 @@ _RULES: dict[str, tuple[Rule, str]] = {
 def check_all(**values: float | None) -> None:
     """Raises InputError for the first value that breaks its rule; None always keeps it."""
     for name, value in values.items():
-        check(name, value, *_RULES[name])
+        check(name, value, *_RULES[name], optional=True)
 
 
 def check_positives(positives: str, views: int) -> None:

@@ -45,8 +45,9 @@ class Plan:
     seed: int
 
     def __post_init__(self) -> None:
-        for name, least in (("epochs", 1), ("batch_size", 2), ("accumulate", 1), ("save_every", 1)):
+        for name, least in (("epochs", 1), ("batch_size", 2), ("accumulate", 1)):
             check(name, getattr(self, name), whole(least))
+        check("save_every", self.save_every, whole(1), optional=True)
         for name in ("warmup_epochs", "seed"):
             check(name, getattr(self, name), whole(0))
         check("weight_decay", self.weight_decay, NOT_NEGATIVE)

@@ -214,7 +214,7 @@ def train(
 def _check_views(n_views: int, positives: object, embedding_dim: int | None) -> None:
     """Views enough for the positives."""
     check("n_views", n_views, whole(1), "the usual is 2")
-    check("embedding_dim", embedding_dim, whole(1))
+    check("embedding_dim", embedding_dim, whole(1), optional=True)
     if isinstance(positives, str):
         check_positives(positives, n_views)
 
